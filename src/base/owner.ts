@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+
+/**
+ * Which process made a thing. A pid alone is reused; together with the start time and the boot it names one
+ * process for ever.
+ *
+ * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html (field 22, starttime)
+ */
+export const ownerSchema = z.object({ pid: z.int().positive(), startTime: z.string(), boot: z.string() });
+export type Owner = z.infer<typeof ownerSchema>;
+
+/** The identity of a living process, or undefined when there is none with that pid. */
+export function identify(pid: number): Owner | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // comm may hold spaces and brackets: fields are counted from the last bracket.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A zombie runs nothing any more.
+    if (fields[0] === "Z" || fields[0] === "X") return undefined;
+    return {
+      pid,
+      startTime: fields[19] ?? "",
+      boot: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** This process. */
+export function ownIdentity(): Owner {
+  const own = identify(process.pid);
+  if (!own) throw new Error("/proc does not show this process: dstate needs Linux with /proc mounted");
+  return own;
+}
+
+/** Whether the process that made a thing still runs. */
+export function isAlive(owner: Owner): boolean {
+  const now = identify(owner.pid);
+  return now !== undefined && now.startTime === owner.startTime && now.boot === owner.boot;
+}

@@ -1,0 +1,50 @@
+/**
+ * What long work tells whoever watches. Every front end draws the same stream in its own way.
+ * `id` ties the events of one step together.
+ */
+export type ProgressEvent =
+  | { readonly type: "start"; readonly id: string; readonly title: string }
+  /** `share` is between 0 and 1 and only there where it is known, not guessed. */
+  | { readonly type: "update"; readonly id: string; readonly detail?: string; readonly share?: number }
+  | { readonly type: "end"; readonly id: string; readonly detail?: string; readonly failed?: boolean }
+  /** A line worth keeping in the log, such as a fallback that was taken. */
+  | { readonly type: "note"; readonly text: string };
+
+export type Progress = (event: ProgressEvent) => void;
+
+/** Nobody watches. */
+export const silent: Progress = () => {};
+
+/** A running step's own voice. */
+export interface Step {
+  update(change: { detail?: string; share?: number }): void;
+  note(text: string): void;
+}
+
+let lastStep = 0;
+
+/**
+ * Report one step: its start, what it says meanwhile, its end or failure.
+ *
+ * @example await step(progress, "build Linux 6.1.115", async (step) => { step.update({ share: 0.4 }); });
+ */
+export async function step<T>(
+  progress: Progress,
+  title: string,
+  work: (step: Step) => Promise<T>,
+): Promise<T> {
+  lastStep += 1;
+  const id = `${lastStep}`;
+  progress({ type: "start", id, title });
+  try {
+    const result = await work({
+      update: (change) => progress({ type: "update", id, ...change }),
+      note: (text) => progress({ type: "note", text }),
+    });
+    progress({ type: "end", id });
+    return result;
+  } catch (error) {
+    progress({ type: "end", id, failed: true });
+    throw error;
+  }
+}

@@ -1,0 +1,58 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { UsageError } from "./errors.ts";
+
+/** Where things are kept and fetched from. Read once, at the program's edge, and passed down. */
+export interface Settings {
+  /** Downloads, kernels, images, runtimes, snapshots: everything that can be made again. */
+  readonly cacheDir: string;
+  /** One folder a run: the evidence. */
+  readonly logsDir: string;
+  /** The checkout or the installed package: `vm/` is below it. */
+  readonly homeDir: string;
+  /** Places that hold `linux-<version>.tar.xz` in kernel.org's layout, first one first. */
+  readonly kernelPlaces: readonly string[];
+  /** Root of a Debian archive; undefined: the one this machine's apt uses. */
+  readonly debianMirror: string | undefined;
+  /** A kernel, cell or image a test run asked for through the environment. */
+  readonly image: string | undefined;
+}
+
+const environment = z.object({
+  DSTATE_CACHE: z.string().min(1).optional(),
+  DSTATE_LOGS: z.string().min(1).optional(),
+  DSTATE_KERNEL_PLACES: z.string().optional(),
+  DSTATE_DEBIAN_MIRROR: z.url().optional(),
+  DSTATE_IMAGE: z.enum(["debian", "nixos"]).optional(),
+  XDG_CACHE_HOME: z.string().min(1).optional(),
+});
+
+/**
+ * Settings from the environment. This is the only place that reads it.
+ *
+ * @throws {UsageError} when a variable's value cannot be used.
+ */
+export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Settings {
+  const parsed = environment.safeParse(env);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new UsageError(
+      `the environment variable ${issue?.path.join(".")} cannot be used: ${issue?.message}`,
+    );
+  }
+  const value = parsed.data;
+  return {
+    cacheDir: resolve(
+      value.DSTATE_CACHE ?? join(value.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "dstate"),
+    ),
+    logsDir: resolve(value.DSTATE_LOGS ?? join(cwd, "logs")),
+    homeDir: fileURLToPath(new URL("../..", import.meta.url)),
+    kernelPlaces: (value.DSTATE_KERNEL_PLACES ?? "https://cdn.kernel.org/pub/linux/kernel")
+      .split(/\s+/)
+      .filter(Boolean),
+    debianMirror: value.DSTATE_DEBIAN_MIRROR,
+    image: value.DSTATE_IMAGE,
+  };
+}

@@ -1,0 +1,237 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import type { Duration } from "./duration.ts";
+import { InfraError } from "./errors.ts";
+import { isAlive, type Owner, ownerSchema, ownIdentity } from "./owner.ts";
+import { pause, withDeadline } from "./wait.ts";
+
+const manifestSchema = z.object({
+  key: z.string(),
+  createdAt: z.iso.datetime(),
+  /** What the entry is, for people and for the caller's own schema. */
+  about: z.unknown(),
+  files: z.array(z.object({ path: z.string(), size: z.int(), mtimeMs: z.number(), sha256: z.string() })),
+});
+
+/** A finished entry of a store: a folder whose files are known by size and sha256. */
+export interface StoreEntry {
+  readonly key: string;
+  readonly dir: string;
+  readonly createdAt: string;
+  readonly about: unknown;
+  readonly bytes: number;
+}
+
+export interface MakeOptions {
+  readonly within: Duration;
+  readonly signal: AbortSignal;
+  /** Told once when another process is making the same entry and we wait for it. */
+  readonly onWait?: () => void;
+}
+
+/**
+ * A folder of entries, each known by a key made from everything it depends on. An entry appears by one rename
+ * when it is whole, so a download or a build that was cut short is never taken for a finished one.
+ */
+export class Store {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /**
+   * A finished entry, or undefined when there is none. A file whose size or time changed since is hashed again.
+   *
+   * @throws {InfraError} when the entry is there but is not what was put there.
+   */
+  async find(key: string): Promise<StoreEntry | undefined> {
+    const dir = join(this.root, key);
+    let text: string;
+    try {
+      text = await readFile(join(dir, "manifest.json"), "utf8");
+    } catch (error) {
+      if (isMissing(error)) {
+        if (!(await exists(dir))) return undefined;
+        throw corrupt(dir, "its manifest.json is missing");
+      }
+      throw error;
+    }
+    const parsed = manifestSchema.safeParse(parseJson(text));
+    if (!parsed.success) throw corrupt(dir, "its manifest.json is not readable");
+    let bytes = 0;
+    for (const file of parsed.data.files) {
+      const path = join(dir, file.path);
+      const found = await stat(path).catch(() => undefined);
+      if (!found) throw corrupt(dir, `${file.path} is missing`);
+      if (found.size !== file.size) {
+        throw corrupt(dir, `${file.path} should be ${file.size} bytes and is ${found.size}`);
+      }
+      if (Math.abs(found.mtimeMs - file.mtimeMs) > 1 && (await sha256OfFile(path)) !== file.sha256) {
+        throw corrupt(dir, `${file.path} does not have the sha256 ${file.sha256} it was stored with`);
+      }
+      bytes += file.size;
+    }
+    return { key, dir, createdAt: parsed.data.createdAt, about: parsed.data.about, bytes };
+  }
+
+  /**
+   * The entry, made now if it is not there. `make` fills an empty folder and returns what the entry is about.
+   * Of several processes that want the same entry one makes it and the others wait.
+   *
+   * @throws {InfraError} when the entry is corrupt; whatever `make` throws, with nothing left behind.
+   */
+  async findOrMake(
+    key: string,
+    options: MakeOptions,
+    make: (dir: string, signal: AbortSignal) => Promise<unknown>,
+  ): Promise<StoreEntry> {
+    return await withDeadline(`the cache entry ${key}`, options, async (signal) => {
+      const present = await this.find(key);
+      if (present) return present;
+      await mkdir(this.root, { recursive: true });
+      await this.sweep();
+      await using _lock = await this.#lock(key, signal, options.onWait);
+      const meanwhile = await this.find(key);
+      if (meanwhile) return meanwhile;
+      const own = ownIdentity();
+      const draft = join(this.root, `.draft-${own.pid}-${own.startTime}-${randomUUID()}`);
+      try {
+        await mkdir(draft);
+        await writeFile(join(draft, ".owner.json"), JSON.stringify(own));
+        const about = await make(draft, signal);
+        signal.throwIfAborted();
+        await rm(join(draft, ".owner.json"));
+        await this.#seal(draft, key, about);
+        await rename(draft, join(this.root, key));
+      } finally {
+        await rm(draft, { recursive: true, force: true });
+      }
+      const made = await this.find(key);
+      if (!made) throw new InfraError(`the cache entry ${key} vanished while it was made`);
+      return made;
+    });
+  }
+
+  /** Every finished entry; corrupt ones are left out. */
+  async list(): Promise<StoreEntry[]> {
+    const names = await readdir(this.root).catch(() => [] as string[]);
+    const entries: StoreEntry[] = [];
+    for (const name of names.filter((name) => !name.startsWith(".")).sort()) {
+      const entry = await this.find(name).catch(() => undefined);
+      if (entry) entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** Remove an entry, whole or corrupt. */
+  async remove(key: string): Promise<void> {
+    await rm(join(this.root, key), { recursive: true, force: true });
+  }
+
+  /** Remove what processes that are gone left half made. */
+  async sweep(): Promise<void> {
+    for (const name of await readdir(this.root).catch(() => [] as string[])) {
+      if (!name.startsWith(".draft-")) continue;
+      const dir = join(this.root, name);
+      const owner = await readOwner(join(dir, ".owner.json"));
+      const [, pid, startTime] = /^\.draft-(\d+)-(\d+)-/.exec(name) ?? [];
+      const own = ownIdentity();
+      const alive = owner
+        ? isAlive(owner)
+        : isAlive({ pid: Number(pid), startTime: startTime ?? "", boot: own.boot });
+      if (!alive) await rm(dir, { recursive: true, force: true });
+    }
+  }
+
+  async #seal(draft: string, key: string, about: unknown): Promise<void> {
+    const files = [];
+    for (const entry of await readdir(draft, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      const { size, mtimeMs } = await stat(path);
+      files.push({ path: path.slice(draft.length + 1), size, mtimeMs, sha256: await sha256OfFile(path) });
+    }
+    const manifest = { key, createdAt: new Date().toISOString(), about, files };
+    const handle = await open(join(draft, "manifest.json"), "wx");
+    try {
+      await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #lock(key: string, signal: AbortSignal, onWait: (() => void) | undefined): Promise<AsyncDisposable> {
+    const path = join(this.root, `.lock-${key}`);
+    const own = JSON.stringify(ownIdentity());
+    for (let waited = false; ; ) {
+      try {
+        await writeFile(path, own, { flag: "wx" });
+        return { [Symbol.asyncDispose]: async () => await rm(path, { force: true }) };
+      } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      }
+      const owner = await readOwner(path);
+      if (owner && !isAlive(owner)) {
+        await rm(path, { force: true });
+        continue;
+      }
+      if (!waited) onWait?.();
+      waited = true;
+      await pause("200ms", signal);
+    }
+  }
+}
+
+/**
+ * A short, stable name for a set of facts: sha256 of their JSON, first 20 hex digits.
+ *
+ * @example keyOf({ version: "6.1.115", config: "..." })
+ */
+export function keyOf(facts: unknown): string {
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex").slice(0, 20);
+}
+
+/** The sha256 of a file, read in pieces. */
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}
+
+async function readOwner(path: string): Promise<Owner | undefined> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const parsed = ownerSchema.safeParse(parseJson(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function corrupt(dir: string, why: string): InfraError {
+  return new InfraError(`the cache entry ${dir} is corrupt: ${why}`, {
+    next: `Remove it with \`rm -r '${dir}'\` and run the command again: it is made anew.`,
+    evidence: dir,
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,69 @@
+import { type Duration, toMilliseconds } from "./duration.ts";
+import { DeadlineError } from "./errors.ts";
+
+export interface WaitOptions {
+  /** How long to wait at the most. Every wait has one: a guest process in D must not stop us. */
+  readonly within: Duration;
+  /** The caller's own reason to stop waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Race a promise against a deadline and a signal. The promise itself is not stopped; give it the signal of
+ * {@link withDeadline} for that.
+ *
+ * @throws {DeadlineError} when the deadline comes first.
+ * @throws the signal's reason when it aborts first.
+ * @example await wait("the guest's ssh banner", banner, { within: "10s", signal });
+ */
+export async function wait<T>(what: string, promise: Promise<T>, options: WaitOptions): Promise<T> {
+  return await withDeadline(what, options, () => promise);
+}
+
+/**
+ * Run work under a deadline and a signal; the work is given a signal that aborts on either.
+ *
+ * @throws {DeadlineError} when the deadline comes first, even if the work ignores its signal.
+ * @example await withDeadline("the build", { within: "10m" }, (signal) => build({ signal }));
+ */
+export async function withDeadline<T>(
+  what: string,
+  options: WaitOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const milliseconds = toMilliseconds(options.within);
+  options.signal?.throwIfAborted();
+  const controller = new AbortController();
+  const stopped = Promise.withResolvers<never>();
+  const abort = (reason: unknown): void => {
+    controller.abort(reason);
+    stopped.reject(reason);
+  };
+  const onAbort = (): void => abort(options.signal?.reason);
+  const timer = setTimeout(() => abort(new DeadlineError(what, milliseconds)), milliseconds);
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    const running = work(controller.signal);
+    // Losing the race must not become an unhandled rejection later.
+    running.catch(() => {});
+    return await Promise.race([running, stopped.promise]);
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Wait a while, or until the signal aborts (then its reason is thrown). */
+export async function pause(duration: Duration, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, toMilliseconds(duration));
+  const onAbort = (): void => reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
