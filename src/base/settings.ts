@@ -8,6 +8,8 @@ import { UsageError } from "./errors.ts";
 export interface Settings {
   /** Downloads, kernels, images, runtimes, snapshots: everything that can be made again. */
   readonly cacheDir: string;
+  /** Sockets and other short-lived files of machines; a short path, for UNIX sockets hold 107 bytes. */
+  readonly runtimeDir: string;
   /** One folder a run: the evidence. */
   readonly logsDir: string;
   /** The checkout or the installed package: `vm/` is below it. */
@@ -26,6 +28,7 @@ const environment = z.object({
   DSTATE_KERNEL_PLACES: z.string().optional(),
   DSTATE_DEBIAN_MIRROR: z.url().optional(),
   DSTATE_IMAGE: z.enum(["debian", "nixos"]).optional(),
+  TMPDIR: z.string().min(1).optional(),
   XDG_CACHE_HOME: z.string().min(1).optional(),
 });
 
@@ -47,6 +50,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     cacheDir: resolve(
       value.DSTATE_CACHE ?? join(value.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "dstate"),
     ),
+    runtimeDir: resolve(value.TMPDIR ?? "/tmp", `dstate-${process.getuid?.() ?? 0}`),
     logsDir: resolve(value.DSTATE_LOGS ?? join(cwd, "logs")),
     homeDir: fileURLToPath(new URL("../..", import.meta.url)),
     kernelPlaces: (value.DSTATE_KERNEL_PLACES ?? "https://cdn.kernel.org/pub/linux/kernel")

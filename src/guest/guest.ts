@@ -1,0 +1,153 @@
+import type { ClientChannel } from "ssh2";
+import type { Duration } from "../base/duration.ts";
+import { DstateError } from "../base/errors.ts";
+import type { Machine } from "../machine/machine.ts";
+import { BoundedOutput } from "./output.ts";
+import { GuestProcess } from "./process.ts";
+import { type Command, type CommandPlace, shellText } from "./shell.ts";
+import { connectSsh, type SshConnection } from "./ssh.ts";
+
+export interface ExecOptions extends CommandPlace {
+  /** Default 60 s. */
+  readonly within?: Duration;
+  readonly signal?: AbortSignal | undefined;
+  readonly input?: string | Buffer;
+  /** Do not throw on a failing command: return its exit code or signal. */
+  readonly allowFailure?: boolean;
+}
+
+/** How a command in the guest ended. */
+export interface ExecResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** null when a signal ended it. */
+  readonly exitCode: number | null;
+  /** Without SIG, as ssh sends it: `KILL`, `SEGV`. */
+  readonly signal: string | null;
+  /** Whether it printed more than was kept (16 MiB of each stream). */
+  readonly truncated: boolean;
+}
+
+export interface SpawnOptions extends CommandPlace {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with each piece of output as it comes. */
+  readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
+}
+
+/** A command in the guest ended with another exit code than 0. */
+export class CommandFailed extends DstateError {
+  readonly result: ExecResult;
+  constructor(command: Command, result: ExecResult) {
+    const line = typeof command === "string" ? command : command.join(" ");
+    const how = result.signal ? `signal ${result.signal}` : `exit code ${result.exitCode}`;
+    super(`"${line.slice(0, 200)}" in the guest ended with ${how}: ${result.stderr.trim().slice(-500)}`);
+    this.result = result;
+  }
+}
+
+/** The system inside a machine, over ssh as root. */
+export class Guest implements Disposable {
+  readonly machine: Machine;
+  #connection: Promise<SshConnection> | undefined;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+  }
+
+  /** Wait until the guest answers over ssh. */
+  async ready(options: { within: Duration; signal?: AbortSignal | undefined }): Promise<void> {
+    await this.machine.race("the guest's ssh", options, async (signal) => {
+      await this.#connect(signal);
+    });
+  }
+
+  /**
+   * Run a command and collect what it prints.
+   *
+   * @throws {CommandFailed} on another exit code than 0, unless `allowFailure`.
+   * @throws {DeadlineError} after `within`: the command's channel is closed, whatever state the process is in.
+   * @example const { stdout } = await vm.guest.exec("uname -r");
+   * @example await vm.guest.exec(["node", "-p", "process.versions.uv"], { within: "10s" });
+   */
+  async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
+    const line = typeof command === "string" ? command : command.join(" ");
+    const race = { within: options.within ?? "60s", signal: options.signal };
+    const result = await this.machine.race(`"${line.slice(0, 80)}" in the guest`, race, async (signal) => {
+      const channel = await this.#channel(shellText(command, options), signal);
+      const closeOnAbort = (): void => channel.close();
+      signal.addEventListener("abort", closeOnAbort, { once: true });
+      try {
+        return await collect(channel, options.input);
+      } finally {
+        signal.removeEventListener("abort", closeOnAbort);
+      }
+    });
+    if (options.allowFailure !== true && result.exitCode !== 0) throw new CommandFailed(command, result);
+    return result;
+  }
+
+  /**
+   * Start a command and go on. The job is the command and every process it starts (they share its session).
+   *
+   * @example const npm = await vm.guest.spawn(["npm", "ci", "--offline"], { cwd: "/srv/work" });
+   */
+  async spawn(command: Command, options: SpawnOptions = {}): Promise<GuestProcess> {
+    // sshd makes a session for each command: the shell's pid names it. The command keeps that pid.
+    const text = `echo $$; ${shellText(command, options)}`;
+    return await this.machine.race(
+      "a command to start in the guest",
+      { within: "30s", signal: options.signal },
+      async (signal) => {
+        const channel = await this.#channel(text, signal);
+        return await GuestProcess.adopt(this, channel, { onOutput: options.onOutput, signal });
+      },
+    );
+  }
+
+  /**
+   * A second connection of its own, opened while the guest is healthy: for evidence when the first is wedged.
+   */
+  async openSpare(options: { within: Duration; signal?: AbortSignal }): Promise<Guest> {
+    const spare = new Guest(this.machine);
+    await spare.ready(options);
+    return spare;
+  }
+
+  [Symbol.dispose](): void {
+    void this.#connection?.then((connection) => connection[Symbol.dispose]()).catch(() => {});
+    this.#connection = undefined;
+  }
+
+  async #connect(signal: AbortSignal): Promise<SshConnection> {
+    const present = await this.#connection?.catch(() => undefined);
+    if (present && !present.closed) return present;
+    this.#connection = connectSsh(this.machine, signal);
+    return await this.#connection;
+  }
+
+  async #channel(text: string, signal: AbortSignal): Promise<ClientChannel> {
+    const connection = await this.#connect(signal);
+    return await connection.exec(text, signal);
+  }
+}
+
+async function collect(channel: ClientChannel, input: string | Buffer | undefined): Promise<ExecResult> {
+  const stdout = new BoundedOutput();
+  const stderr = new BoundedOutput();
+  const ended = Promise.withResolvers<{ exitCode: number | null; signal: string | null }>();
+  let exit: { exitCode: number | null; signal: string | null } = { exitCode: null, signal: null };
+  channel.on("data", (chunk: Buffer) => stdout.add(chunk));
+  channel.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
+  channel.on("exit", (code: number | null, signal?: string) => {
+    exit = { exitCode: code, signal: signal ?? null };
+  });
+  channel.on("close", () => ended.resolve(exit));
+  channel.end(input);
+  const how = await ended.promise;
+  return {
+    ...how,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    truncated: stdout.truncated || stderr.truncated,
+  };
+}

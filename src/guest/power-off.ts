@@ -1,0 +1,92 @@
+import { type Duration, toMilliseconds } from "../base/duration.ts";
+import { DeadlineError } from "../base/errors.ts";
+import { wait } from "../base/wait.ts";
+import { MachineFault } from "../machine/fault.ts";
+import { readShutdown, type Shutdown } from "../observe/shutdown.ts";
+import { sanitize } from "../observe/text.ts";
+import type { Guest } from "./guest.ts";
+
+interface Common {
+  /** Milliseconds from the request to this verdict. */
+  readonly after: number;
+  /** What the console said meanwhile. */
+  readonly shutdown: Shutdown;
+  readonly console: string;
+}
+
+/**
+ * What a machine did when it was told to power off.
+ * - `off`: it powered off.
+ * - `stuck`: it still ran at the deadline; `shutdown.waitingFor` has what systemd waits for.
+ * - `panic`: its kernel panicked instead.
+ * - `reset`: it rebooted, or QEMU ended for another reason.
+ */
+export type PowerOffVerdict = Common &
+  (
+    | { readonly state: "off" }
+    | { readonly state: "stuck" }
+    | { readonly state: "panic"; readonly reason: string }
+    | { readonly state: "reset"; readonly reason: string }
+  );
+
+/**
+ * Power a guest off as a person would (`systemctl poweroff`) and judge, from outside, what happens: QEMU's
+ * monitor and the console say it, so a wedged guest does not matter.
+ *
+ * @see https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html (SHUTDOWN)
+ * @example (await powerOff(guest, { within: "30s" })).state // "off" | "stuck" | "panic" | "reset"
+ */
+export async function powerOff(
+  guest: Guest,
+  options: { within: Duration; signal?: AbortSignal | undefined },
+): Promise<PowerOffVerdict> {
+  const { machine } = guest;
+  const mark = machine.console.mark;
+  const start = performance.now();
+  const common = (): Common => {
+    const console = machine.console.since(mark);
+    return {
+      after: performance.now() - start,
+      shutdown: readShutdown(console),
+      console: sanitize(console).slice(-20_000),
+    };
+  };
+  try {
+    await guest.exec(["systemctl", "poweroff", "--no-block"], {
+      within: "10s",
+      signal: options.signal,
+      allowFailure: true,
+    });
+  } catch (error) {
+    // The connection may end before the answer does. When ssh is wedged, the power button still works.
+    if (!(error instanceof MachineFault)) {
+      options.signal?.throwIfAborted();
+      await machine.qmp.call("system_powerdown", {}, { signal: options.signal }).catch(() => {});
+    }
+  }
+  const left = Math.max(0, toMilliseconds(options.within) - (performance.now() - start));
+  try {
+    const ended = await machine.race(
+      "the machine to power off",
+      { within: left, signal: options.signal },
+      async () => await machine.exited,
+    );
+    return judgeExit(ended.reason, common());
+  } catch (error) {
+    if (error instanceof DeadlineError) return { ...common(), state: "stuck" };
+    if (error instanceof MachineFault && error.kind === "exit") {
+      const ended = await wait("QEMU's exit", machine.exited, { within: "5s" });
+      return judgeExit(ended.reason, common());
+    }
+    if (error instanceof MachineFault)
+      return { ...common(), state: "panic", reason: sanitize(error.message) };
+    throw error;
+  }
+}
+
+function judgeExit(reason: string | undefined, common: Common): PowerOffVerdict {
+  if (reason === "guest-shutdown") return { ...common, state: "off" };
+  if (common.shutdown.panic !== undefined)
+    return { ...common, state: "panic", reason: common.shutdown.panic };
+  return { ...common, state: "reset", reason: reason ?? "QEMU ended without saying why" };
+}

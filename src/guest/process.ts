@@ -1,0 +1,214 @@
+import type { ClientChannel } from "ssh2";
+import { type Duration, toMilliseconds } from "../base/duration.ts";
+import { DeadlineError, InfraError } from "../base/errors.ts";
+import { pause, wait } from "../base/wait.ts";
+import { type Sample, StallDetector, type StallPolicy, type StallState } from "../observe/stall.ts";
+import { type ProcessSnapshot, parseSample, samplerScript } from "../observe/threads.ts";
+import type { Guest } from "./guest.ts";
+import { type KillVerdict, verdictOf } from "./kill-verdict.ts";
+import { BoundedOutput } from "./output.ts";
+
+/** How a job's first process ended, as ssh tells. */
+export interface ProcessExit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+/** Why a wait for a job ended. */
+export type WaitOutcome =
+  | { readonly type: "exit"; readonly exit: ProcessExit; readonly after: number }
+  | {
+      readonly type: "stall";
+      readonly processes: readonly ProcessSnapshot[];
+      readonly quietFor: number;
+      readonly after: number;
+    }
+  | { readonly type: "deadline"; readonly processes: readonly ProcessSnapshot[]; readonly after: number };
+
+export interface StallOptions {
+  readonly deadline: Duration;
+  readonly signal?: AbortSignal | undefined;
+  /** How long nothing may happen before the job counts as stalled. Default 8 s. */
+  readonly quiet?: Duration;
+  readonly policy?: Partial<StallPolicy>;
+  /** Time between looks. Default 1 s. */
+  readonly every?: Duration;
+  /** Told after each look why the job counts as alive or how long it has been quiet. */
+  readonly onLook?: (state: StallState) => void;
+}
+
+/** A job in the guest: a command and the processes it started. */
+export class GuestProcess {
+  readonly pid: number;
+  readonly stdout = new BoundedOutput();
+  readonly stderr = new BoundedOutput();
+  /** Resolves when the first process has ended and its output is read; with a process in D it never does. */
+  readonly exited: Promise<ProcessExit>;
+  readonly #guest: Guest;
+  readonly #startedAt = performance.now();
+
+  private constructor(guest: Guest, pid: number, exited: Promise<ProcessExit>) {
+    this.#guest = guest;
+    this.pid = pid;
+    this.exited = exited;
+  }
+
+  /** Take over a channel whose command prints its pid on its first line. */
+  static async adopt(
+    guest: Guest,
+    channel: ClientChannel,
+    options: {
+      onOutput?: ((stream: "stdout" | "stderr", text: string) => void) | undefined;
+      signal: AbortSignal;
+    },
+  ): Promise<GuestProcess> {
+    const started = Promise.withResolvers<number>();
+    const ended = Promise.withResolvers<ProcessExit>();
+    let exit: ProcessExit = { exitCode: null, signal: null };
+    let head: Buffer | undefined = Buffer.alloc(0);
+    let job: GuestProcess | undefined;
+    const stderrBefore: Buffer[] = [];
+    const tell = (stream: "stdout" | "stderr", chunk: Buffer): void => {
+      const text = job?.[stream].add(chunk);
+      if (text) options.onOutput?.(stream, text);
+    };
+    channel.on("data", (chunk: Buffer) => {
+      if (!head) return tell("stdout", chunk);
+      head = Buffer.concat([head, chunk]);
+      const end = head.indexOf(10);
+      if (end < 0) return;
+      const pid = Number(head.subarray(0, end).toString());
+      const rest = head.subarray(end + 1);
+      head = undefined;
+      if (!Number.isSafeInteger(pid) || pid <= 1)
+        return started.reject(new InfraError("the guest's shell did not tell its pid"));
+      job = new GuestProcess(guest, pid, ended.promise);
+      for (const early of stderrBefore) tell("stderr", early);
+      if (rest.length > 0) tell("stdout", rest);
+      started.resolve(pid);
+    });
+    channel.stderr.on("data", (chunk: Buffer) => (job ? tell("stderr", chunk) : stderrBefore.push(chunk)));
+    channel.on("exit", (exitCode: number | null, signal?: string) => {
+      exit = { exitCode, signal: signal ?? null };
+    });
+    channel.on("close", () => {
+      ended.resolve(exit);
+      started.reject(new InfraError("the guest closed the channel before the command started"));
+    });
+    started.promise.catch(() => {});
+    options.signal.addEventListener("abort", () => started.reject(options.signal.reason), { once: true });
+    await started.promise;
+    if (!job) throw new InfraError("the guest's shell did not tell its pid");
+    return job;
+  }
+
+  /** Milliseconds since it was started. */
+  get age(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  /**
+   * Every process of the job with its threads: state, comm, wchan, syscall and kernel stack of each. Nothing
+   * that is read here waits for the process itself, so it also answers when the job is in D.
+   *
+   * @throws {DeadlineError} after `within` (10 s).
+   */
+  async processes(
+    options: { within?: Duration; signal?: AbortSignal | undefined } = {},
+  ): Promise<ProcessSnapshot[]> {
+    return (await this.#sample(options)).processes;
+  }
+
+  /**
+   * Wait until the job ends, stalls, or the deadline comes. A slow job is not a stalled one: see
+   * {@link StallDetector}. Reaching the deadline is an outcome here, not an error.
+   */
+  async untilExitOrStall(options: StallOptions): Promise<WaitOutcome> {
+    const deadline = performance.now() + toMilliseconds(options.deadline);
+    const detector = new StallDetector({
+      ...(options.quiet === undefined ? {} : { quiet: toMilliseconds(options.quiet) }),
+      ...options.policy,
+    });
+    const exited = this.exited.then((exit) => ({ type: "exit" as const, exit }));
+    let processes: readonly ProcessSnapshot[] = [];
+    for (;;) {
+      const left = deadline - performance.now();
+      if (left <= 0) return { type: "deadline", processes, after: this.age };
+      const next = await this.#guest.machine.race(
+        "the job",
+        { within: left + 1_000, signal: options.signal },
+        async (signal) =>
+          await Promise.race([exited, pause(Math.min(toMilliseconds(options.every ?? "1s"), left), signal)]),
+      );
+      if (next) return { ...next, after: this.age };
+      const sample = await this.#sample({ within: "30s", signal: options.signal });
+      processes = sample.processes;
+      const state = detector.observe({
+        at: sample.at,
+        output: this.stdout.bytes + this.stderr.bytes,
+        processes,
+      });
+      options.onLook?.(state);
+      // Sampled while it was ending: its exit is on its way over ssh.
+      if (processes.length === 0) continue;
+      if (state.type === "stalled") return { type: "stall", processes, quietFor: state.for, after: this.age };
+    }
+  }
+
+  /**
+   * Send a signal to every process of the job and see what becomes of it. The verdict `D` is given only when
+   * the same threads are in D at every look until the deadline.
+   *
+   * @example const after = await npm.kill("SIGKILL", { within: "5s" }); after.state // "reaped" | "zombie" | "D" | "running"
+   */
+  async kill(
+    signal: NodeJS.Signals,
+    options: { within: Duration; signal?: AbortSignal | undefined },
+  ): Promise<KillVerdict> {
+    const before = await this.#sample({ within: "10s", signal: options.signal });
+    const pids = before.processes.map((process) => `${process.pid}`);
+    if (pids.length > 0) {
+      await this.#guest.exec(["kill", "-s", signal.replace(/^SIG/, ""), ...pids], {
+        within: "10s",
+        signal: options.signal,
+        allowFailure: true,
+      });
+    }
+    const start = performance.now();
+    const limit = toMilliseconds(options.within);
+    const looks: ProcessSnapshot[][] = [];
+    for (;;) {
+      looks.push((await this.#sample({ within: "10s", signal: options.signal })).processes);
+      const elapsed = performance.now() - start;
+      const verdict = verdictOf(looks, { signal, after: elapsed });
+      if (verdict.state === "reaped") {
+        // The channel closes once the output is drained; not worth an error when it takes its time.
+        await wait("the job's channel to close", this.exited, { within: "2s", signal: options.signal }).catch(
+          (error: unknown) => {
+            if (!(error instanceof DeadlineError)) throw error;
+          },
+        );
+        return verdict;
+      }
+      // Two looks at least, however short the time is.
+      if (elapsed >= limit && looks.length >= 2) return verdict;
+      await pause(Math.min(250, Math.max(limit - elapsed, 50)), options.signal);
+    }
+  }
+
+  async #sample(options: {
+    within?: Duration;
+    signal?: AbortSignal | undefined;
+  }): Promise<Omit<Sample, "output" | "processes"> & { processes: ProcessSnapshot[] }> {
+    const { stdout } = await this.#guest.exec(
+      ["sh", "-c", `read -r up rest < /proc/uptime; echo "$up"\n${samplerScript}`, "sh", `${this.pid}`],
+      {
+        within: options.within ?? "10s",
+        signal: options.signal,
+      },
+    );
+    const processes = parseSample(stdout);
+    if (!processes) throw new InfraError("the guest's list of threads is incomplete");
+    return { at: Number.parseFloat(stdout) * 1000, processes };
+  }
+}

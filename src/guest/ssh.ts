@@ -1,0 +1,106 @@
+import type { Client, ClientChannel, ConnectConfig } from "ssh2";
+import ssh2 from "ssh2";
+import { InfraError, messageOf } from "../base/errors.ts";
+import { pause } from "../base/wait.ts";
+import type { Machine } from "../machine/machine.ts";
+
+/** An open ssh connection to a guest. */
+export interface SshConnection extends Disposable {
+  /** Start a command; the guest's shell runs the text. */
+  exec(command: string, signal: AbortSignal): Promise<ClientChannel>;
+  readonly closed: boolean;
+}
+
+/**
+ * Open a connection, trying again until the guest's daemon is there; deadline, exit and crash come with the
+ * signal.
+ */
+export async function connectSsh(machine: Machine, signal: AbortSignal): Promise<SshConnection> {
+  for (;;) {
+    try {
+      return await connectOnce(machine, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof WrongHostKey) throw error;
+      // The port answers before the guest's daemon does: slirp accepts first and resets later.
+      await pause("50ms", signal);
+    }
+  }
+}
+
+class WrongHostKey extends InfraError {}
+
+async function connectOnce(machine: Machine, signal: AbortSignal): Promise<SshConnection> {
+  const client = new ssh2.Client();
+  const ready = Promise.withResolvers<void>();
+  let wrongKey: Error | undefined;
+  let closed = false;
+  client.once("ready", ready.resolve);
+  client.once("error", (error) => ready.reject(wrongKey ?? error));
+  client.once("close", () => {
+    closed = true;
+    ready.reject(wrongKey ?? new InfraError("the guest closed the ssh connection"));
+  });
+  client.on("error", () => {});
+  const onAbort = (): void => {
+    ready.reject(signal.reason);
+    client.destroy();
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    client.connect(settings(machine, (error) => (wrongKey = error)));
+    await ready.promise;
+  } catch (error) {
+    client.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+  return {
+    exec: async (command, inner) => await openChannel(client, command, inner),
+    get closed() {
+      return closed;
+    },
+    [Symbol.dispose]: () => client.destroy(),
+  };
+}
+
+function settings(machine: Machine, onWrongKey: (error: Error) => void): ConnectConfig {
+  return {
+    host: "127.0.0.1",
+    port: machine.sshPort,
+    username: "root",
+    privateKey: machine.seed.clientKey,
+    readyTimeout: 60_000,
+    hostVerifier: (key: Buffer) => {
+      const same = key.equals(machine.seed.hostKey);
+      if (!same) onWrongKey(new WrongHostKey("the guest's ssh host key is not the one this run gave it"));
+      return same;
+    },
+    algorithms: {
+      // The cheapest secure choices for a guest whose every instruction is translated.
+      kex: ["curve25519-sha256"],
+      serverHostKey: ["ssh-ed25519"],
+      cipher: ["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes128-ctr"],
+      compress: ["none"],
+    },
+  };
+}
+
+async function openChannel(client: Client, command: string, signal: AbortSignal): Promise<ClientChannel> {
+  signal.throwIfAborted();
+  const opened = Promise.withResolvers<ClientChannel>();
+  const onAbort = (): void => opened.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    client.exec(command, (error, channel) => {
+      if (error) opened.reject(new InfraError(`the guest refused to run a command: ${messageOf(error)}`));
+      // Nobody waits for it any more: do not leave it open in the guest.
+      else if (signal.aborted) channel.close();
+      else opened.resolve(channel);
+    });
+    return await opened.promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

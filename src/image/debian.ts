@@ -1,0 +1,186 @@
+import { readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { command } from "../base/command.ts";
+import type { Context } from "../base/context.ts";
+import { debianRoots } from "../base/debian-roots.ts";
+import { UsageError } from "../base/errors.ts";
+import { step } from "../base/progress.ts";
+import { keyOf, Store } from "../base/store.ts";
+import type { Image } from "./image.ts";
+
+/** Raised when the recipe below changes what comes out of it. */
+const recipe = 2;
+
+const packagesSchema = z.object({ suite: z.string(), packages: z.array(z.string()).min(1) });
+const lockSchema = z.object({
+  suite: z.string(),
+  architecture: z.string(),
+  versions: z.record(z.string(), z.string()),
+});
+const aboutSchema = z.object({
+  packages: z.record(z.string(), z.string()),
+  differs: z.array(z.string()),
+});
+
+/** Nobody reads manuals in a machine that lives for a minute. */
+const leftOut = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
+
+export interface DebianImageOptions {
+  /** More packages than the image has by itself, for a repro that needs them. */
+  readonly packages?: readonly string[];
+}
+
+/** Where finished images are kept. */
+export function imageStore(context: Pick<Context, "settings">): Store {
+  return new Store(join(context.settings.cacheDir, "images"));
+}
+
+/**
+ * A Debian image: mmdebstrap makes the tree, our own files (units, ssh settings) are laid over it, mke2fs
+ * writes it as a file system. No root is needed: user namespaces and fakeroot do. The same package versions
+ * give the same bytes.
+ *
+ * The versions are pinned in `vm/debian/packages.lock.json`. An archive keeps only its newest, so what
+ * differs from the pins is written down in the image's provenance.
+ *
+ * @see https://manpages.debian.org/bookworm/mmdebstrap/mmdebstrap.1.en.html
+ * @throws {InfraError} when a tool, the archive or the disk fails; nothing half-made stays.
+ */
+export async function provideDebianImage(context: Context, options: DebianImageOptions = {}): Promise<Image> {
+  const home = join(context.settings.homeDir, "vm", "debian");
+  const wanted = packagesSchema.parse(JSON.parse(await readFile(join(home, "packages.json"), "utf8")));
+  const extra = [...(options.packages ?? [])].sort();
+  for (const name of extra) {
+    if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name)) throw new UsageError(`"${name}" is not a Debian package name`);
+  }
+  const lock = await readLock(home);
+  const rootfs = join(home, "rootfs");
+  const key = keyOf({ recipe, wanted, extra, lock, rootfs: await describeTree(rootfs), leftOut });
+  const entry = await imageStore(context).findOrMake(
+    `debian-${wanted.suite}-${key}`,
+    {
+      within: "20m",
+      signal: context.signal,
+      onWait: () =>
+        context.progress({ type: "note", text: "another dstate is making the image; waiting for it" }),
+    },
+    async (dir, signal) =>
+      await step(context.progress, `make the Debian image (${wanted.suite})`, async (progress) => {
+        const { main, security } = await debianRoots(context);
+        const tar = join(dir, "root.tar");
+        progress.update({ detail: "mmdebstrap: fetching and unpacking packages" });
+        await command(
+          [
+            "mmdebstrap",
+            "--variant=minbase",
+            "--format=tar",
+            "--quiet",
+            `--include=${[...wanted.packages, ...extra].join(",")}`,
+            ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
+            wanted.suite,
+            tar,
+            `deb ${main} ${wanted.suite} main`,
+            `deb ${main} ${wanted.suite}-updates main`,
+            `deb ${security} ${wanted.suite}-security main`,
+          ],
+          {
+            within: "15m",
+            signal,
+            env: { ...process.env, SOURCE_DATE_EPOCH: "0" },
+            install: "Install mmdebstrap: `npm run setup`.",
+          },
+        );
+        progress.update({ detail: "writing the file system" });
+        await writeImage(dir, tar, rootfs, signal);
+        const packages = z
+          .record(z.string(), z.string())
+          .parse(JSON.parse(await readFile(join(dir, "packages.json"), "utf8")));
+        return { packages, differs: compareVersions(lock.versions, packages) } satisfies z.infer<
+          typeof aboutSchema
+        >;
+      }),
+  );
+  const about = aboutSchema.parse(entry.about);
+  const differs =
+    about.differs.length === 0 ? "as pinned" : `differs from the pins: ${about.differs.join(", ")}`;
+  return {
+    id: entry.key,
+    kind: "debian",
+    path: join(entry.dir, "root.ext4"),
+    provenance: `Debian ${wanted.suite}, ${Object.keys(about.packages).length} packages, ${differs}`,
+    packages: about.packages,
+  };
+}
+
+/** One session of fakeroot around unpacking and mke2fs, so that owners survive without root. */
+async function writeImage(dir: string, tar: string, rootfs: string, signal: AbortSignal): Promise<void> {
+  const tree = join(dir, "tree");
+  const script = `
+set -eu
+tree=$1 tar=$2 rootfs=$3 out=$4
+mkdir "$tree"
+tar -xf "$tar" -C "$tree" --exclude=./dev/*
+cp -a --no-preserve=ownership "$rootfs"/. "$tree"/
+mkdir -p "$tree/opt/node" "$tree/srv/work" "$tree/run" "$tree/proc" "$tree/sys" "$tree/dev"
+chown -R 0:0 "$tree/etc/systemd/system" "$tree/usr/local" "$tree/etc/ssh"
+rm -f "$tree"/etc/ssh/ssh_host_* "$tree"/var/log/*.log "$tree"/var/cache/ldconfig/aux-cache "$tree"/var/lib/systemd/random-seed
+rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/*
+: > "$tree/etc/machine-id"
+find "$tree" -newermt @0 -exec touch -h -d @0 {} +
+mke2fs -q -t ext4 -d "$tree" -L dstate-root -U d57a7e00-0000-4000-8000-000000000001 -m 0 \\
+  -O '^has_journal,^metadata_csum_seed' -E hash_seed=d57a7e00-0000-4000-8000-000000000002,lazy_itable_init=0,root_owner=0:0 \\
+  -I 256 "$out" 1500M
+`;
+  const argv = ["sh", "-c", script, "sh", tree, tar, rootfs, join(dir, "root.ext4")];
+  await command(process.getuid?.() === 0 ? argv : ["fakeroot", "--", ...argv], {
+    within: "5m",
+    signal,
+    env: { ...process.env, E2FSPROGS_FAKE_TIME: "1", SOURCE_DATE_EPOCH: "0" },
+    install: "Install fakeroot and e2fsprogs: `npm run setup`.",
+  });
+  const status = await readFile(join(tree, "var/lib/dpkg/status"), "utf8");
+  await writeFile(join(dir, "packages.json"), `${JSON.stringify(installedPackages(status), null, 2)}\n`);
+  await rm(tree, { recursive: true, force: true });
+  await rm(tar);
+}
+
+/** Name and version of each package in dpkg's status file. */
+export function installedPackages(status: string): Record<string, string> {
+  const packages: Record<string, string> = {};
+  for (const paragraph of status.split("\n\n")) {
+    const name = /^Package: (.+)$/m.exec(paragraph)?.[1];
+    const version = /^Version: (.+)$/m.exec(paragraph)?.[1];
+    if (name && version) packages[name] = version;
+  }
+  return packages;
+}
+
+/** What an image has in other versions than the lock file pins, one phrase a package. */
+export function compareVersions(
+  pinned: Readonly<Record<string, string>>,
+  found: Readonly<Record<string, string>>,
+): string[] {
+  return Object.entries(found)
+    .filter(([name, version]) => pinned[name] !== undefined && pinned[name] !== version)
+    .map(([name, version]) => `${name} ${version} (pinned ${pinned[name]})`);
+}
+
+async function readLock(home: string): Promise<z.infer<typeof lockSchema>> {
+  return lockSchema.parse(JSON.parse(await readFile(join(home, "packages.lock.json"), "utf8")));
+}
+
+/** Everything that makes a tree what it is, but not when it was checked out. */
+async function describeTree(root: string): Promise<string[]> {
+  const lines: string[] = [];
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = path.slice(root.length);
+    if (entry.isSymbolicLink()) lines.push(`${name} -> ${await readlink(path)}`);
+    else if (entry.isFile()) {
+      const executable = ((await stat(path)).mode & 0o111) !== 0;
+      lines.push(`${name} ${executable ? "x" : "-"} ${keyOf(await readFile(path, "utf8"))}`);
+    }
+  }
+  return lines.sort();
+}

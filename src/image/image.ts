@@ -1,0 +1,11 @@
+/** A root file system that machines start from. Each machine writes to a private layer of its own. */
+export interface Image {
+  readonly id: string;
+  readonly kind: "debian" | "nixos";
+  /** A bare ext4 file system. */
+  readonly path: string;
+  /** One sentence for reports: what it is and how it differs from what was pinned. */
+  readonly provenance: string;
+  /** Name and version of each package, where the image knows. */
+  readonly packages: Readonly<Record<string, string>>;
+}

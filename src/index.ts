@@ -1,0 +1,24 @@
+/** The public interface of dstate, curated by hand. */
+export type { Context } from "./base/context.ts";
+export type { Duration } from "./base/duration.ts";
+export { DeadlineError, DstateError, InfraError, InterruptedError, UsageError } from "./base/errors.ts";
+export type { Settings } from "./base/settings.ts";
+export { readSettings } from "./base/settings.ts";
+export type { Size } from "./base/size.ts";
+export type { ExecOptions, ExecResult, SpawnOptions } from "./guest/guest.ts";
+export { CommandFailed, Guest } from "./guest/guest.ts";
+export type { KillVerdict, StuckThread } from "./guest/kill-verdict.ts";
+export type { PowerOffVerdict } from "./guest/power-off.ts";
+export type { GuestProcess, ProcessExit, WaitOutcome } from "./guest/process.ts";
+export type { Finding } from "./observe/finding.ts";
+export { parseKernelLog } from "./observe/kernel-log.ts";
+export type { ProcessSnapshot, StackFrame, Thread, ThreadState } from "./observe/threads.ts";
+export type { Axes, Cell, CellChoice } from "./repro/cell.ts";
+export { chooseCell, describeCell } from "./repro/cell.ts";
+export type { PrepareContext, Repro, ReproDefinition, TrialContext } from "./repro/define.ts";
+export { defineRepro } from "./repro/define.ts";
+export type { Outcome } from "./repro/outcome.ts";
+export type { TrialResult } from "./repro/trial.ts";
+export { provideParts, runTrial } from "./repro/trial.ts";
+export type { KernelLog, Parts } from "./repro/vm.ts";
+export { Vm } from "./repro/vm.ts";

@@ -1,0 +1,165 @@
+import { createWriteStream } from "node:fs";
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { command } from "../base/command.ts";
+import { InfraError } from "../base/errors.ts";
+import type { Step } from "../base/progress.ts";
+import { type ConfigOption, checkConfiguration, formatOptions } from "./configuration.ts";
+
+export interface BuildOptions {
+  /** The kernel's source tree; nothing is written to it. */
+  readonly source: string;
+  /** Object folder, made here; see `make O=`. */
+  readonly objects: string;
+  /** The finished kernel's files go here. */
+  readonly out: string;
+  readonly options: readonly ConfigOption[];
+  /** For messages. */
+  readonly name: string;
+  /** How many objects an earlier build of this configuration had. */
+  readonly expected?: number | undefined;
+  /** A failed build's whole output is kept here. */
+  readonly failureLog: string;
+  readonly step: Step;
+  readonly signal: AbortSignal;
+}
+
+export interface Built {
+  /** What `uname -r` will say. */
+  readonly version: string;
+  readonly objects: number;
+}
+
+/** The configuration in vm/kernel/config compiles about this many objects. */
+const usualObjects = 1350;
+
+const compiledLine = /^ {2}(CC|AS|HOSTCC) /gm;
+
+/**
+ * Set on make's command line, so that neither the user's environment nor the clock changes what is built.
+ *
+ * @see https://docs.kernel.org/kbuild/reproducible-builds.html
+ */
+const fixed = [
+  "ARCH=x86_64",
+  "CROSS_COMPILE=",
+  "CC=gcc",
+  "KCFLAGS=",
+  "LOCALVERSION=",
+  "KBUILD_BUILD_TIMESTAMP=1970-01-01",
+  "KBUILD_BUILD_USER=dstate",
+  "KBUILD_BUILD_HOST=dstate",
+  "KBUILD_BUILD_VERSION=1",
+];
+
+const install = "Install what a kernel build needs: `npm run setup`, or see `dstate doctor`.";
+
+/**
+ * Configure and build a kernel. Only the ELF `vmlinux` is made: QEMU starts it through its PVH note, so there
+ * is no need to compress it into a bzImage. `out` gets `vmlinux`, `System.map`, `config` and the end of
+ * `build.log`.
+ *
+ * @throws {InfraError} when the configuration does not come out as asked or the build fails; its evidence is
+ *   the whole log.
+ * @see https://xenbits.xen.org/docs/unstable/misc/pvh.html
+ */
+export async function buildKernel(build: BuildOptions): Promise<Built> {
+  const { source, objects, out, signal } = build;
+  const log: string[] = [];
+  const make = async (argv: readonly string[], onOutput?: (text: string) => void): Promise<void> => {
+    await command(["make", "-C", source, `O=${objects}`, ...fixed, ...argv], {
+      within: "90m",
+      signal,
+      install,
+      onOutput: (text) => {
+        log.push(text);
+        onOutput?.(text);
+      },
+    });
+  };
+  try {
+    await mkdir(objects, { recursive: true });
+    await mkdir(out, { recursive: true });
+    build.step.update({ detail: "configuring" });
+    const wanted = join(objects, "wanted.config");
+    await writeFile(wanted, formatOptions(build.options));
+    await make([`KCONFIG_ALLCONFIG=${wanted}`, "allnoconfig"]);
+    checkConfiguration(build.options, await readFile(join(objects, ".config"), "utf8"), build.name);
+
+    const expected = build.expected ?? usualObjects;
+    let compiled = 0;
+    // One more job than CPUs: while one reads its headers from disk another computes.
+    await make([`-j${availableParallelism() + 1}`, "vmlinux"], (text) => {
+      compiled += text.match(compiledLine)?.length ?? 0;
+      build.step.update({
+        detail: `${compiled} of about ${Math.max(expected, compiled)} objects`,
+        share: Math.min(compiled / expected, 0.99),
+      });
+    });
+
+    for (const name of ["vmlinux", "System.map"]) await rename(join(objects, name), join(out, name));
+    await copyFile(join(objects, ".config"), join(out, "config"));
+    await writeFile(join(out, "build.log"), log.join("").split("\n").slice(-200).join("\n"));
+    const release = await readFile(join(objects, "include/config/kernel.release"), "utf8");
+    return { version: release.trim(), objects: compiled };
+  } catch (error) {
+    if (signal.aborted || !(error instanceof InfraError)) throw error;
+    const kept = await keep(build.failureLog, log.join(""));
+    throw new InfraError(`Linux ${build.name} could not be built: ${error.message}`, {
+      next: error.next ?? `Read the log${kept ? "" : " above"}; \`dstate doctor\` shows what a build needs.`,
+      ...(kept ? { evidence: build.failureLog } : {}),
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Which compiler and linker would build: they are part of what a kernel is made from.
+ *
+ * @throws {InfraError} when there is none.
+ */
+export async function toolchain(signal: AbortSignal): Promise<string> {
+  const versions = [];
+  for (const program of ["gcc", "ld"]) {
+    const { stdout } = await command([program, "--version"], { within: "30s", signal, install });
+    versions.push(stdout.split("\n")[0] ?? program);
+  }
+  return versions.join(", ");
+}
+
+/**
+ * Unpack a source tarball into a folder that does not exist yet, leaving out the tarball's own top folder.
+ * Blocks of an xz file are unpacked side by side where it has several.
+ */
+export async function unpackSource(tarball: string, to: string, signal: AbortSignal): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await mkdir(to, { recursive: true });
+  await command(
+    [
+      "tar",
+      "--extract",
+      "--use-compress-program=xz -T0",
+      "--strip-components=1",
+      "--no-same-owner",
+      "-f",
+      tarball,
+      "-C",
+      to,
+    ],
+    { within: "15m", signal, install },
+  );
+}
+
+async function keep(path: string, text: string): Promise<boolean> {
+  try {
+    await mkdir(join(path, ".."), { recursive: true });
+    const stream = createWriteStream(path);
+    const done = Promise.withResolvers<void>();
+    stream.on("error", done.reject).end(text, done.resolve);
+    await done.promise;
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,216 @@
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { command } from "../base/command.ts";
+import type { Context } from "../base/context.ts";
+import { type DebianRoots, debianRoots } from "../base/debian-roots.ts";
+import { InfraError, messageOf } from "../base/errors.ts";
+import { step } from "../base/progress.ts";
+import { keyOf, Store } from "../base/store.ts";
+import { hashedFiles, parseStanza, type Stanza, stanzasOfPackages } from "./deb822.ts";
+import { download } from "./download.ts";
+import { verifiedText } from "./signature.ts";
+
+/** The suites that carry kernels, and under which root of the archive. */
+export const debianSuites = [
+  { name: "bullseye", root: "main" },
+  { name: "bullseye-security", root: "security" },
+  { name: "bookworm", root: "main" },
+  { name: "bookworm-updates", root: "main" },
+  { name: "bookworm-security", root: "security" },
+  { name: "bookworm-backports", root: "main" },
+  { name: "trixie", root: "main" },
+  { name: "trixie-updates", root: "main" },
+  { name: "trixie-security", root: "security" },
+  { name: "trixie-backports", root: "main" },
+  { name: "forky", root: "main" },
+  { name: "sid", root: "main" },
+] as const satisfies readonly { name: string; root: keyof DebianRoots }[];
+
+type Suite = (typeof debianSuites)[number];
+
+/** A binary package of a kernel, as a signed index describes it. */
+export const kernelPackageSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  depends: z.string(),
+  file: z.object({ url: z.url(), size: z.int(), sha256: z.string() }),
+  suite: z.string(),
+});
+export type KernelPackage = z.infer<typeof kernelPackageSchema>;
+
+/** An upstream tarball, as a signed index of sources describes it. */
+export const kernelSourceSchema = z.object({
+  /** The upstream version. */
+  version: z.string(),
+  file: z.object({ url: z.url(), size: z.int(), sha256: z.string() }),
+  suite: z.string(),
+});
+export type KernelSource = z.infer<typeof kernelSourceSchema>;
+
+/** What the archive's signed indexes say about kernels. */
+export const kernelIndexSchema = z.object({
+  packages: z.array(kernelPackageSchema),
+  sources: z.array(kernelSourceSchema),
+});
+export type KernelIndex = z.infer<typeof kernelIndexSchema>;
+
+export interface IndexOptions {
+  /** `any` takes what an earlier run fetched, however old; `fresh` at most a day old where the network allows. */
+  readonly age: "any" | "fresh";
+}
+
+/**
+ * What the Debian archive's suites say about kernels. Every byte is vouched for: the suite's InRelease by the
+ * archive's key, each index by the InRelease's sha256. `Valid-Until` is not enforced: the packages asked for
+ * are named by version, so an old index can withhold but not mislead.
+ *
+ * @returns undefined when only `any` was asked for and nothing is there.
+ * @throws {InfraError} when the archive is out of reach and nothing was fetched before, or a signature or hash
+ *   is wrong.
+ */
+export async function kernelIndex(context: Context, options: IndexOptions): Promise<KernelIndex | undefined> {
+  const store = new Store(join(context.settings.cacheDir, "debian-indexes"));
+  const day = new Date().toISOString().slice(0, 10);
+  if (options.age === "any") return await newest(store);
+  const roots = await debianRoots(context).catch((error: unknown) => error);
+  const key = `${day}-${keyOf([roots, debianSuites])}`;
+  try {
+    if (!isRoots(roots)) throw roots;
+    const entry = await store.findOrMake(
+      key,
+      { within: "15m", signal: context.signal },
+      async (dir, signal) => {
+        const index = await step(
+          context.progress,
+          "read the Debian archive's indexes",
+          async ({ update }) => {
+            const parts: KernelIndex[] = [];
+            for (const suite of debianSuites) {
+              update({ detail: suite.name, share: parts.length / debianSuites.length });
+              parts.push(await readSuite(suite, roots, { dir, signal }));
+            }
+            return {
+              packages: parts.flatMap(({ packages }) => packages),
+              sources: parts.flatMap(({ sources }) => sources),
+            };
+          },
+        );
+        if (index.packages.length === 0) {
+          throw new InfraError(`the archive at ${roots.main} has no suite with kernels`, {
+            next: "Check DSTATE_DEBIAN_MIRROR: it must be the root of a Debian archive.",
+          });
+        }
+        await writeFile(join(dir, "index.json"), `${JSON.stringify(index, null, 1)}\n`);
+        return { day };
+      },
+    );
+    for (const name of await readdir(store.root)) {
+      if (/^\d{4}-/.test(name) && name.slice(0, 10) < day) await store.remove(name);
+    }
+    return await readIndex(entry.dir);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const old = await newest(store);
+    if (!old || !(error instanceof InfraError)) throw error;
+    context.progress({
+      type: "note",
+      text: `the Debian archive could not be asked (${messageOf(error)}): using the index of an earlier day`,
+    });
+    return old;
+  }
+}
+
+function isRoots(value: unknown): value is DebianRoots {
+  return typeof value === "object" && value !== null && "main" in value && "security" in value;
+}
+
+async function newest(store: Store): Promise<KernelIndex | undefined> {
+  const entry = (await store.list()).at(-1);
+  return entry && (await readIndex(entry.dir));
+}
+
+async function readIndex(dir: string): Promise<KernelIndex> {
+  return kernelIndexSchema.parse(JSON.parse(await readFile(join(dir, "index.json"), "utf8")));
+}
+
+async function readSuite(
+  suite: Suite,
+  roots: DebianRoots,
+  { dir, signal }: { dir: string; signal: AbortSignal },
+): Promise<KernelIndex> {
+  const root = roots[suite.root];
+  const dist = `${root}/dists/${suite.name}`;
+  const inRelease = join(dir, `${suite.name}.InRelease`);
+  if ((await download(`${dist}/InRelease`, { to: inRelease, signal })).type === "missing") {
+    // Suites leave the archive when they grow old.
+    return { packages: [], sources: [] };
+  }
+  const release = parseStanza(await verifiedText(inRelease, { what: `${dist}/InRelease`, signal }));
+  const files = hashedFiles(release.get("sha256"));
+  const read = async (path: string): Promise<string> => {
+    const file = files.find((file) => file.path === `${path}.xz`);
+    if (!file) return "";
+    // The name by hash cannot change between our reading of InRelease and of the index.
+    const byHash = `${path.slice(0, path.lastIndexOf("/"))}/by-hash/SHA256/${file.sha256}`;
+    const to = join(dir, "index.xz");
+    for (const name of [byHash, file.path]) {
+      const got = await download(`${dist}/${name}`, { to, signal, sha256: file.sha256 });
+      if (got.type === "missing") continue;
+      await command(["xz", "--decompress", "--force", to], {
+        within: "5m",
+        signal,
+        install: "apt-get install xz-utils",
+      });
+      const text = await readFile(join(dir, "index"), "utf8");
+      await rm(join(dir, "index"));
+      return text;
+    }
+    throw new InfraError(`${dist}/${file.path} is missing although the signed InRelease lists it`, {
+      next: "The mirror may be in the middle of an update: try again in some minutes.",
+    });
+  };
+  return {
+    packages: packagesOf(await read("main/binary-amd64/Packages"), { root, suite: suite.name }),
+    sources: sourcesOf(await read("main/source/Sources"), { root, suite: suite.name }),
+  };
+}
+
+/** The packages of a `Packages` index that make up kernels for ordinary PCs: no debug symbols, no variants. */
+export function packagesOf(index: string, from: { root: string; suite: string }): KernelPackage[] {
+  return stanzasOfPackages(index, "linux-").flatMap((stanza) => {
+    const name = stanza.get("package") ?? "";
+    if (!/^linux-(image|base|binary|modules)-(unsigned-)?\d.*-amd64(-unsigned)?$/.test(name)) return [];
+    if (/-(rt|cloud)-amd64/.test(name)) return [];
+    return [
+      {
+        name,
+        version: stanza.get("version") ?? "",
+        depends: stanza.get("depends") ?? "",
+        file: {
+          url: `${from.root}/${stanza.get("filename")}`,
+          size: Number(stanza.get("size")),
+          sha256: stanza.get("sha256") ?? "",
+        },
+        suite: from.suite,
+      },
+    ];
+  });
+}
+
+/** The upstream kernel tarballs a `Sources` index lists with a sha256. */
+export function sourcesOf(index: string, from: { root: string; suite: string }): KernelSource[] {
+  return stanzasOfPackages(index, "linux").flatMap((stanza: Stanza) =>
+    hashedFiles(stanza.get("checksums-sha256")).flatMap(({ path, size, sha256 }) => {
+      const [, version] = /^linux(?:-\d+\.\d+)?_([\d.]+(?:~rc\d+)?)\.orig\.tar\.xz$/.exec(path) ?? [];
+      if (version === undefined) return [];
+      return [
+        {
+          version: version.replace("~rc", "-rc"),
+          file: { url: `${from.root}/${stanza.get("directory")}/${path}`, size, sha256 },
+          suite: from.suite,
+        },
+      ];
+    }),
+  );
+}

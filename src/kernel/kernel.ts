@@ -1,0 +1,35 @@
+import { z } from "zod";
+
+/** A kernel that is on this machine, whole and ready to boot. */
+export interface Kernel {
+  /** As the user wrote it. */
+  readonly selector: string;
+  /** What `uname -r` will say, less a distribution's own suffix where the source is upstream's. */
+  readonly version: string;
+  /** Names its content: the same id boots the same bits. */
+  readonly id: string;
+  /** What QEMU's `-kernel` is given: an ELF vmlinux with a PVH note where there is one, else a bzImage. */
+  readonly boot: string;
+  readonly initrd?: string;
+  /** The ELF image with its symbol table. */
+  readonly vmlinux?: string;
+  /** The kernel's .config. */
+  readonly config?: string;
+  /** One sentence for a report: where it came from and what was checked. */
+  readonly provenance: string;
+}
+
+/** What a kernel's cache entry says about itself; paths are relative to the entry's folder. */
+export const kernelAboutSchema = z.object({
+  kind: z.enum(["release", "deb", "git"]),
+  version: z.string(),
+  boot: z.string(),
+  initrd: z.string().optional(),
+  vmlinux: z.string().optional(),
+  config: z.string().optional(),
+  provenance: z.string(),
+  /** How many objects the build compiled: what the next build of the same configuration measures itself by. */
+  objects: z.int().optional(),
+  fragments: z.string().optional(),
+});
+export type KernelAbout = z.infer<typeof kernelAboutSchema>;

@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { InfraError } from "../base/errors.ts";
+
+/** A kernel release whose content this project has recorded. */
+export const kernelPinSchema = z.strictObject({
+  version: z.string().regex(/^\d+\.\d+(\.\d+)?(-rc\d+)?$/),
+  /** The sha256 of the source tarball; null where only Nix has a hash of its own for it. */
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  /** A place of the tarball besides the configured ones. */
+  url: z.url().optional(),
+  /** One sentence: where the hash comes from. */
+  provenance: z.string().min(1),
+  /** The nixpkgs that carries this kernel. */
+  nixpkgs: z
+    .strictObject({
+      revision: z.string().regex(/^[0-9a-f]{40}$/),
+      narHash: z.string().startsWith("sha256-").optional(),
+    })
+    .optional(),
+});
+export type KernelPin = z.infer<typeof kernelPinSchema>;
+
+const pinsSchema = z
+  .array(kernelPinSchema)
+  .refine(
+    (pins) => new Set(pins.map(({ version }) => version)).size === pins.length,
+    "a version is pinned twice",
+  );
+
+/**
+ * The recorded kernels, from `vm/kernels.json`.
+ *
+ * @throws {InfraError} when the file does not say what it should.
+ */
+export async function readPins(homeDir: string): Promise<KernelPin[]> {
+  const path = join(homeDir, "vm", "kernels.json");
+  try {
+    return pinsSchema.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new InfraError(`${path} is not a list of kernel pins: ${why}`, {
+      next: "Correct it, or take it back from version control.",
+      cause: error,
+    });
+  }
+}

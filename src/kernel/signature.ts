@@ -1,0 +1,70 @@
+import { access, readFile, rm } from "node:fs/promises";
+import { command } from "../base/command.ts";
+import { InfraError } from "../base/errors.ts";
+
+const keyrings = [
+  "/usr/share/keyrings/debian-archive-keyring.gpg",
+  "/usr/share/keyrings/debian-archive-keyring.pgp",
+] as const;
+
+export interface VerifyOptions {
+  /** What the file is, for messages. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+  /** Another keyring than the Debian archive's. */
+  readonly keyring?: string;
+}
+
+/**
+ * The text of a clear-signed file, and only what the signature covers, checked against the Debian archive's
+ * keyring. As apt does, one good signature by a known key is enough, and one bad signature too many: files
+ * signed for several releases also carry keys that an older keyring does not know.
+ *
+ * @throws {InfraError} when no known key vouches for the file.
+ * @see https://gnupg.org/documentation/manuals/gnupg/gpgv.html
+ */
+export async function verifiedText(path: string, options: VerifyOptions): Promise<string> {
+  const text = `${path}.verified`;
+  const keyring = options.keyring ?? (await archiveKeyring());
+  // gpgv ends with 2 when one of several keys is unknown; what it found is in the status lines.
+  const script = 'gpgv --status-fd 1 --keyring "$1" --output "$2" "$3" || test $? -eq 2';
+  const { stdout } = await command(["sh", "-c", script, "sh", keyring, text, path], {
+    within: "60s",
+    signal: options.signal,
+    install: "Install gpgv: `apt-get install gpgv`.",
+  });
+  try {
+    if (!hasGoodSignature(stdout)) {
+      throw new InfraError(`${options.what} carries no good signature of a key in ${keyring}`, {
+        next: "Update the package debian-archive-keyring, or use a mirror that serves the archive unchanged.",
+      });
+    }
+    return await readFile(text, "utf8");
+  } finally {
+    await rm(text, { force: true });
+  }
+}
+
+/** Whether the status lines of gpg or gpgv tell of a good signature and of no bad one. */
+export function hasGoodSignature(status: string): boolean {
+  const words = status.split("\n").map((line) => /^\[GNUPG:\] (\w+)/.exec(line)?.[1]);
+  return words.includes("VALIDSIG") && !words.includes("BADSIG");
+}
+
+async function archiveKeyring(): Promise<string> {
+  for (const keyring of keyrings) {
+    if (
+      await access(keyring).then(
+        () => true,
+        () => false,
+      )
+    )
+      return keyring;
+  }
+  throw new InfraError(
+    `the Debian archive's keys are not on this machine (looked for ${keyrings.join(", ")})`,
+    {
+      next: "Install them: `apt-get install debian-archive-keyring`.",
+    },
+  );
+}

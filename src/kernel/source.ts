@@ -1,0 +1,187 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Context } from "../base/context.ts";
+import { debianRoots } from "../base/debian-roots.ts";
+import { InfraError, messageOf, UsageError } from "../base/errors.ts";
+import { step } from "../base/progress.ts";
+import { formatBytes } from "../base/size.ts";
+import { Store } from "../base/store.ts";
+import { kernelIndex } from "./debian-index.ts";
+import { download, UnreachableError } from "./download.ts";
+import { kernelOrgSource } from "./kernel-org.ts";
+import { type KernelPin, readPins } from "./pins.ts";
+import { compareKernelVersions, nearestVersions } from "./version.ts";
+
+/** A release's source tarball: what it is, and where it may be had. */
+export interface KernelSourceTarball {
+  readonly version: string;
+  readonly sha256: string;
+  /** Asked only when the tarball is not here yet. */
+  readonly urls: () => Promise<string[]>;
+  /** One sentence: who vouches for the sha256. */
+  readonly provenance: string;
+}
+
+/**
+ * The sources a release can be built from, the best vouched for first. Each is found only when the one before
+ * it was of no use: a pinned release that was fetched before needs no network at all.
+ *
+ * @throws {UsageError} at the end, when no place knows the version: it names versions near it that exist.
+ * @throws {InfraError} at the end, when no place could be asked.
+ */
+export async function* releaseSources(
+  version: string,
+  context: Context,
+): AsyncGenerator<KernelSourceTarball> {
+  const pins = await readPins(context.settings.homeDir);
+  const pin = pins.find((pin) => pin.version === version);
+  if (pin) yield pinned(pin, context);
+  const unreachable: string[] = [];
+  const known = pins.filter(({ sha256 }) => sha256 !== null).map(({ version }) => version);
+  let asked = 0;
+  for (const age of ["any", "fresh"] as const) {
+    try {
+      const index = await kernelIndex(context, { age });
+      if (!index) continue;
+      const found = index.sources.find((source) => source.version === version);
+      if (found) {
+        yield {
+          version,
+          sha256: found.file.sha256,
+          urls: async () => [found.file.url],
+          provenance: `The Debian archive's source of Linux ${version}, sha256 from the signed index of ${found.suite}.`,
+        };
+        break;
+      }
+      if (age === "any") continue;
+      asked += 1;
+      known.push(...index.sources.map(({ version }) => version));
+    } catch (error) {
+      if (!(error instanceof InfraError)) throw error;
+      unreachable.push(messageOf(error));
+    }
+  }
+  for (const place of context.settings.kernelPlaces) {
+    try {
+      const found = await askPlace(place, version, context.signal);
+      asked += 1;
+      if (!found) continue;
+      const provenance = `Linux ${version} from ${found.url}, ${found.checked}.`;
+      yield { version, sha256: found.sha256, urls: async () => [found.url], provenance };
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      unreachable.push(messageOf(error));
+    }
+  }
+  const also = unreachable.length === 0 ? "" : ` Not every place could be asked: ${unreachable.join("; ")}.`;
+  if (asked === 0) {
+    throw new InfraError(`the source of Linux ${version} cannot be looked up.${also}`, {
+      next: "Check the network, or name other places: DSTATE_DEBIAN_MIRROR, DSTATE_KERNEL_PLACES.",
+    });
+  }
+  const near = nearestVersions(version, known).sort(compareKernelVersions);
+  throw new UsageError(`no place that can be asked vouches for a source of Linux ${version}.${also}`, {
+    next:
+      `Releases near it that do exist: ${near.join(", ")}. \`dstate kernels list\` shows more. ` +
+      `If you have its tarball's sha256, record it in vm/kernels.json with \`dstate kernels pin ${version}\`.`,
+  });
+}
+
+/** Where tarballs and packages are kept: a build with another configuration needs no second download. */
+export function downloadStore(context: Pick<Context, "settings">): Store {
+  return new Store(join(context.settings.cacheDir, "downloads"));
+}
+
+/**
+ * A source's tarball on this machine, fetched from the first place that has it and checked.
+ *
+ * @returns the tarball's path.
+ * @throws {UnreachableError} when no place has it or can be asked.
+ * @throws {InfraError} when what came is not what was expected, or the disk is full.
+ */
+export async function fetchSource(source: KernelSourceTarball, context: Context): Promise<string> {
+  const name = `linux-${source.version}.tar.xz`;
+  return await fetchFile({ name, sha256: source.sha256, urls: source.urls }, context);
+}
+
+/**
+ * A file of known sha256 on this machine, fetched if it is not there.
+ *
+ * @returns its path.
+ */
+export async function fetchFile(
+  file: { name: string; sha256: string; urls: () => Promise<string[]> },
+  context: Context,
+): Promise<string> {
+  const key = `${file.name.replace(/[^\w.+-]/g, "_")}-${file.sha256.slice(0, 20)}`;
+  const entry = await downloadStore(context).findOrMake(
+    key,
+    {
+      within: "60m",
+      signal: context.signal,
+      onWait: () =>
+        context.progress({ type: "note", text: `another dstate is fetching ${file.name}; waiting for it` }),
+    },
+    async (dir, signal) =>
+      await step(context.progress, `download ${file.name}`, async ({ update }) => {
+        const failures: string[] = [];
+        for (const url of await file.urls()) {
+          try {
+            const got = await download(url, {
+              to: join(dir, "file"),
+              sha256: file.sha256,
+              signal,
+              onProgress: ({ bytes, share }) =>
+                update({ detail: formatBytes(bytes), ...(share === undefined ? {} : { share }) }),
+            });
+            if (got.type === "done") return { name: file.name, url, sha256: file.sha256 };
+            failures.push(`${url} does not exist`);
+          } catch (error) {
+            if (!(error instanceof UnreachableError)) throw error;
+            failures.push(messageOf(error));
+          }
+        }
+        throw new UnreachableError(
+          `${file.name} cannot be had: ${failures.join("; ") || "no place is known"}`,
+          {
+            next: "Check the network, or name other places: DSTATE_DEBIAN_MIRROR, DSTATE_KERNEL_PLACES.",
+          },
+        );
+      }),
+  );
+  return join(entry.dir, "file");
+}
+
+function pinned(pin: KernelPin, context: Context): KernelSourceTarball {
+  const { version, sha256 } = pin;
+  if (sha256 === null) {
+    throw new UsageError(
+      `the pin of Linux ${version} in vm/kernels.json has no sha256 of its source tarball`,
+      {
+        next: `Run \`dstate kernels pin ${version}\` where its tarball can be reached, or use nix:${version}.`,
+      },
+    );
+  }
+  const urls = async (): Promise<string[]> => {
+    const roots = await debianRoots(context).catch(() => undefined);
+    const pool =
+      roots && `${roots.main}/pool/main/l/linux/linux_${version.replace("-rc", "~rc")}.orig.tar.xz`;
+    return [pin.url, pool].filter((url) => url !== undefined);
+  };
+  return {
+    version,
+    sha256,
+    urls,
+    provenance: `Linux ${version} from the source with the sha256 pinned in vm/kernels.json (${sha256.slice(0, 12)}...). ${pin.provenance}`,
+  };
+}
+
+async function askPlace(place: string, version: string, signal: AbortSignal) {
+  const dir = await mkdtemp(join(tmpdir(), "dstate-sums-"));
+  try {
+    return await kernelOrgSource(place, version, { dir, signal });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}

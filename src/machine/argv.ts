@@ -1,0 +1,84 @@
+/** How QEMU runs the guest's instructions. */
+export type Accelerator = { readonly type: "tcg" } | { readonly type: "kvm" };
+
+export interface Disk {
+  /** virtio serial, at most 20 bytes: how the guest finds the disk. */
+  readonly serial: string;
+  readonly path: string;
+  readonly format: "raw" | "qcow2";
+  /** `private`: writes go to an unlinked file of QEMU's own and are gone with the machine. */
+  readonly access: "read-only" | "private" | "read-write";
+}
+
+/** Everything QEMU is told. Plain data, so that it can be printed, compared and keyed. */
+export interface MachineArguments {
+  readonly accelerator: Accelerator;
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly kernel: string;
+  readonly initrd?: string | undefined;
+  readonly commandLine: string;
+  readonly disks: readonly Disk[];
+  /** UNIX sockets; sun_path holds 107 bytes. */
+  readonly qmpSocket: string;
+  readonly consoleSocket: string;
+  /** QEMU writes every byte of the serial line here, whoever listens. */
+  readonly consoleLog: string;
+  /** Whether the guest may reach beyond the machine. */
+  readonly network: "isolated" | "user";
+}
+
+/**
+ * QEMU's argument vector for a machine.
+ *
+ * @see https://www.qemu.org/docs/master/system/invocation.html
+ */
+export function qemuArguments(machine: MachineArguments): string[] {
+  return [
+    "-no-user-config",
+    "-nodefaults",
+    ...["-display", "none"],
+    "-no-reboot",
+    ...["-machine", "q35,vmport=off,smm=off,sata=off"],
+    ...["-accel", machine.accelerator.type === "tcg" ? "tcg,thread=multi" : "kvm"],
+    ...["-cpu", machine.accelerator.type === "tcg" ? "max" : "host"],
+    ...["-smp", `${machine.cpus}`],
+    ...["-m", `${Math.ceil(machine.memory / 1024 ** 2)}M`],
+    ...["-kernel", machine.kernel],
+    ...(machine.initrd === undefined ? [] : ["-initrd", machine.initrd]),
+    ...["-append", machine.commandLine],
+    ...["-chardev", `socket,id=qmp,path=${escape(machine.qmpSocket)},server=on,wait=off`],
+    ...["-mon", "chardev=qmp,mode=control"],
+    ...[
+      "-chardev",
+      `socket,id=console,path=${escape(machine.consoleSocket)},server=on,wait=off,logfile=${escape(machine.consoleLog)},logappend=off`,
+    ],
+    ...["-serial", "chardev:console"],
+    ...machine.disks.flatMap(diskArguments),
+    ...[
+      "-netdev",
+      `user,id=net,hostfwd=tcp:127.0.0.1:0-:22,restrict=${machine.network === "isolated" ? "on" : "off"}`,
+    ],
+    ...["-device", "virtio-net-pci,netdev=net,romfile="],
+    ...["-device", "virtio-rng-pci"],
+  ];
+}
+
+function diskArguments(disk: Disk, index: number): string[] {
+  const id = `disk${index}`;
+  const access = {
+    "read-only": ",readonly=on",
+    private: ",snapshot=on",
+    "read-write": "",
+  }[disk.access];
+  return [
+    ...["-drive", `if=none,id=${id},format=${disk.format},file=${escape(disk.path)},cache=unsafe${access}`],
+    ...["-device", `virtio-blk-pci,drive=${id},serial=${escape(disk.serial)}`],
+  ];
+}
+
+/** In QEMU's option lists a comma ends a value; two stand for one. */
+function escape(value: string): string {
+  return value.replaceAll(",", ",,");
+}

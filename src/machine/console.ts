@@ -1,0 +1,147 @@
+import { connect, type Socket } from "node:net";
+import { StringDecoder } from "node:string_decoder";
+import type { Duration } from "../base/duration.ts";
+import { withDeadline } from "../base/wait.ts";
+import type { Qmp } from "./qmp.ts";
+
+/** What is kept in memory of the console; the file on disk has all of it. */
+const keptCharacters = 4 * 1024 * 1024;
+/** A line longer than this is cut into several: a guest decides what it prints. */
+const longestLine = 64 * 1024;
+
+export interface ConsoleLine {
+  /** Counts every line since the machine started. */
+  readonly number: number;
+  readonly text: string;
+}
+
+/**
+ * The serial line of a machine. QEMU itself writes every byte to `logFile` from the first one on; this
+ * object follows along, line by line, and can type and send sysrq keys.
+ */
+export class Console implements Disposable {
+  readonly logFile: string;
+  readonly #socket: Socket;
+  readonly #qmp: Qmp;
+  readonly #decoder = new StringDecoder("utf8");
+  readonly #listeners = new Set<(line: ConsoleLine) => void>();
+  #lines: string[] = [];
+  #characters = 0;
+  #dropped = 0;
+  #rest = "";
+
+  private constructor(socket: Socket, qmp: Qmp, logFile: string) {
+    this.#socket = socket;
+    this.#qmp = qmp;
+    this.logFile = logFile;
+    socket.on("data", (chunk: Buffer) => this.#receive(this.#decoder.write(chunk)));
+    // QEMU's exit is reported by the machine; the console only ends.
+    socket.on("error", () => {});
+  }
+
+  static async connect(options: {
+    path: string;
+    logFile: string;
+    qmp: Qmp;
+    within: Duration;
+    signal: AbortSignal;
+  }): Promise<Console> {
+    return await withDeadline("the console's socket", options, async () => {
+      const socket = connect(options.path);
+      const ready = Promise.withResolvers<void>();
+      socket.once("connect", ready.resolve);
+      socket.once("error", ready.reject);
+      await ready.promise;
+      return new Console(socket, options.qmp, options.logFile);
+    });
+  }
+
+  /** Lines so far, the unfinished last one too, at most the last 4 MiB. */
+  get text(): string {
+    return [...this.#lines, this.#rest].join("\n");
+  }
+
+  /** Where the console stands now, to read later what came after. */
+  get mark(): number {
+    return this.#dropped + this.#lines.length;
+  }
+
+  /** The text that came after a mark. */
+  since(mark: number): string {
+    return [...this.#lines.slice(Math.max(0, mark - this.#dropped)), this.#rest].join("\n");
+  }
+
+  onLine(listener: (line: ConsoleLine) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /**
+   * Wait for a line after `from` (default: from the machine's start) that a test accepts.
+   *
+   * @throws {DeadlineError} when none comes in time.
+   */
+  async waitForLine(
+    what: string,
+    accept: (text: string) => boolean,
+    options: { within: Duration; signal?: AbortSignal | undefined; from?: number },
+  ): Promise<string> {
+    const early = this.#lines.slice(Math.max(0, (options.from ?? 0) - this.#dropped)).find(accept);
+    if (early !== undefined) return early;
+    const found = Promise.withResolvers<string>();
+    using _listener = this.onLine(({ text }) => {
+      if (accept(text)) found.resolve(text);
+    });
+    return await withDeadline(what, options, () => found.promise);
+  }
+
+  /** Type text on the serial line. */
+  type(text: string): void {
+    this.#socket.write(text);
+  }
+
+  /**
+   * Press a sysrq key over the serial line: a break, then the key. Works where ssh no longer does.
+   *
+   * @see https://www.kernel.org/doc/html/latest/admin-guide/sysrq.html
+   * @example await console.sysrq("w") // tasks in uninterruptible sleep
+   */
+  async sysrq(key: string, options: { within?: Duration; signal?: AbortSignal } = {}): Promise<void> {
+    await this.#qmp.call("chardev-send-break", { id: "console" }, options);
+    this.type(key);
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+    this.#listeners.clear();
+  }
+
+  #receive(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    while (this.#rest.length > longestLine) {
+      lines.push(this.#rest.slice(0, longestLine));
+      this.#rest = this.#rest.slice(longestLine);
+    }
+    for (const line of lines) this.#accept(line.endsWith("\r") ? line.slice(0, -1) : line);
+    this.#forget();
+  }
+
+  #accept(text: string): void {
+    this.#lines.push(text);
+    this.#characters += text.length + 1;
+    const line = { number: this.mark, text };
+    for (const listener of this.#listeners) listener(line);
+  }
+
+  #forget(): void {
+    if (this.#characters <= keptCharacters) return;
+    let count = 0;
+    while (this.#characters > keptCharacters / 2) {
+      this.#characters -= (this.#lines[count]?.length ?? 0) + 1;
+      count += 1;
+    }
+    this.#lines = this.#lines.slice(count);
+    this.#dropped += count;
+  }
+}

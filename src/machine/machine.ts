@@ -1,0 +1,302 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Duration } from "../base/duration.ts";
+import { InfraError, messageOf } from "../base/errors.ts";
+import { identify } from "../base/owner.ts";
+import { pause, withDeadline } from "../base/wait.ts";
+import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
+import { Console } from "./console.ts";
+import { crashIn, MachineFault } from "./fault.ts";
+import { Qmp } from "./qmp.ts";
+import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
+import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
+
+export interface MachineOptions {
+  readonly accelerator: Accelerator;
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly kernel: { readonly boot: string; readonly initrd?: string | undefined };
+  readonly commandLine: string;
+  /** Without the seed disk, which the machine adds. The first one is the root. */
+  readonly disks: readonly Disk[];
+  readonly network: MachineArguments["network"];
+  readonly hostname: string;
+  /** Short-lived files go below this folder. */
+  readonly runtimeRoot: string;
+  /** Evidence goes into this folder: console.log, qemu.log, qemu-arguments.json. */
+  readonly evidenceDir: string;
+  readonly signal: AbortSignal;
+}
+
+/** How QEMU ended. */
+export interface MachineExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why the machine shut down, if QEMU said so: `guest-shutdown`, `guest-reset`, `guest-panic`, `host-qmp-quit`, ... */
+  readonly reason: string | undefined;
+}
+
+/** A running QEMU. Dispose it to end it; nothing of it is left then but its evidence. */
+export class Machine implements AsyncDisposable {
+  readonly qmp: Qmp;
+  readonly console: Console;
+  readonly seed: Seed;
+  readonly pid: number;
+  /** Port on 127.0.0.1 that leads to the guest's ssh. */
+  readonly sshPort: number;
+  /** Resolves when QEMU has ended, whoever ended it. Never rejects. */
+  readonly exited: Promise<MachineExit>;
+  readonly #faultListeners = new Set<(fault: MachineFault) => void>();
+  readonly #directory: RunDirectory;
+  readonly #process: ChildProcess;
+  #fatal: MachineFault | undefined;
+
+  private constructor(parts: {
+    qmp: Qmp;
+    console: Console;
+    seed: Seed;
+    process: ChildProcess;
+    sshPort: number;
+    exited: Promise<MachineExit>;
+    directory: RunDirectory;
+  }) {
+    this.qmp = parts.qmp;
+    this.console = parts.console;
+    this.seed = parts.seed;
+    this.#process = parts.process;
+    this.pid = parts.process.pid ?? 0;
+    this.sshPort = parts.sshPort;
+    this.exited = parts.exited;
+    this.#directory = parts.directory;
+    const evidence = { evidence: parts.console.logFile };
+    this.console.onLine(({ text }) => {
+      const kind = crashIn(text);
+      if (kind)
+        this.#fault(
+          new MachineFault(kind, `the guest's kernel crashed: ${text.trim().slice(0, 200)}`, evidence),
+        );
+    });
+    void this.exited.then((exit) => {
+      const how = exit.reason ?? (exit.signal ? `signal ${exit.signal}` : `exit code ${exit.code}`);
+      this.#fault(new MachineFault("exit", `the machine ended (${how})`, evidence));
+    });
+  }
+
+  /**
+   * Start QEMU and connect to its monitor and console.
+   *
+   * @throws {InfraError} when QEMU is missing or ends at once, with what it said.
+   */
+  static async start(options: MachineOptions): Promise<Machine> {
+    const seed = makeSeed(options.hostname);
+    await mkdir(options.evidenceDir, { recursive: true });
+    const directory = await makeRunDirectory(options.runtimeRoot);
+    let child: ChildProcess | undefined;
+    try {
+      const seedPath = join(directory.path, "seed.img");
+      await writeSeedDisk(seedPath, seed);
+      const consoleLog = join(options.evidenceDir, "console.log");
+      const argv = qemuArguments({
+        accelerator: options.accelerator,
+        cpus: options.cpus,
+        memory: options.memory,
+        kernel: options.kernel.boot,
+        initrd: options.kernel.initrd,
+        commandLine: options.commandLine,
+        disks: [
+          ...options.disks,
+          { serial: "dstate-seed", path: seedPath, format: "raw", access: "read-only" },
+        ],
+        qmpSocket: join(directory.path, "qmp"),
+        consoleSocket: join(directory.path, "console"),
+        consoleLog,
+        network: options.network,
+      });
+      await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
+      child = launch(argv, directory.path);
+      return await connectTo(child, { directory, seed, consoleLog, signal: options.signal });
+    } catch (error) {
+      child?.kill("SIGKILL");
+      await directory[Symbol.asyncDispose]();
+      throw error;
+    }
+
+    async function connectTo(
+      process: ChildProcess,
+      parts: { directory: RunDirectory; seed: Seed; consoleLog: string; signal: AbortSignal },
+    ): Promise<Machine> {
+      const said = collectErrors(process);
+      const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
+      process.once("exit", (code, signal) => ended.resolve({ code, signal }));
+      process.once("error", (error) => {
+        said.push(messageOf(error));
+        ended.resolve({ code: 127, signal: null });
+      });
+      const early = ended.promise.then(({ code }): never => {
+        throw startFailure(said.join(""), code);
+      });
+      early.catch(() => {});
+      const within = "20s";
+      const own = process.pid === undefined ? undefined : identify(process.pid);
+      if (own) await parts.directory.claim(own);
+      const qmp = await Promise.race([
+        early,
+        connectWhenThere(join(parts.directory.path, "qmp"), within, parts.signal),
+      ]);
+      const console = await Promise.race([
+        early,
+        Console.connect({
+          path: join(parts.directory.path, "console"),
+          logFile: parts.consoleLog,
+          qmp,
+          within,
+          signal: parts.signal,
+        }),
+      ]);
+      const sshPort = readSshPort(await qmp.human("info usernet", { signal: parts.signal }));
+      const exited = ended.promise.then((exit) => {
+        const shutdown = qmp.events.findLast((event) => event.name === "SHUTDOWN");
+        return {
+          ...exit,
+          reason: typeof shutdown?.data.reason === "string" ? shutdown.data.reason : undefined,
+        };
+      });
+      return new Machine({
+        qmp,
+        console,
+        seed: parts.seed,
+        process,
+        sshPort,
+        exited,
+        directory: parts.directory,
+      });
+    }
+  }
+
+  /** The fault after which nothing more can come from this machine, if there was one. */
+  get fatal(): MachineFault | undefined {
+    return this.#fatal;
+  }
+
+  /**
+   * Do work that waits for the guest, racing a deadline, the caller's signal, QEMU's exit, and a crash of the
+   * guest's kernel on the console.
+   *
+   * @throws {MachineFault} on exit or panic, or when an oops appears while waiting.
+   * @throws {DeadlineError} after `within`.
+   */
+  async race<T>(
+    what: string,
+    options: { within: Duration; signal?: AbortSignal | undefined },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (this.#fatal) throw this.#fatal;
+    const controller = new AbortController();
+    const listener = (fault: MachineFault): void => controller.abort(fault);
+    this.#faultListeners.add(listener);
+    try {
+      const signal = options.signal
+        ? AbortSignal.any([options.signal, controller.signal])
+        : controller.signal;
+      return await withDeadline(what, { within: options.within, signal }, work);
+    } finally {
+      this.#faultListeners.delete(listener);
+    }
+  }
+
+  /** End QEMU at once and remove its short-lived files, without waiting: for a process that is about to end. */
+  endNow(): void {
+    this.#process.kill("SIGKILL");
+    this.#directory.removeNow();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      // `quit` lets QEMU flush the console's log; a QEMU that does not answer is killed.
+      await this.qmp.call("quit", {}, { within: "2s" }).catch(() => {});
+      await withDeadline("QEMU to end", { within: "3s" }, () => this.exited).catch(() =>
+        this.#process.kill("SIGKILL"),
+      );
+      await this.exited;
+    }
+    this.qmp[Symbol.dispose]();
+    this.console[Symbol.dispose]();
+    await this.#directory[Symbol.asyncDispose]();
+  }
+
+  #fault(fault: MachineFault): void {
+    if (fault.kind !== "oops") this.#fatal ??= fault;
+    for (const listener of [...this.#faultListeners]) listener(fault);
+  }
+}
+
+/**
+ * QEMU gets SIGKILL from the kernel when this process dies, however it dies (setpriv's --pdeathsig), and a
+ * process group of its own, so that a Ctrl-C in the terminal reaches only us.
+ *
+ * @see https://man7.org/linux/man-pages/man1/setpriv.1.html
+ */
+function launch(argv: readonly string[], cwd: string): ChildProcess {
+  return spawn("setpriv", ["--pdeathsig", "KILL", "--", "qemu-system-x86_64", ...argv], {
+    cwd,
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe"],
+    // Private layers of disks are unlinked files of QEMU's: they go where large files may go.
+    env: { ...process.env, TMPDIR: cwd },
+  });
+}
+
+function collectErrors(child: ChildProcess): string[] {
+  const said: string[] = [];
+  child.stderr?.setEncoding("utf8");
+  child.stderr?.on("data", (text: string) => {
+    if (said.length < 200) said.push(text.slice(0, 10_000));
+  });
+  return said;
+}
+
+function startFailure(said: string, code: number | null): InfraError {
+  if (code === 127 || /No such file or directory.*qemu|setpriv: failed to execute/.test(said)) {
+    return new InfraError("QEMU could not be started: qemu-system-x86_64 or setpriv is not installed", {
+      next: "Run `dstate doctor` to see what is missing and how to install it.",
+    });
+  }
+  return new InfraError(
+    `QEMU ended at once with exit code ${code}: ${said.trim().split("\n").slice(-3).join("; ")}`,
+    {
+      ...(/no space left/i.test(said) ? { next: "Free some disk space and run again." } : {}),
+    },
+  );
+}
+
+async function connectWhenThere(path: string, within: Duration, signal: AbortSignal): Promise<Qmp> {
+  return await withDeadline("QEMU's monitor", { within, signal }, async (inner) => {
+    for (;;) {
+      try {
+        return await Qmp.connect(path, { within, signal: inner });
+      } catch (error) {
+        inner.throwIfAborted();
+        if (
+          !(
+            error instanceof Error &&
+            "code" in error &&
+            (error.code === "ENOENT" || error.code === "ECONNREFUSED")
+          )
+        )
+          throw error;
+        // QEMU makes its sockets within a few milliseconds and tells nobody.
+        await pause(5, inner);
+      }
+    }
+  });
+}
+
+function readSshPort(usernet: string): number {
+  // Protocol[State]    FD  Source Address  Port   Dest. Address  Port
+  const match = /TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)/.exec(usernet);
+  if (!match)
+    throw new InfraError(`QEMU does not say which port leads to the guest: ${usernet.slice(0, 300)}`);
+  return Number(match[1]);
+}

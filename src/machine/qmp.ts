@@ -1,0 +1,152 @@
+import { connect, type Socket } from "node:net";
+import { z } from "zod";
+import type { Duration } from "../base/duration.ts";
+import { InfraError } from "../base/errors.ts";
+import { withDeadline } from "../base/wait.ts";
+
+const messageSchema = z.union([
+  z.object({ QMP: z.unknown() }),
+  z.object({ return: z.unknown(), id: z.number() }),
+  z.object({ error: z.object({ class: z.string(), desc: z.string() }), id: z.number() }),
+  z.object({
+    event: z.string(),
+    data: z.record(z.string(), z.unknown()).optional(),
+    timestamp: z.object({ seconds: z.number(), microseconds: z.number() }),
+  }),
+]);
+
+export interface QmpEvent {
+  readonly name: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** Milliseconds since 1970, by QEMU's clock. */
+  readonly at: number;
+}
+
+export interface QmpCallOptions {
+  readonly within?: Duration;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A connection to QEMU's monitor.
+ *
+ * @see https://www.qemu.org/docs/master/interop/qmp-spec.html
+ */
+export class Qmp implements Disposable {
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #listeners = new Set<(event: QmpEvent) => void>();
+  readonly #greeting = Promise.withResolvers<void>();
+  readonly events: QmpEvent[] = [];
+  #lastId = 0;
+  #rest = "";
+  #closed: Error | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding("utf8");
+    socket.on("data", (text: string) => this.#receive(text));
+    socket.on("error", (error) => this.#close(error));
+    socket.on("close", () => this.#close(new InfraError("QEMU closed its monitor")));
+    this.#greeting.promise.catch(() => {});
+  }
+
+  /** Connect and leave QMP's negotiation mode. */
+  static async connect(path: string, options: { within: Duration; signal: AbortSignal }): Promise<Qmp> {
+    return await withDeadline("QEMU's monitor", options, async (signal) => {
+      const qmp = new Qmp(connect(path));
+      try {
+        await qmp.#greeting.promise;
+        await qmp.call("qmp_capabilities", {}, { signal });
+        return qmp;
+      } catch (error) {
+        qmp[Symbol.dispose]();
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Run a command and return its result.
+   *
+   * @throws {InfraError} when QEMU answers with an error or is gone; {DeadlineError} after `within` (5 s).
+   * @example await qmp.call("query-status")
+   */
+  async call(
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+    options: QmpCallOptions = {},
+  ): Promise<unknown> {
+    return await withDeadline(`QEMU to answer ${command}`, { within: "5s", ...options }, async () => {
+      if (this.#closed) throw this.#closed;
+      this.#lastId += 1;
+      const id = this.#lastId;
+      const answer = Promise.withResolvers<unknown>();
+      this.#pending.set(id, answer);
+      this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+      try {
+        return await answer.promise;
+      } finally {
+        this.#pending.delete(id);
+      }
+    });
+  }
+
+  /** Run a command of the human monitor, for what QMP has no command of its own. */
+  async human(line: string, options: QmpCallOptions = {}): Promise<string> {
+    return z.string().parse(await this.call("human-monitor-command", { "command-line": line }, options));
+  }
+
+  onEvent(listener: (event: QmpEvent) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#close(new InfraError("the connection to QEMU's monitor was closed"));
+    this.#socket.destroy();
+  }
+
+  #receive(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const parsed = messageSchema.safeParse(parseJson(line));
+      if (!parsed.success) continue;
+      const message = parsed.data;
+      if ("QMP" in message) this.#greeting.resolve();
+      else if ("event" in message) this.#announce(message.event, message.data ?? {}, message.timestamp);
+      else if ("error" in message) {
+        this.#pending
+          .get(message.id)
+          ?.reject(new InfraError(`QEMU refused a command: ${message.error.desc}`));
+      } else this.#pending.get(message.id)?.resolve(message.return);
+    }
+  }
+
+  #announce(
+    name: string,
+    data: Readonly<Record<string, unknown>>,
+    at: { seconds: number; microseconds: number },
+  ): void {
+    const event = { name, data, at: at.seconds * 1000 + at.microseconds / 1000 };
+    this.events.push(event);
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #close(error: Error): void {
+    if (this.#closed) return;
+    this.#closed = error;
+    this.#greeting.reject(error);
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,27 @@
+import type { FindingKind } from "../kinds.ts";
+
+/**
+ * One thing the kernel says when something is wrong: how its first line reads and what is told of it.
+ *
+ * The pattern sees the line without its prefix. Its named groups go where their names say: `task`, `pid` and `cpu`
+ * into the finding, `fn` is the function that the line itself blames, all others become `detail`.
+ */
+export interface Format {
+  readonly kind: FindingKind;
+  readonly pattern: RegExp;
+  /**
+   * The title; `{name}` is replaced with a detail, `{fn}` with the guilty function. A part in square brackets is left
+   * out when one of its names has no value; of parts divided by `|`, the first whose names all have values is taken.
+   */
+  readonly title: string;
+  /** When a report of one of these kinds is open and has no call chain yet, the line belongs to it. */
+  readonly joins?: readonly FindingKind[];
+  /** It joins such a report even when the call chain is there. */
+  readonly late?: true;
+  /** Nothing follows the line that belongs to it. */
+  readonly alone?: true;
+  /** Only a finding if a line that matches this follows. */
+  readonly confirm?: RegExp;
+  /** Only where the line has a kernel prefix: other programs print the like. */
+  readonly stamped?: true;
+}

@@ -1,0 +1,28 @@
+import { faults } from "./faults.ts";
+import type { Format } from "./format.ts";
+import { locks } from "./locks.ts";
+import { memory } from "./memory.ts";
+import { filesystems, panics, warnings } from "./others.ts";
+import { sanitizers } from "./sanitizers.ts";
+import { stalls } from "./stalls.ts";
+
+export type { Format } from "./format.ts";
+
+/** Every format, the more particular ones first: the first that matches a line wins. */
+export const formats: readonly Format[] = [
+  ...sanitizers,
+  ...faults,
+  ...locks,
+  ...stalls,
+  ...memory,
+  ...panics,
+  ...filesystems,
+  ...warnings,
+];
+
+/** Lines that look like the start of a report and are none. */
+export const harmless: readonly RegExp[] = [
+  /^INFO: (?:lockdep is turned off|NMI handler|Stall ended before|recovery required)/,
+  /^WARNING: (?:\/etc\/ssh|[Tt]he mand mount option)/,
+  /^BUG: (?:KASAN|KMSAN|KCSAN|KFENCE)$/,
+];

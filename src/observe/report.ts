@@ -1,0 +1,332 @@
+import {
+  cpuLine,
+  facts,
+  instruction,
+  lastLine,
+  lockdepKernel,
+  lockPlace,
+  oldCpuLine,
+  oldTaskLine,
+  processLine,
+  registerLine,
+  sections,
+  taintLine,
+  taskLine,
+} from "./body.ts";
+import type { Finding, Frame } from "./finding.ts";
+import { warningFlavour } from "./flavour.ts";
+import type { Format } from "./formats/index.ts";
+import { plainName, readFrames } from "./frame.ts";
+import { guiltyFrame, isBlameless, isMachinery } from "./guilty.ts";
+import type { FindingKind } from "./kinds.ts";
+import type { LogLine } from "./line.ts";
+import { oneLine } from "./text.ts";
+
+interface Stack {
+  readonly part: string;
+  readonly aside: boolean;
+  readonly frames: Frame[];
+}
+
+/** Bounds that keep a hostile log from filling memory. */
+const limit = { frames: 256, stacks: 32, registers: 40, text: 500, details: 32 } as const;
+
+/** A report whose lines still come in. */
+export class Report {
+  readonly kind: FindingKind;
+  readonly context: string;
+  readonly firstLine: number;
+  confirmed: boolean;
+  /** The first line of the finding that this one follows from. */
+  follows: number | undefined;
+  /** The last line that said something, and when. */
+  lastLine: number;
+  lastTime: number | undefined;
+  readonly #format: Format;
+  readonly #time: number | undefined;
+  readonly #date: string | undefined;
+  readonly #detail = new Map<string, string>();
+  readonly #registers: string[] = [];
+  readonly #stacks: Stack[] = [];
+  #stack: Stack | undefined;
+  #next: { part: string; aside: boolean } = { part: "", aside: false };
+  #instruction: Frame | undefined;
+  #headFunction: string | undefined;
+  #lockFunction: string | undefined;
+  #userMode = false;
+  #ended = false;
+
+  constructor(
+    format: Format,
+    match: RegExpExecArray,
+    line: LogLine,
+    firstLine: number,
+    messages: readonly string[],
+  ) {
+    this.kind = format.kind;
+    this.context = line.context;
+    this.firstLine = firstLine;
+    this.lastLine = line.number;
+    this.lastTime = line.time;
+    this.confirmed = format.confirm === undefined;
+    this.#format = format;
+    this.#time = line.time;
+    this.#date = line.date;
+    this.#note(match.groups);
+    this.#headFunction = headFunction(match);
+    const message = messages.join(" ");
+    if (message) this.#set("message", message);
+  }
+
+  /** Whether the finding's own call chain has begun. */
+  get hasStack(): boolean {
+    return this.#stacks.some((stack) => !stack.aside && stack.frames.length > 0);
+  }
+
+  /** Whether lines of another printk context can belong to it: detectors ask other CPUs for their stacks. */
+  get asksOthers(): boolean {
+    return this.kind === "rcu-stall" || this.kind === "hard-lockup" || this.kind === "soft-lockup";
+  }
+
+  get format(): Format {
+    return this.#format;
+  }
+
+  /** Whether a line of this format, in the same context, is part of this report. */
+  takes(format: Format): boolean {
+    return (!this.hasStack || format.late === true) && (format.joins?.includes(this.kind) ?? false);
+  }
+
+  /** Whether the stack of this task (a pid) that is printed now is a report of its own. */
+  isOver(pid: string | undefined): boolean {
+    return (
+      (this.kind === "hung-task" || this.kind === "task-stack") &&
+      this.hasStack &&
+      pid !== this.#detail.get("pid")
+    );
+  }
+
+  /** Take the line that a joining format matched. */
+  join(match: RegExpExecArray, line: LogLine): void {
+    this.#note(match.groups);
+    this.#headFunction ??= headFunction(match);
+    this.#touch(line);
+  }
+
+  /** A panic that this report's trouble led to. */
+  panic(reason: string, line: LogLine): void {
+    this.#set("panic", reason);
+    this.#touch(line);
+    this.#section("panic", this.hasStack);
+    this.#ended ||= this.hasStack;
+  }
+
+  /**
+   * Take a line, if it says something about this report.
+   *
+   * @returns whether it does.
+   */
+  feed(line: LogLine): boolean {
+    const text = line.text;
+    if (text === "") return false;
+    if (!this.confirmed && this.#format.confirm?.test(text)) this.confirmed = true;
+    const taken = this.#ended ? false : this.#feed(text);
+    if (taken) this.#touch(line);
+    return taken;
+  }
+
+  #feed(text: string): boolean {
+    if (lastLine.test(text) || (/^={40,}$/.test(text) && this.hasStack)) {
+      this.#ended = true;
+      return true;
+    }
+    for (const section of sections) {
+      if (!section.pattern.test(text)) continue;
+      this.#section(section.part, section.aside);
+      return true;
+    }
+    if (text.includes("+0x") || text.includes(":")) {
+      const frames = readFrames(text);
+      if (frames.length > 0) {
+        this.#push(frames);
+        return true;
+      }
+    }
+    return this.#readInstruction(text) || this.#readHead(text) || this.#readFact(text);
+  }
+
+  #readInstruction(text: string): boolean {
+    const match = instruction.exec(text);
+    if (match) {
+      const selector = match.groups?.selector;
+      if (selector !== undefined && selector.length > 2 && (Number.parseInt(selector, 16) & 3) === 3) {
+        this.#userMode = true;
+        this.#stack = undefined;
+        return true;
+      }
+      const [frame] = readFrames((match.groups?.rest ?? "").replace(/ (?:ra|lr) : .*$/, ""));
+      if (frame) {
+        if (this.#stack && this.#stack.frames.length > 0 && !this.#stack.aside) this.#push([frame]);
+        else if (!this.hasStack) this.#instruction ??= frame;
+      }
+      return true;
+    }
+    if (registerLine.test(text) && !/^r\d+:\S/.test(text)) {
+      if (!this.#userMode && this.#registers.length < limit.registers) this.#registers.push(clip(text));
+      return true;
+    }
+    return false;
+  }
+
+  #readHead(text: string): boolean {
+    const match =
+      cpuLine.exec(text) ??
+      oldCpuLine.exec(text) ??
+      processLine.exec(text) ??
+      taintLine.exec(text) ??
+      lockdepKernel.exec(text) ??
+      taskLine.exec(text) ??
+      oldTaskLine.exec(text);
+    if (!match) return false;
+    const state = match.groups?.state;
+    // A stall's other tasks follow the one it is about.
+    if (state !== undefined && this.hasStack) this.#section("task", this.kind !== "rcu-stall");
+    else this.#note(match.groups);
+    return true;
+  }
+
+  #readFact(text: string): boolean {
+    if (
+      this.#lockFunction === undefined &&
+      (this.kind.startsWith("lockdep") || this.kind === "suspicious-rcu")
+    ) {
+      const place = lockPlace.exec(text);
+      if (place) {
+        this.#lockFunction = place.groups?.fn;
+        return true;
+      }
+    }
+    for (const pattern of facts) {
+      const match = pattern.exec(text);
+      if (!match) continue;
+      this.#note(match.groups);
+      return true;
+    }
+    return /^(?:Modules linked in|Code:|Hardware name|\d+ locks? held by|#\d+:|other info|Possible|<)/.test(
+      text,
+    );
+  }
+
+  #touch(line: LogLine): void {
+    this.lastLine = line.number;
+    this.lastTime = line.time ?? this.lastTime;
+  }
+
+  #section(part: string, aside: boolean): void {
+    // "Call Trace:" stands below the section's own headline.
+    if (part === "" && this.#next.part !== "" && this.#stack === undefined) return;
+    this.#next = { part, aside };
+    this.#stack = undefined;
+  }
+
+  #push(frames: readonly Frame[]): void {
+    if (!this.#stack) {
+      if (this.#stacks.length >= limit.stacks) return;
+      this.#stack = { ...this.#next, frames: [] };
+      this.#stacks.push(this.#stack);
+      this.#next = { part: "", aside: this.#next.aside };
+      this.#userMode = false;
+      const ip = this.#instruction;
+      if (ip && !this.#stack.aside) {
+        this.#instruction = undefined;
+        const first = frames[0];
+        if (first?.function !== ip.function || first.offset !== ip.offset) this.#stack.frames.push(ip);
+      }
+    }
+    const stack = this.#stack.frames;
+    // 32-bit arm repeats each caller as the next line's callee.
+    const last = stack.at(-1);
+    const fresh = frames.length === 2 && last?.function === frames[0]?.function ? frames.slice(1) : frames;
+    if (stack.length + fresh.length <= limit.frames) stack.push(...fresh);
+  }
+
+  #note(groups: Record<string, string | undefined> | undefined): void {
+    for (const [name, value] of Object.entries(groups ?? {})) {
+      if (value !== undefined && name !== "fn") this.#set(name === "cpu2" ? "cpu" : name, value);
+    }
+  }
+
+  #set(name: string, value: string): void {
+    if (this.#detail.has(name) || this.#detail.size >= limit.details) return;
+    const text = clip(value);
+    if (text !== "") this.#detail.set(name, text);
+  }
+
+  /** The finding, as far as its lines have come in. */
+  finding(): Finding {
+    const frames = this.#frames();
+    const detail = Object.fromEntries(this.#detail);
+    const { task, pid, cpu, taint, kernel, ...rest } = detail;
+    const flavour = this.kind === "warning" ? warningFlavour(this.#headFunction, rest) : undefined;
+    const guilty = this.#guilty(frames);
+    const tainted = taint?.startsWith("Tainted:") ? taint.slice("Tainted:".length).trim() : undefined;
+    return {
+      kind: this.kind,
+      title: fill(this.#format.title, {
+        ...rest,
+        ...(flavour ? { flavour } : {}),
+        ...(guilty ? { fn: guilty } : {}),
+      }),
+      ...(guilty === undefined ? {} : { guilty }),
+      ...(this.#time === undefined ? {} : { time: this.#time }),
+      ...(this.#date === undefined ? {} : { date: this.#date }),
+      ...(task === undefined ? {} : { task }),
+      ...(pid === undefined ? {} : { pid: Number(pid) }),
+      ...(cpu === undefined ? {} : { cpu: Number(cpu) }),
+      frames,
+      ...(this.#registers.length === 0 ? {} : { registers: this.#registers.join("\n") }),
+      ...(tainted ? { taint: tainted } : {}),
+      ...(kernel === undefined ? {} : { kernel }),
+      firstLine: this.firstLine,
+      lastLine: this.lastLine,
+      ...(Object.keys(rest).length === 0 ? {} : { detail: rest }),
+      ...(this.follows === undefined ? {} : { follows: this.follows }),
+    };
+  }
+
+  #frames(): Frame[] {
+    const own = this.#stacks.filter((stack) => !stack.aside && stack.frames.length > 0);
+    const chosen =
+      own.find((stack) => stack.part === "backtrace") ?? own.find((stack) => stack.part === "cpu") ?? own[0];
+    if (chosen) return [...chosen.frames];
+    return this.#instruction ? [this.#instruction] : [];
+  }
+
+  #guilty(frames: readonly Frame[]): string | undefined {
+    for (const name of [this.#headFunction, this.#lockFunction]) {
+      if (name !== undefined && !isBlameless(this.kind, name)) return plainName(name);
+    }
+    const frame = guiltyFrame(this.kind, frames)?.function;
+    const name = frame ?? [this.#headFunction, this.#lockFunction].find((head) => head && !isMachinery(head));
+    return name === undefined ? undefined : plainName(name);
+  }
+}
+
+function headFunction(match: RegExpExecArray): string | undefined {
+  const name = match.groups?.fn;
+  return name === undefined ? undefined : clip(name);
+}
+
+function clip(text: string): string {
+  return oneLine(text.slice(0, limit.text * 2), { maxLength: limit.text });
+}
+
+function fill(template: string, values: Readonly<Record<string, string>>): string {
+  const has = (part: string): boolean =>
+    [...part.matchAll(/\{(\w+)\}/g)].every((match) => values[match[1] ?? ""] !== undefined);
+  const alternatives = template
+    .split("|")
+    .map((text) => text.replace(/\[([^[\]]*)\]/g, (_, part: string) => (has(part) ? part : "")));
+  const chosen = alternatives.find(has) ?? alternatives.at(-1) ?? "";
+  return chosen.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "").trim();
+}

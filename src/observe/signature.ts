@@ -1,0 +1,95 @@
+import type { Finding } from "./finding.ts";
+import { plainName } from "./frame.ts";
+import { isBlameless } from "./guilty.ts";
+import { type FindingKind, findingKinds } from "./kinds.ts";
+
+/** How many callers of the guilty function tell one bug from another. */
+const depth = 4;
+
+/**
+ * A finding reduced to what is the same each time the bug shows: its kind, the guilty function and the callers that
+ * matter. Addresses, offsets, pids, times, compiler suffixes, waits and locks are left out. A CPU that stalls is
+ * caught anywhere below the guilty function, so only that function counts there.
+ *
+ * @example fingerprint(finding) // "hung-task io_uring_del_tctx_node < io_uring_clean_tctx < io_uring_cancel_generic"
+ */
+export function fingerprint(finding: Finding): string {
+  if (finding.guilty === undefined) return `${finding.kind} ${withoutNumbers(finding.title)}`;
+  if (isStallOfCpu(finding.kind)) return `${finding.kind} ${finding.guilty}`;
+  const chain = significantFrames(finding);
+  const callers = chain.slice(chain.indexOf(finding.guilty) + 1, chain.indexOf(finding.guilty) + depth);
+  return [`${finding.kind} ${finding.guilty}`, ...callers].join(" < ");
+}
+
+/**
+ * Whether two findings show the same bug, so that their occurrences can be counted together. Callers are compared
+ * as far as both chains go: a log that was cut off still counts.
+ *
+ * @example sameBug(first, second)
+ */
+export function sameBug(a: Finding, b: Finding): boolean {
+  if (a.kind !== b.kind) return false;
+  const [left = "", ...callersLeft] = fingerprint(a).split(" < ");
+  const [right = "", ...callersRight] = fingerprint(b).split(" < ");
+  if (left !== right) return false;
+  return callersLeft.every(
+    (name, index) => callersRight[index] === undefined || callersRight[index] === name,
+  );
+}
+
+export interface FindingPattern {
+  readonly kind?: FindingKind | readonly FindingKind[];
+  /** Functions that the call chain holds in this order, innermost first; others may stand between them. */
+  readonly frames?: readonly string[];
+  readonly title?: string | RegExp;
+  /** The task's name, with `#` for any number: `iou-sqp-#`. */
+  readonly task?: string;
+}
+
+/**
+ * Whether a finding is of the kind, and holds the frames, that a signature names.
+ *
+ * @example matchesFinding(finding, { kind: "hung-task", frames: ["__mutex_lock", "io_uring_del_tctx_node"] })
+ */
+export function matchesFinding(finding: Finding, pattern: FindingPattern): boolean {
+  if (pattern.kind !== undefined && ![pattern.kind].flat().includes(finding.kind)) return false;
+  if (pattern.task !== undefined && taskName(finding.task ?? "") !== taskName(pattern.task)) return false;
+  const { title } = pattern;
+  if (typeof title === "string" && title !== finding.title) return false;
+  if (title instanceof RegExp && !title.test(finding.title)) return false;
+  let at = 0;
+  for (const name of pattern.frames ?? []) {
+    at = finding.frames.findIndex((frame, index) => index >= at && plainName(frame.function) === name) + 1;
+    if (at === 0) return false;
+  }
+  return true;
+}
+
+/**
+ * The finding that a log is about: the first that is no mere notice (such as a file system's) and follows from no
+ * other one; a notice when there is nothing else.
+ */
+export function primaryFinding(findings: readonly Finding[]): Finding | undefined {
+  const causes = findings.filter((finding) => finding.follows === undefined);
+  return (
+    causes.find((finding) => findingKinds[finding.kind].severity !== "notice") ?? causes[0] ?? findings[0]
+  );
+}
+
+function significantFrames(finding: Finding): string[] {
+  return finding.frames
+    .filter((frame) => frame.reliable && !isBlameless(finding.kind, frame.function))
+    .map((frame) => plainName(frame.function));
+}
+
+function isStallOfCpu(kind: FindingKind): boolean {
+  return kind === "rcu-stall" || kind === "soft-lockup" || kind === "hard-lockup";
+}
+
+function withoutNumbers(text: string): string {
+  return text.replace(/\b(?:0x[0-9a-f]+|[0-9a-f]{8,16}|\d+)\b/gi, "#");
+}
+
+function taskName(name: string): string {
+  return name.replace(/\d+/g, "#");
+}

@@ -1,0 +1,84 @@
+import { UsageError } from "../base/errors.ts";
+
+/** One point in a matrix: what a trial runs on. Every value is what the user's selector said. */
+export interface Cell {
+  /** Kernel selector, such as `6.1.115` or `deb:6.12.43`. */
+  readonly kernel: string;
+  /** Node version; undefined: the workload needs no Node. */
+  readonly node: string | undefined;
+  /** Environment of the workload. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly image: "debian" | "nixos";
+  /** The repro's own axes, by name. */
+  readonly axes: Readonly<Record<string, string>>;
+}
+
+/** What a repro can vary. `kernel`, `node` and `env` mean the same everywhere; other names are the repro's own. */
+export interface Axes {
+  readonly kernel: readonly [string, ...string[]];
+  readonly node?: readonly [string, ...string[]];
+  readonly env?: readonly [Readonly<Record<string, string>>, ...Readonly<Record<string, string>>[]];
+  readonly own?: Readonly<Record<string, readonly [string, ...string[]]>>;
+}
+
+/** A cell as somebody asks for it: what is not said is the first value of the repro's axis. */
+export interface CellChoice {
+  readonly kernel?: string | undefined;
+  readonly node?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly image?: Cell["image"] | undefined;
+  readonly axes?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Complete a choice with the first value of each axis.
+ *
+ * @throws {UsageError} for an axis that the repro does not have.
+ * @example chooseCell({ kernel: ["6.1.115"], node: ["20.9.0"] }, {}).kernel // "6.1.115"
+ */
+export function chooseCell(axes: Axes, choice: CellChoice): Cell {
+  const own = axes.own ?? {};
+  for (const [name, value] of Object.entries(choice.axes ?? {})) {
+    const values = own[name];
+    if (!values) {
+      const known = Object.keys(own);
+      throw new UsageError(`this repro has no axis "${name}"`, {
+        next:
+          known.length === 0
+            ? "Its axes are kernel, node and env."
+            : `Its own axes are: ${known.join(", ")}.`,
+      });
+    }
+    // A path stands for a file of the user's, such as a seccomp profile; the repro reads it.
+    if (!values.includes(value) && !value.includes("/")) {
+      throw new UsageError(`the axis "${name}" has no value "${value}"`, {
+        next: `Its values are: ${values.join(", ")}.`,
+      });
+    }
+  }
+  const chosen = Object.entries(own).map(
+    ([name, values]) => [name, choice.axes?.[name] ?? values[0]] as const,
+  );
+  return {
+    kernel: choice.kernel ?? axes.kernel[0],
+    node: choice.node ?? axes.node?.[0],
+    env: choice.env ?? axes.env?.[0] ?? {},
+    image: choice.image ?? "debian",
+    axes: Object.fromEntries(chosen),
+  };
+}
+
+/**
+ * A cell as people read it.
+ *
+ * @example describeCell(cell) // "kernel 6.1.115, node 20.9.0, UV_USE_IO_URING=0"
+ */
+export function describeCell(cell: Cell): string {
+  return [
+    `kernel ${cell.kernel}`,
+    ...(cell.node === undefined ? [] : [`node ${cell.node}`]),
+    ...(cell.image === "debian" ? [] : [`image ${cell.image}`]),
+    ...Object.entries(cell.env).map(([name, value]) => `${name}=${value}`),
+    ...Object.entries(cell.axes).map(([name, value]) => `${name} ${value}`),
+  ].join(", ");
+}

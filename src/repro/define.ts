@@ -1,0 +1,121 @@
+import type { Context } from "../base/context.ts";
+import type { Duration } from "../base/duration.ts";
+import { UsageError } from "../base/errors.ts";
+import type { Size } from "../base/size.ts";
+import type { Axes, Cell, CellChoice } from "./cell.ts";
+import type { EvidenceFolder } from "./evidence.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Vm } from "./vm.ts";
+
+/** What a trial is handed. */
+export interface TrialContext {
+  readonly vm: Vm;
+  readonly cell: Cell;
+  /** The workload's folder in the guest. */
+  readonly workload: string;
+  /** How long the trial may take, all in all. */
+  readonly deadline: Duration;
+  readonly signal: AbortSignal;
+  /** Where the trial may save more than what is saved anyway. */
+  readonly evidence: EvidenceFolder;
+  /** Tell whoever watches what is being done. */
+  readonly say: (text: string) => void;
+}
+
+/** What host-side preparation of a workload is handed. */
+export interface PrepareContext extends Context {
+  readonly cell: Cell;
+  /** An empty folder: what is in it afterwards is in the guest at `/srv/work`, beside the workload's files. */
+  readonly dir: string;
+}
+
+export interface Preparation {
+  /** Everything the result depends on beyond the workload's own files; it names the cached result. */
+  readonly key: (cell: Cell) => unknown;
+  readonly make: (context: PrepareContext) => Promise<void>;
+}
+
+/** The definition of one upstream report. */
+export interface ReproDefinition<Observation> {
+  /** Kebab-case, and the name of its folder. */
+  readonly id: string;
+  /** One line: what fails. */
+  readonly title: string;
+  /** Links to the reports. */
+  readonly upstream: readonly [string, ...string[]];
+  readonly axes: Axes;
+  /** The cells that show the failure and its absence, the first of each is what `npm start` runs. */
+  readonly cells: {
+    readonly bad: readonly [CellChoice, ...CellChoice[]];
+    readonly control: readonly [CellChoice, ...CellChoice[]];
+  };
+  /** Folder whose files the guest finds in `/srv/work`. */
+  readonly workload?: URL;
+  readonly prepare?: Preparation;
+  /** Version of npm to go with the Node of the cell. */
+  readonly npm?: string | ((node: string) => string | undefined);
+  readonly machine?: { readonly cpus?: number; readonly memory?: Size };
+  readonly deadline: Duration;
+  /** One trial in a fresh machine. What it returns is saved as evidence, so it is plain data. */
+  trial(context: TrialContext): Promise<Observation>;
+  /** What a reproduction must show to count. */
+  signature(observation: Observation): boolean;
+  /** What a clean trial must show to count: that the workload really ran to its end. */
+  healthy(observation: Observation): boolean;
+  /** The finding in one sentence, from the observation. */
+  summary(observation: Observation): string;
+  /** The columns of a table of trials. */
+  columns?(observation: Observation): Readonly<Record<string, string>>;
+}
+
+/**
+ * Judge an observation: it must show the signature to count as reproduced, and must show health to count as
+ * clean. What shows neither is inconclusive: another crash is another bug, and a trial that did not get to its
+ * end says nothing.
+ */
+export function judge<Observation>(
+  definition: Pick<ReproDefinition<Observation>, "signature" | "healthy">,
+  observation: Observation,
+): Exclude<Outcome, "infra-error"> {
+  if (definition.signature(observation)) return "reproduced";
+  return definition.healthy(observation) ? "clean" : "inconclusive";
+}
+
+/** A definition whose observation's type is its own affair: what campaigns and the CLI handle. */
+export interface Repro
+  extends Omit<ReproDefinition<never>, "trial" | "signature" | "healthy" | "summary" | "columns"> {
+  /** Run `trial` and judge what it saw. */
+  run(context: TrialContext): Promise<JudgedTrial>;
+}
+
+export interface JudgedTrial {
+  readonly outcome: Exclude<Outcome, "infra-error">;
+  readonly summary: string;
+  readonly columns: Readonly<Record<string, string>>;
+  readonly observation: unknown;
+}
+
+/**
+ * Define a repro.
+ *
+ * @throws {UsageError} when the id is not kebab-case.
+ * @example export default defineRepro({ id: "io-uring-dstate", ... });
+ */
+export function defineRepro<Observation>(definition: ReproDefinition<Observation>): Repro {
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(definition.id)) {
+    throw new UsageError(`a repro's id is kebab-case, such as "io-uring-dstate"; found "${definition.id}"`);
+  }
+  const { trial, signature, healthy, summary, columns, ...rest } = definition;
+  return {
+    ...rest,
+    run: async (context) => {
+      const observation = await trial(context);
+      return {
+        outcome: judge({ signature, healthy }, observation),
+        summary: summary(observation),
+        columns: columns?.(observation) ?? {},
+        observation,
+      };
+    },
+  };
+}

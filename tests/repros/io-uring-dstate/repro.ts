@@ -1,0 +1,82 @@
+import { defineRepro } from "../../../src/index.ts";
+import { fillNpmCache } from "./prepare.ts";
+import { observe } from "./trial.ts";
+
+export default defineRepro({
+  id: "io-uring-dstate",
+  title: "npm ci hangs, SIGKILL leaves it in D, the machine does not power off",
+  upstream: [
+    "https://github.com/nodejs/node/issues/55587",
+    "https://github.com/libuv/libuv/issues/4598",
+    "https://github.com/NixOS/nixpkgs/issues/353709",
+    "https://github.com/amazonlinux/amazon-linux-2023/issues/840",
+  ],
+  axes: {
+    kernel: ["6.1.115", "6.1.106", "6.1.129"],
+    node: ["20.9.0"],
+    env: [{}, { UV_USE_IO_URING: "0" }],
+    own: { workload: ["lstat", "npm-ci"] },
+  },
+  cells: {
+    bad: [{ kernel: "6.1.115", node: "20.9.0" }],
+    control: [
+      { kernel: "6.1.129", node: "20.9.0" },
+      { kernel: "6.1.106", node: "20.9.0" },
+      { kernel: "6.1.115", node: "20.9.0", env: { UV_USE_IO_URING: "0" } },
+    ],
+  },
+  workload: new URL("./workload/", import.meta.url),
+  prepare: { key: () => "npm-cache-2", make: fillNpmCache },
+  // The npm that was released with Node 20.9.0.
+  npm: "10.1.0",
+  machine: { cpus: 2, memory: "2GiB" },
+  deadline: "15m",
+  trial: observe,
+  // The defect of the report, not just any hang: the exiting thread waits for the ring's lock that the
+  // submission thread will never release.
+  signature: ({ afterKill }) =>
+    afterKill?.state === "D" &&
+    afterKill.threads.some((thread) =>
+      thread.stack.some(
+        (frame) => frame.function === "io_uring_del_tctx_node" || frame.function === "io_sq_thread",
+      ),
+    ),
+  healthy: ({ ended, completedRounds, rounds, powerOff }) =>
+    ended.type === "exit" && ended.exitCode === 0 && completedRounds === rounds && powerOff.state === "off",
+  summary: (seen) => {
+    if (!seen.afterKill)
+      return seen.ended.type === "exit"
+        ? `the workload ended with exit code ${seen.ended.exitCode}; power-off: ${seen.powerOff.state}`
+        : "the workload reached its deadline without stalling";
+    const stuck = seen.afterKill.threads
+      .filter((thread) => thread.state === "D")
+      .map(
+        (thread) =>
+          `${thread.comm} in ${thread.stack.find((frame) => frame.function.startsWith("io_"))?.function ?? thread.wchan}`,
+      );
+    return `SIGKILL left ${seen.afterKill.state}: ${stuck.join(", ") || "no thread"}; power-off: ${seen.powerOff.state}`;
+  },
+  columns: (seen) => ({
+    "after SIGKILL": seen.afterKill?.state ?? "not needed",
+    "threads in D":
+      seen.afterKill?.threads
+        .filter((thread) => thread.state === "D")
+        .map(
+          (thread) =>
+            `${thread.comm}: ${thread.stack
+              .slice(0, 4)
+              .map((frame) => frame.function)
+              .join(" < ")}`,
+        )
+        .join("\n") || "none",
+    "hung tasks in the log":
+      seen.hungTasks
+        .map((task) => `${task.task ?? "?"}:${task.pid ?? "?"}`)
+        .filter((value, index, all) => all.indexOf(value) === index)
+        .join(", ") || "none",
+    "power-off":
+      seen.powerOff.state === "stuck"
+        ? `stuck, waits for ${seen.powerOff.waitingFor.join(", ") || "what systemd does not say"}`
+        : `${seen.powerOff.state} after ${(seen.powerOff.after / 1000).toFixed(1)} s`,
+  }),
+});
