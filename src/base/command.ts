@@ -1,6 +1,7 @@
 import { $, type ProcessOutput } from "zx";
 import type { Duration } from "./duration.ts";
 import { InfraError } from "./errors.ts";
+import { onProcessExit } from "./on-exit.ts";
 import { withDeadline } from "./wait.ts";
 
 export interface CommandOptions {
@@ -29,14 +30,16 @@ export async function command(argv: readonly string[], options: CommandOptions):
     const shell = $({
       quiet: true,
       nothrow: true,
-      signal,
+      // A process group of its own, so that all of it can be ended.
       detached: true,
-      killSignal: "SIGKILL",
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.input === undefined ? {} : { input: options.input }),
     });
     const running = shell`exec ${argv}`;
+    const end = (): void => killGroup(running.pid);
+    using _onExit = onProcessExit(end);
+    signal.addEventListener("abort", end, { once: true });
     if (options.onOutput) {
       const tell = (chunk: Buffer): void => options.onOutput?.(chunk.toString());
       running.stdout.on("data", tell);
@@ -60,6 +63,15 @@ export async function command(argv: readonly string[], options: CommandOptions):
       },
     );
   });
+}
+
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 function tail(text: string): string {

@@ -18,6 +18,8 @@ export interface Settings {
   readonly kernelPlaces: readonly string[];
   /** Root of a Debian archive; undefined: the one this machine's apt uses. */
   readonly debianMirror: string | undefined;
+  /** Where programs are looked for, as in PATH. */
+  readonly path: string;
   /** A kernel, cell or image a test run asked for through the environment. */
   readonly image: string | undefined;
 }
@@ -28,6 +30,7 @@ const environment = z.object({
   DSTATE_KERNEL_PLACES: z.string().optional(),
   DSTATE_DEBIAN_MIRROR: z.url().optional(),
   DSTATE_IMAGE: z.enum(["debian", "nixos"]).optional(),
+  PATH: z.string().optional(),
   TMPDIR: z.string().min(1).optional(),
   XDG_CACHE_HOME: z.string().min(1).optional(),
 });
@@ -57,6 +60,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
       .split(/\s+/)
       .filter(Boolean),
     debianMirror: value.DSTATE_DEBIAN_MIRROR,
+    path: value.PATH ?? "/usr/bin:/bin",
     image: value.DSTATE_IMAGE,
   };
 }

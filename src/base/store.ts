@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, rmSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import type { Duration } from "./duration.ts";
 import { InfraError } from "./errors.ts";
+import { onProcessExit } from "./on-exit.ts";
 import { isAlive, type Owner, ownerSchema, ownIdentity } from "./owner.ts";
 import { pause, withDeadline } from "./wait.ts";
 
@@ -71,7 +72,7 @@ export class Store {
       if (found.size !== file.size) {
         throw corrupt(dir, `${file.path} should be ${file.size} bytes and is ${found.size}`);
       }
-      if (Math.abs(found.mtimeMs - file.mtimeMs) > 1 && (await sha256OfFile(path)) !== file.sha256) {
+      if (found.mtimeMs !== file.mtimeMs && (await sha256OfFile(path)) !== file.sha256) {
         throw corrupt(dir, `${file.path} does not have the sha256 ${file.sha256} it was stored with`);
       }
       bytes += file.size;
@@ -100,6 +101,7 @@ export class Store {
       if (meanwhile) return meanwhile;
       const own = ownIdentity();
       const draft = join(this.root, `.draft-${own.pid}-${own.startTime}-${randomUUID()}`);
+      using _onExit = onProcessExit(() => rmSync(draft, { recursive: true, force: true }));
       try {
         await mkdir(draft);
         await writeFile(join(draft, ".owner.json"), JSON.stringify(own));
@@ -172,7 +174,13 @@ export class Store {
     for (let waited = false; ; ) {
       try {
         await writeFile(path, own, { flag: "wx" });
-        return { [Symbol.asyncDispose]: async () => await rm(path, { force: true }) };
+        const hook = onProcessExit(() => rmSync(path, { force: true }));
+        return {
+          [Symbol.asyncDispose]: async () => {
+            hook[Symbol.dispose]();
+            await rm(path, { force: true });
+          },
+        };
       } catch (error) {
         if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
       }

@@ -105,6 +105,48 @@ export class Guest implements Disposable {
   }
 
   /**
+   * Connect this process' terminal with a shell in the guest, until the shell or the machine ends.
+   *
+   * @returns the shell's exit code.
+   */
+  async interact(
+    options: CommandPlace & { command?: Command; term?: string; signal: AbortSignal },
+  ): Promise<number> {
+    const { stdin, stdout } = process;
+    const size = (): { rows: number; cols: number } => ({
+      rows: stdout.rows ?? 24,
+      cols: stdout.columns ?? 80,
+    });
+    const terminal = { ...size(), term: options.term ?? "xterm", width: 0, height: 0 };
+    const text = shellText(options.command ?? ["bash", "-l"], options);
+    // A person may stay as long as they like; everything else still ends the wait.
+    return await this.machine.race("the shell", { within: "24h", signal: options.signal }, async (signal) => {
+      const connection = await this.#connect(signal);
+      const channel = await connection.exec(text, signal, terminal);
+      const resize = (): void => channel.setWindow(size().rows, size().cols, 0, 0);
+      const ended = Promise.withResolvers<number>();
+      let code = 0;
+      channel.on("exit", (value: number | null) => {
+        code = value ?? 1;
+      });
+      channel.on("close", () => ended.resolve(code));
+      signal.addEventListener("abort", () => channel.close(), { once: true });
+      stdin.setRawMode(true);
+      stdin.pipe(channel);
+      channel.pipe(stdout, { end: false });
+      stdout.on("resize", resize);
+      try {
+        return await ended.promise;
+      } finally {
+        stdout.removeListener("resize", resize);
+        stdin.unpipe(channel);
+        stdin.setRawMode(false);
+        stdin.pause();
+      }
+    });
+  }
+
+  /**
    * A second connection of its own, opened while the guest is healthy: for evidence when the first is wedged.
    */
   async openSpare(options: { within: Duration; signal?: AbortSignal }): Promise<Guest> {

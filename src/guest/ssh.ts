@@ -1,4 +1,4 @@
-import type { Client, ClientChannel, ConnectConfig } from "ssh2";
+import type { Client, ClientChannel, ConnectConfig, PseudoTtyOptions } from "ssh2";
 import ssh2 from "ssh2";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { pause } from "../base/wait.ts";
@@ -7,7 +7,7 @@ import type { Machine } from "../machine/machine.ts";
 /** An open ssh connection to a guest. */
 export interface SshConnection extends Disposable {
   /** Start a command; the guest's shell runs the text. */
-  exec(command: string, signal: AbortSignal): Promise<ClientChannel>;
+  exec(command: string, signal: AbortSignal, pty?: PseudoTtyOptions): Promise<ClientChannel>;
   readonly closed: boolean;
 }
 
@@ -57,7 +57,7 @@ async function connectOnce(machine: Machine, signal: AbortSignal): Promise<SshCo
     signal.removeEventListener("abort", onAbort);
   }
   return {
-    exec: async (command, inner) => await openChannel(client, command, inner),
+    exec: async (command, inner, pty) => await openChannel(client, command, inner, pty),
     get closed() {
       return closed;
     },
@@ -87,13 +87,18 @@ function settings(machine: Machine, onWrongKey: (error: Error) => void): Connect
   };
 }
 
-async function openChannel(client: Client, command: string, signal: AbortSignal): Promise<ClientChannel> {
+async function openChannel(
+  client: Client,
+  command: string,
+  signal: AbortSignal,
+  pty?: PseudoTtyOptions,
+): Promise<ClientChannel> {
   signal.throwIfAborted();
   const opened = Promise.withResolvers<ClientChannel>();
   const onAbort = (): void => opened.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    client.exec(command, (error, channel) => {
+    client.exec(command, pty ? { pty } : {}, (error, channel) => {
       if (error) opened.reject(new InfraError(`the guest refused to run a command: ${messageOf(error)}`));
       // Nobody waits for it any more: do not leave it open in the guest.
       else if (signal.aborted) channel.close();

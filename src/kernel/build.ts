@@ -1,7 +1,6 @@
-import { createWriteStream } from "node:fs";
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import type { Step } from "../base/progress.ts";
@@ -34,7 +33,7 @@ export interface Built {
 /** The configuration in vm/kernel/config compiles about this many objects. */
 const usualObjects = 1350;
 
-const compiledLine = /^ {2}(CC|AS|HOSTCC) /gm;
+const compiledLine = /^ {2}(CC|AS|HOSTCC) /;
 
 /**
  * Set on make's command line, so that neither the user's environment nor the clock changes what is built.
@@ -89,9 +88,12 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
 
     const expected = build.expected ?? usualObjects;
     let compiled = 0;
+    let rest = "";
     // One more job than CPUs: while one reads its headers from disk another computes.
     await make([`-j${availableParallelism() + 1}`, "vmlinux"], (text) => {
-      compiled += text.match(compiledLine)?.length ?? 0;
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      compiled += lines.filter((line) => compiledLine.test(line)).length;
       build.step.update({
         detail: `${compiled} of about ${Math.max(expected, compiled)} objects`,
         share: Math.min(compiled / expected, 0.99),
@@ -153,13 +155,11 @@ export async function unpackSource(tarball: string, to: string, signal: AbortSig
 
 async function keep(path: string, text: string): Promise<boolean> {
   try {
-    await mkdir(join(path, ".."), { recursive: true });
-    const stream = createWriteStream(path);
-    const done = Promise.withResolvers<void>();
-    stream.on("error", done.reject).end(text, done.resolve);
-    await done.promise;
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
     return true;
   } catch {
+    // A full disk is a likely reason for the failure itself.
     return false;
   }
 }

@@ -147,6 +147,7 @@ async function readSuite(
     return { packages: [], sources: [] };
   }
   const release = parseStanza(await verifiedText(inRelease, { what: `${dist}/InRelease`, signal }));
+  await rm(inRelease);
   const files = hashedFiles(release.get("sha256"));
   const read = async (path: string): Promise<string> => {
     const file = files.find((file) => file.path === `${path}.xz`);

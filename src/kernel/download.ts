@@ -45,6 +45,7 @@ export async function download(url: string, options: DownloadOptions): Promise<D
   const watchdog = setTimeout(fallSilent, toMilliseconds(silence));
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let bytes = 0;
+  let told = 0;
   let total: number | undefined;
   try {
     // Without this a server may pack what is packed already, and its length says nothing.
@@ -64,7 +65,10 @@ export async function download(url: string, options: DownloadOptions): Promise<D
         hash.update(chunk);
         bytes += chunk.length;
         watchdog.refresh();
-        options.onProgress?.(total ? { bytes, share: Math.min(bytes / total, 1) } : { bytes });
+        if (bytes - told >= tellEvery) {
+          told = bytes;
+          options.onProgress?.(total ? { bytes, share: Math.min(bytes / total, 1) } : { bytes });
+        }
         done(null, chunk);
       },
     });
@@ -92,6 +96,8 @@ export async function download(url: string, options: DownloadOptions): Promise<D
     clearTimeout(watchdog);
   }
 }
+
+const tellEvery = 1024 ** 2;
 
 const elsewhere =
   "Check the network, or name other places: DSTATE_KERNEL_PLACES (kernel.org's layout), DSTATE_DEBIAN_MIRROR.";

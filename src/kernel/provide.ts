@@ -1,35 +1,95 @@
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { open } from "node:fs/promises";
+import { resolve } from "node:path";
+import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { UsageError } from "../base/errors.ts";
-import { keyOf, sha256OfFile } from "../base/store.ts";
+import { InfraError, UsageError } from "../base/errors.ts";
+import { sha256OfFile } from "../base/store.ts";
+import { type BuiltKernelOptions, provideGitKernel, provideRelease } from "./built-kernel.ts";
+import { provideDebianKernel } from "./debian-kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { formatKernelSelector, type KernelSelector } from "./selector.ts";
+import { storedKernel } from "./stored.ts";
+
+/**
+ * The kernel a selector names, on this machine and ready to boot: from the cache, or fetched and built now.
+ *
+ * @throws {UsageError} when there is no such kernel, or configuration is asked of one that is built already.
+ * @throws {InfraError} when it cannot be fetched, checked or built.
+ * @example
+ * const kernel = await provideKernel(parseKernelSelector("6.1.115"), context, {
+ *   fragments: ["CONFIG_MEMBARRIER=n"],
+ * });
+ */
 export async function provideKernel(
   selector: KernelSelector,
-  _context: Context,
-  _o: { fragments?: readonly string[] } = {},
+  context: Context,
+  options: BuiltKernelOptions = {},
 ): Promise<Kernel> {
-  const map: Record<string, string> = {
-    "6.1.115": "/tmp/w/obj115/vmlinux",
-    "6.1.129": "/tmp/w/obj-6.1.129/vmlinux",
-    "6.1.106": "/tmp/w/obj-6.1.106/vmlinux",
-  };
-  const path =
-    selector.type === "file"
-      ? selector.path
-      : selector.type === "release"
-        ? map[selector.version]
-        : undefined;
-  if (!path || !(await stat(path).catch(() => undefined)))
-    throw new UsageError(`no kernel ${formatKernelSelector(selector)}`);
+  const text = formatKernelSelector(selector);
+  switch (selector.type) {
+    case "release":
+      return storedKernel(await provideRelease(selector.version, context, options), text);
+    case "git":
+      return storedKernel(await provideGitKernel(selector, context, options), text);
+    default:
+      if (options.fragments?.length) {
+        throw new UsageError(`${text} is built already: its configuration cannot be changed`, {
+          next: "Choose a release such as 6.1.115, or a commit such as git:/path@REV.",
+        });
+      }
+  }
+  switch (selector.type) {
+    case "deb":
+      return storedKernel(await provideDebianKernel(selector.version, context), text);
+    case "file":
+      return await fileKernel(selector.path, text);
+    case "nix":
+      return await nixKernel(selector.version, context);
+  }
+}
+
+async function fileKernel(given: string, selector: string): Promise<Kernel> {
+  const path = resolve(given);
+  const head = Buffer.alloc(0x206);
+  try {
+    await using file = await open(path);
+    await file.read(head, 0, head.length, 0);
+  } catch (error) {
+    throw new UsageError(`the kernel ${path} cannot be read`, {
+      next: "Check the path after file:.",
+      cause: error,
+    });
+  }
+  const elf = head.toString("latin1", 0, 4) === "\x7fELF";
+  if (!elf && head.toString("latin1", 0x202, 0x206) !== "HdrS") {
+    throw new UsageError(`${path} is neither an ELF vmlinux nor a bzImage`, {
+      next: "Name the vmlinux of a build, or its arch/x86/boot/bzImage.",
+    });
+  }
+  const sha256 = await sha256OfFile(path);
   return {
-    selector: formatKernelSelector(selector),
-    version: "?",
-    id: keyOf(await sha256OfFile(path)),
+    selector,
+    version: `file-${sha256.slice(0, 12)}`,
+    id: sha256.slice(0, 20),
     boot: path,
-    vmlinux: path,
-    config: join(path, "../.config"),
-    provenance: "by hand",
+    ...(elf ? { vmlinux: path } : {}),
+    provenance: `The file ${path} with the sha256 ${sha256}, used as it is.`,
   };
+}
+
+async function nixKernel(version: string, context: Context): Promise<Kernel> {
+  const { signal } = context;
+  const present = await command(["nix", "--version"], { within: "30s", signal }).then(
+    () => true,
+    () => false,
+  );
+  signal.throwIfAborted();
+  throw new InfraError(
+    present
+      ? `kernels of nixpkgs are not supported yet (asked for ${version})`
+      : `the kernel nix:${version} needs Nix, and there is no \`nix\` on this machine`,
+    {
+      next: `Use the release itself (${version}), or a prebuilt Debian kernel such as deb:${version.split(".", 2).join(".")}.`,
+    },
+  );
 }

@@ -48,11 +48,11 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ...["-kernel", machine.kernel],
     ...(machine.initrd === undefined ? [] : ["-initrd", machine.initrd]),
     ...["-append", machine.commandLine],
-    ...["-chardev", `socket,id=qmp,path=${escape(machine.qmpSocket)},server=on,wait=off`],
+    ...["-chardev", `socket,id=qmp,path=${escapeOption(machine.qmpSocket)},server=on,wait=off`],
     ...["-mon", "chardev=qmp,mode=control"],
     ...[
       "-chardev",
-      `socket,id=console,path=${escape(machine.consoleSocket)},server=on,wait=off,logfile=${escape(machine.consoleLog)},logappend=off`,
+      `socket,id=console,path=${escapeOption(machine.consoleSocket)},server=on,wait=off,logfile=${escapeOption(machine.consoleLog)},logappend=off`,
     ],
     ...["-serial", "chardev:console"],
     ...machine.disks.flatMap(diskArguments),
@@ -73,12 +73,15 @@ function diskArguments(disk: Disk, index: number): string[] {
     "read-write": "",
   }[disk.access];
   return [
-    ...["-drive", `if=none,id=${id},format=${disk.format},file=${escape(disk.path)},cache=unsafe${access}`],
-    ...["-device", `virtio-blk-pci,drive=${id},serial=${escape(disk.serial)}`],
+    ...[
+      "-drive",
+      `if=none,id=${id},format=${disk.format},file=${escapeOption(disk.path)},cache=unsafe${access}`,
+    ],
+    ...["-device", `virtio-blk-pci,drive=${id},serial=${escapeOption(disk.serial)}`],
   ];
 }
 
 /** In QEMU's option lists a comma ends a value; two stand for one. */
-function escape(value: string): string {
+function escapeOption(value: string): string {
   return value.replaceAll(",", ",,");
 }

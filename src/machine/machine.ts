@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duration } from "../base/duration.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
+import { onProcessExit } from "../base/on-exit.ts";
 import { identify } from "../base/owner.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
@@ -51,6 +52,7 @@ export class Machine implements AsyncDisposable {
   readonly #faultListeners = new Set<(fault: MachineFault) => void>();
   readonly #directory: RunDirectory;
   readonly #process: ChildProcess;
+  readonly #onExit: Disposable;
   #fatal: MachineFault | undefined;
 
   private constructor(parts: {
@@ -70,6 +72,7 @@ export class Machine implements AsyncDisposable {
     this.sshPort = parts.sshPort;
     this.exited = parts.exited;
     this.#directory = parts.directory;
+    this.#onExit = onProcessExit(() => this.#endNow());
     const evidence = { evidence: parts.console.logFile };
     this.console.onLine(({ text }) => {
       const kind = crashIn(text);
@@ -206,12 +209,6 @@ export class Machine implements AsyncDisposable {
     }
   }
 
-  /** End QEMU at once and remove its short-lived files, without waiting: for a process that is about to end. */
-  endNow(): void {
-    this.#process.kill("SIGKILL");
-    this.#directory.removeNow();
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       // `quit` lets QEMU flush the console's log; a QEMU that does not answer is killed.
@@ -223,7 +220,13 @@ export class Machine implements AsyncDisposable {
     }
     this.qmp[Symbol.dispose]();
     this.console[Symbol.dispose]();
+    this.#onExit[Symbol.dispose]();
     await this.#directory[Symbol.asyncDispose]();
+  }
+
+  #endNow(): void {
+    this.#process.kill("SIGKILL");
+    this.#directory.removeNow();
   }
 
   #fault(fault: MachineFault): void {

@@ -17,7 +17,7 @@ export const sections: readonly {
   },
   {
     pattern:
-      /^(?:Allocated|Freed|allocated|freed)(?: by task.*| in .*)?:|^(?:allocated|freed) by task \d+|^(?:Last|Second to last) .*(?:creation|work).*:/,
+      /^(?:Allocated|Freed|allocated|freed)(?: by task.*| in .*)?:|^(?:allocated|freed) by task \d+|^(?:Allocated|Freed) in \S+(?: \[\S+\])? age=|^(?:Last|Second to last) .*(?:creation|work).*:/,
     part: "history",
     aside: true,
   },
@@ -58,6 +58,7 @@ export const facts: readonly RegExp[] = [
   /^(?:Write|Read) (?<overflow>\d+ bytes.*)/,
   /^INFO: task .*?:\d+ (?:is )?(?<owner>blocked on (?:a|an) .*)/,
   /^Workqueue: (?<workqueue>.+)/,
+  /^last function: (?<fn>[A-Za-z_][\w.]*)/,
   /^Hardware name: (?<hardware>.+)/,
   /^in_atomic\(\): .*?pid: (?<pid>\d+), name: (?<task>.+)/,
   /^(?:ODEBUG: )?(?<message>shift exponent .*|.* cannot be represented .*|index \S+ is out of range .*|signed integer overflow:.*|load of .* value .*|member access within .*|division by zero)/,
@@ -83,7 +84,7 @@ export const lockdepKernel = /^(?<kernel>\d+\.\d+[\w.+~-]*) #\S+ (?<taint>Not ta
 export const taskLine = /^task:(?<task>.{1,64}?)\s{1,40}state:(?<state>[A-Za-z])\b.*?\bpid: *(?<pid>\d+)/;
 /** Before Linux 5.9. */
 export const oldTaskLine =
-  /^(?<task>\S.{0,63}?)\s{1,40}(?<state>[RSDTtXZPIW])\s{1,40}(?:running task(?: on cpu\s+\d+)?|[0-9a-f]{8,16}|0)?\s*\d+\s+(?<pid>\d+)\s+\d+\s+0x[0-9a-f]{8,16}/;
+  /^(?<task>\S.{0,63}?)\s{1,40}(?<state>[RSDTtXZPIW])\s{1,40}(?:running task(?: on cpu\s+\d+)?|[0-9a-f]{8,16})?\s*\d+\s+(?<pid>\d+)\s+\d+\s+0x[0-9a-f]{8,16}/;
 
 /** The interrupted instruction. `40`, `33` and the like as selector: user space. */
 export const instruction =

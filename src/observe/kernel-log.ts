@@ -13,7 +13,7 @@ export { type FindingKind, findingKinds, type Severity } from "./kinds.ts";
  * for one. It only has to be cheap and to miss nothing; the formats decide.
  */
 const trigger =
-  /BUG|WARNING: |INFO: |kernel tried|nable to handle |panic|LOCKUP|soft lockup|protection fault|ault: |Oops|Internal error|UBSAN|KAS[Aa][Nn]: |divide[ _]error|double fault|invalid opcode|unreferenced object|unregister_netdevice|netdev_wait_allrefs|cut here|list_add|list_del|usercopy|oom-killer|Out of memory|task:|stack guard|Insufficient stack|tack overflow|overflown|CFI failure|Unhandled |Alignment trap|Bad mode|SError|Machine Check|bad: sched|Division by|Slab corrupt|slab error|VFS: |fs error|XFS \(|BTRFS|error \(|Linux version|SeaBIOS|Booting the kernel|reboot: |Restarting system|Power down|-- Reboot|-- Boot|NMI backtrace|resetting|Resetting|sysrq: |Starting new kernel|int3: |segment: | D {2}/;
+  /BUG|WARNING: |INFO: |kernel tried|nable to handle |panic|LOCKUP|soft lockup|protection fault|ault: |Oops|Internal error|UBSAN|KAS[Aa][Nn]: |divide[ _]error|double fault|invalid opcode|unreferenced object|unregister_netdevice|netdev_wait_allrefs|cut here|list_add|list_del|usercopy|oom-killer|Out of memory|task:|stack guard|Insufficient stack|tack overflow|overflown|CFI failure|Unhandled |Alignment trap|Bad mode|SError|Machine Check|bad: sched|Division by|Slab corrupt|slab error|VFS: |fs error|XFS \(|BTRFS|error \(|Linux version|SeaBIOS|Booting the kernel|reboot: |Restarting system|Power down|-- Reboot|-- Boot|NMI backtrace|resetting|Resetting|sysrq: |Starting new kernel|\[#\d|int3: |segment: | D {2}/;
 
 /** Bounds that keep memory and attention bounded, and a report from taking lines that are not its own. */
 const limit = { open: 64, quiet: 60, body: 4000, seconds: 60, cutMessages: 4, silent: 500 } as const;
@@ -43,6 +43,7 @@ const headlined = new Set<FindingKind>([
   "kernel-bug",
   "slab-corruption",
   "cfi",
+  "bug",
 ]);
 /** What an access that KASAN reported first does next. */
 const aftermath = new Set<FindingKind>(["page-fault", "null-deref", "general-protection", "oops"]);
@@ -197,7 +198,8 @@ export class KernelLogParser {
   }
 
   #boot(line: LogLine): boolean {
-    const unexpected = this.#running && line.date === undefined;
+    const unexpected =
+      this.#running && line.date === undefined && !(line.time !== undefined && line.time >= 1);
     for (const context of [...this.#open.keys()]) this.#close(context);
     this.#running = false;
     this.#cause = undefined;

@@ -27,8 +27,10 @@ const kmsg = /\d{1,3},\d+,(\d+),[-c+](?:,caller=([TC]\d+))?[^;]{0,200};/y;
 const logcat = /\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6}\s+(?:\w+\s+)?\d+\s+\d+\s+[VDIWEF]\s+[^:]{0,40}: /y;
 const syslog =
   /((?:[A-Z][a-z]{2} )?(?:[A-Z][a-z]{2} [ \d]\d(?: \d{4})? \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(?: ?Z| ?[+-]\d\d:?\d\d| [A-Z]{2,5})?) (?:\S{1,255} (?:[a-z0-9]+\.[a-z]+ )?)?([\w.@/()-]{1,128})(?:\[\d+\])?: ?/y;
+/** A collector's clock and one-character mark. */
+const collector = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)? [-a-z] /y;
 /** A collector that writes its own clock in front of the console's lines. */
-const clock = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?(?: [-a-z](?= ))? /y;
+const clock = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)? /y;
 const host = /[\w.-]{1,255} ([\w.@-]{1,128})(?:\[\d+\])?: /y;
 const vendor =
   /\s?(?:<\d>)?[.\- ]?\(\d\)\[\d+:[^\]]{1,40}\] ?|\s{0,2}\[\d: *[^:\]]{1,40}: *\d+\] ?|\s?\[<c\d>\] ?/y;
@@ -113,7 +115,7 @@ function strip(raw: string, number: number): LogLine | undefined {
     } else if (take(logcat)) stamped = true;
   }
   if (code !== 91 && !(stamped && time !== undefined)) {
-    const system = take(syslog);
+    const system = take(collector) ? undefined : take(syslog);
     if (system) {
       if (system[2] !== "kernel") return undefined;
       date = system[1];

@@ -110,6 +110,7 @@ export class Report {
   join(match: RegExpExecArray, line: LogLine): void {
     this.#note(match.groups);
     this.#headFunction ??= headFunction(match);
+    this.confirmed ||= this.#format.confirm?.test(line.text) ?? false;
     this.#touch(line);
   }
 
@@ -196,10 +197,7 @@ export class Report {
   }
 
   #readFact(text: string): boolean {
-    if (
-      this.#lockFunction === undefined &&
-      (this.kind.startsWith("lockdep") || this.kind === "suspicious-rcu")
-    ) {
+    if (this.#lockFunction === undefined && this.kind.startsWith("lockdep")) {
       const place = lockPlace.exec(text);
       if (place) {
         this.#lockFunction = place.groups?.fn;
@@ -210,6 +208,7 @@ export class Report {
       const match = pattern.exec(text);
       if (!match) continue;
       this.#note(match.groups);
+      this.#headFunction ??= headFunction(match);
       return true;
     }
     return /^(?:Modules linked in|Code:|Hardware name|\d+ locks? held by|#\d+:|other info|Possible|<)/.test(
@@ -230,6 +229,16 @@ export class Report {
   }
 
   #push(frames: readonly Frame[]): void {
+    if (
+      this.kind === "lockdep-unlock-balance" &&
+      this.#next.part === "" &&
+      !this.#stack &&
+      this.#stacks.length === 0
+    ) {
+      // "... is trying to release lock (...) at:" and the place in the next line.
+      this.#lockFunction ??= frames[0]?.function;
+      return;
+    }
     if (!this.#stack) {
       if (this.#stacks.length >= limit.stacks) return;
       this.#stack = { ...this.#next, frames: [] };

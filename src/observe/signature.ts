@@ -14,7 +14,10 @@ const depth = 4;
  * @example fingerprint(finding) // "hung-task io_uring_del_tctx_node < io_uring_clean_tctx < io_uring_cancel_generic"
  */
 export function fingerprint(finding: Finding): string {
-  if (finding.guilty === undefined) return `${finding.kind} ${withoutNumbers(finding.title)}`;
+  // A title that blames nobody, such as a panic's, says all by itself.
+  if (finding.guilty === undefined || !finding.title.includes(finding.guilty)) {
+    return `${finding.kind} ${withoutNumbers(finding.title)}`;
+  }
   if (isStallOfCpu(finding.kind)) return `${finding.kind} ${finding.guilty}`;
   const chain = significantFrames(finding);
   const callers = chain.slice(chain.indexOf(finding.guilty) + 1, chain.indexOf(finding.guilty) + depth);

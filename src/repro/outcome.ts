@@ -17,3 +17,14 @@ const exitCodes: Record<Outcome, number> = {
 export function exitCodeOf(outcome: Outcome): number {
   return exitCodes[outcome];
 }
+
+/**
+ * What several trials of one cell come to: one reproduction is a reproduction; clean only when every trial
+ * was clean.
+ */
+export function worstOutcome(outcomes: readonly Outcome[]): Outcome {
+  for (const outcome of ["reproduced", "infra-error", "inconclusive"] as const) {
+    if (outcomes.includes(outcome)) return outcome;
+  }
+  return outcomes.length === 0 ? "inconclusive" : "clean";
+}

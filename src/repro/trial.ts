@@ -41,17 +41,22 @@ export interface TrialResult {
  * @throws {UsageError} for a kernel, Node version or workload that does not exist.
  * @throws {InfraError} when something cannot be fetched or built.
  */
-export async function provideParts(repro: Repro, cell: Cell, context: Context): Promise<Parts> {
+export async function provideParts(
+  repro: Pick<Repro, "id" | "npm" | "workload" | "prepare">,
+  cell: Cell,
+  context: Context,
+): Promise<Parts> {
   const selector = parseKernelSelector(cell.kernel);
-  const image = await provideDebianImage(context);
   const npm =
     cell.node === undefined ? undefined : typeof repro.npm === "function" ? repro.npm(cell.node) : repro.npm;
   const node =
     cell.node === undefined
       ? undefined
       : await provideNode(cell.node, context, npm === undefined ? {} : { npm });
-  const workload = await provideWorkload(repro, cell, context);
+  // What a user may have mistyped comes first, what takes long last.
   const kernel = await provideKernel(selector, context);
+  const image = await provideDebianImage(context);
+  const workload = await provideWorkload(repro, cell, context);
   return { kernel, image, node, workload };
 }
 

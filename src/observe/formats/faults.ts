@@ -101,7 +101,7 @@ export const faults: readonly Format[] = [
     kind: "double-fault",
     pattern: /^(?:traps: )?(?:PANIC: |Oops: )?double fault(?:, error_code: |: ?)(?:0x)?[0-9a-f]+/,
     title: "PANIC: double fault[ in {fn}]",
-    joins: ["stack-guard"],
+    joins: ["stack-guard", "double-fault"],
   },
   {
     kind: "invalid-opcode",
@@ -179,6 +179,13 @@ export const faults: readonly Format[] = [
     kind: "oops",
     pattern: /^(?:mce: )?\[Hardware Error\]: CPU (?<cpu>\d+): Machine Check Exception/,
     title: "machine check exception",
+    stamped: true,
+  },
+  {
+    kind: "oops",
+    pattern: /^(?:Oops: )?(?<trap>(?!Oops)[A-Za-z][\w #'/-]{2,60}): [0-9a-f]{4,8} \[#\d+\]/,
+    title: "{trap}[ in {fn}]",
+    joins: beforeOops,
     stamped: true,
   },
   {

@@ -24,5 +24,6 @@ export const formats: readonly Format[] = [
 export const harmless: readonly RegExp[] = [
   /^INFO: (?:lockdep is turned off|NMI handler|Stall ended before|recovery required)/,
   /^WARNING: (?:\/etc\/ssh|[Tt]he mand mount option)/,
+  /^BUG: Bad page \w+: \d+ messages suppressed/,
   /^BUG: (?:KASAN|KMSAN|KCSAN|KFENCE)$/,
 ];

@@ -54,7 +54,7 @@ export const locks: readonly Format[] = [
   lockdep("lockdep-limit", "(?<limit>MAX_[A-Z_]+) too low", "BUG: {limit} too low!"),
   lockdep(
     "lockdep-held",
-    "workqueue leaked (?:lock or atomic|atomic, lock or RCU)(?:: (?<task>.+?)/\\S+/(?<pid>\\d+))?",
+    "workqueue leaked (?:lock or atomic|atomic, lock or RCU)(?:: (?<task>.+?)(?:/0x[0-9a-f]+/|\\[)(?<pid>\\d+))?",
     "BUG: workqueue leaked lock or atomic[ in {fn}]",
   ),
   {
@@ -81,7 +81,8 @@ export const locks: readonly Format[] = [
   },
   {
     kind: "invalid-context",
-    pattern: /^BUG: sleeping function called from (?:invalid context|\S+)(?: at (?<where>\S+))?/,
+    pattern:
+      /^BUG: sleeping function called from (?:invalid context|\S+)(?: at (?<where>\S+))?|^BUG: assuming (?:non migratable|atomic|preemptible) context at /,
     title: "BUG: sleeping function called from invalid context[ in {fn}]",
   },
   {

@@ -14,6 +14,7 @@ export const memory: readonly Format[] = [
     kind: "list-corruption",
     pattern: /^(?<bug>list_(?:add|del)(?: |_\w+ )?(?:corruption|double add))[.:]?/,
     title: "BUG: corrupted list[ in {fn}]",
+    joins: ["list-corruption"],
   },
   {
     kind: "bad-page",

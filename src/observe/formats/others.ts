@@ -65,7 +65,7 @@ export const warnings: readonly Format[] = [
     pattern:
       /^WARNING:(?: CPU: ?(?<cpu>\d+))?(?: PID: ?(?<pid>-?\d+))?(?: at)? (?<where>\S*lib\/list_debug\.c:\d+)/,
     title: "BUG: corrupted list[ in {fn}]",
-    joins: ["list-corruption"],
+    joins: ["list-corruption", "bug"],
   },
   {
     kind: "warning",
@@ -73,13 +73,13 @@ export const warnings: readonly Format[] = [
       `^WARNING:(?: CPU: ?(?<cpu>\\d+))?(?: PID: ?(?<pid>-?\\d+))? at (?<where>\\S+:\\d+) ?(?:at )?(?:${fn})?(?:\\(\\))?`,
     ),
     title: "WARNING[: {flavour}][ in {fn}]",
-    joins: ["list-corruption"],
+    joins: ["list-corruption", "bug"],
   },
   {
     kind: "warning",
     pattern: new RegExp(`^WARNING:(?: CPU: ?(?<cpu>\\d+))?(?: PID: ?(?<pid>-?\\d+))? at ${fn}`),
     title: "WARNING[: {flavour}][ in {fn}]",
-    joins: ["list-corruption"],
+    joins: ["list-corruption", "bug"],
   },
   {
     kind: "warning",
@@ -87,7 +87,7 @@ export const warnings: readonly Format[] = [
       `^WARNING: (?:\\[(?<condition>.*?)\\] )?(?<where>\\S+\\.[chS]:\\d+) at (?:${fn}|0x0).*?(?:, CPU#(?<cpu>\\d+): (?<task>.+)/(?<pid>\\d+))?$`,
     ),
     title: "WARNING[: {flavour}][ in {fn}]",
-    joins: ["list-corruption"],
+    joins: ["list-corruption", "bug"],
   },
   { kind: "warning", pattern: /^WARNING: CPU: ?\d+ PID: ?-?\d+/, title: "WARNING[ in {fn}]" },
   {

@@ -17,11 +17,15 @@ export const sanitizers: readonly Format[] = [
     kind: "kasan",
     pattern: new RegExp(`^(?:BUG: )KAS[Aa][Nn]: (?:maybe )?(?<bug>[\\w -]+?) in ${fn}`),
     title: "KASAN: {bug}[ {access}][ in {fn}]",
+    // A decoded log repeats the headline for each inlined function.
+    joins: ["kasan"],
   },
   {
     kind: "kasan",
     pattern: /^BUG: KAS[Aa][Nn]: (?:maybe )?(?<bug>[\w-]+)(?: on address (?<address>\S+))?/,
     title: "KASAN: {bug}[ {access}][ in {fn}]",
+    // A decoded log repeats the headline for each inlined function.
+    joins: ["kasan"],
   },
   {
     kind: "kmsan",

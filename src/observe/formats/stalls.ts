@@ -23,7 +23,7 @@ export const stalls: readonly Format[] = [
   {
     kind: "hung-task",
     // A task can call itself anything, line ends included.
-    pattern: /^INFO: task (?<task>.*)$/,
+    pattern: /^INFO: task (?!.* blocked (?:on|in) )(?<task>.*)$/,
     title: "INFO: task hung[ in {fn}]",
     confirm: /:\d+ (?:blocked|can't die) /,
   },
@@ -74,7 +74,7 @@ export const stalls: readonly Format[] = [
   {
     kind: "task-stack",
     pattern:
-      /^(?<task>\S.{0,63}?)\s{1,40}(?<state>D)\s{1,40}(?:[0-9a-f]{8,16}|0)\s+\d+\s+(?<pid>\d+)\s+\d+\s+0x[0-9a-f]{8,16}$/,
+      /^(?<task>\S.{0,63}?)\s{1,40}(?<state>D)\s{1,40}(?:[0-9a-f]{8,16}\s+)?\d+\s+(?<pid>\d+)\s+\d+\s+0x[0-9a-f]{8,16}$/,
     title: "task in D[ in {fn}]",
   },
 ];

@@ -67,7 +67,7 @@ export async function observe({
     say("waiting for the kernel's hung-task report");
     // The report is evidence, not the verdict: a kernel without the detector still has the stacks above.
     await vm.machine.console
-      .waitForLine("the hung-task report", (line) => line.includes(":" + pid + " blocked for more than"), {
+      .waitForLine("the hung-task report", (line) => line.includes(`:${pid} blocked for more than`), {
         within: "30s",
         signal,
       })

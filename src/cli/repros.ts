@@ -1,0 +1,36 @@
+import type { Command } from "commander";
+import { renderTable } from "../render/table.ts";
+import { chooseCell, describeCell } from "../repro/cell.ts";
+import { toJson } from "../repro/evidence.ts";
+import { listRepros } from "../repro/find.ts";
+import type { Session } from "./session.ts";
+
+/** `dstate repros`: what can be run. */
+export function addRepros(program: Command, session: Session): void {
+  program
+    .command("repros")
+    .description("list the repros, with the cell that shows each")
+    .option("--json", "one JSON document on standard output")
+    .addHelpText("after", "\nExample: dstate repros --json")
+    .action(async (options: { json?: boolean }) => {
+      const { settings } = await session.context({ quiet: true });
+      const found = await listRepros(settings);
+      const rows = found.map(({ repro, file }) => ({
+        id: repro.id,
+        title: repro.title,
+        badCell: describeCell(chooseCell(repro.axes, repro.cells.bad[0])),
+        upstream: repro.upstream,
+        axes: repro.axes,
+        file,
+      }));
+      if (options.json) session.print(toJson(rows));
+      else
+        session.print(
+          renderTable(
+            ["repro", "what fails", "bad cell"],
+            rows.map((row) => [row.id, row.title, row.badCell]),
+            { width: session.width },
+          ),
+        );
+    });
+}

@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+import { renderTrials } from "../render/trials.ts";
+import { chooseCell } from "../repro/cell.ts";
+import { toJson } from "../repro/evidence.ts";
+import { findRepro } from "../repro/find.ts";
+import { exitCodeOf, worstOutcome } from "../repro/outcome.ts";
+import { provideParts, runTrial, type TrialResult } from "../repro/trial.ts";
+import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
+import type { Session } from "./session.ts";
+
+interface RunOptions extends CellOptions {
+  readonly json?: boolean;
+  readonly trials: number;
+}
+
+/** `dstate run`: one cell of a repro. */
+export function addRun(program: Command, session: Session): void {
+  const command = program
+    .command("run <repro>")
+    .description("run a repro in one cell and say what was seen")
+    .option("--trials <n>", "how often; stops at the first reproduction", positiveInteger, 1)
+    .option("--json", "one JSON document on standard output")
+    .addHelpText("after", "\nExample: dstate run io-uring-dstate --kernel 6.1.115 --node 20.9.0 --json");
+  addCellOptions(command).action(async (name: string, options: RunOptions) => {
+    const context = await session.context();
+    const { repro } = await findRepro(name, context.settings);
+    const cell = chooseCell(repro.axes, choiceOf(options));
+    const parts = await provideParts(repro, cell, context);
+    const trials: TrialResult[] = [];
+    for (let count = 0; count < options.trials; count += 1) {
+      const trial = await runTrial(repro, cell, parts, context);
+      trials.push(trial);
+      if (trial.outcome === "reproduced") break;
+    }
+    const outcome = worstOutcome(trials.map((trial) => trial.outcome));
+    if (options.json)
+      session.print(
+        toJson({ repro: repro.id, outcome, ...(trials.length === 1 ? trials[0] : { cell, trials }) }),
+      );
+    else session.print(renderTrials(trials, { width: session.width }));
+    process.exitCode = exitCodeOf(outcome);
+  });
+}

@@ -1,0 +1,53 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { CellChoice } from "../repro/cell.ts";
+
+/** The options that choose a cell, the same in every command. */
+export interface CellOptions {
+  readonly kernel?: string;
+  readonly node?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly image?: "debian" | "nixos";
+  readonly axis?: Readonly<Record<string, string>>;
+}
+
+/** Add the options that choose a cell. */
+export function addCellOptions(command: Command): Command {
+  return command
+    .option("--kernel <selector>", "6.1.115, deb:6.12.43, git:/path@REV, file:/path/bzImage or nix:6.6.58")
+    .option("--node <version>", "a Node release, such as 20.9.0")
+    .option("--env <NAME=VALUE>", "environment of the workload; may be repeated", collectPairs)
+    .option("--axis <NAME=VALUE>", "a value of one of the repro's own axes; may be repeated", collectPairs)
+    .option("--image <kind>", "debian or nixos", (value: string) => {
+      if (value !== "debian" && value !== "nixos")
+        throw new InvalidArgumentError('expected "debian" or "nixos".');
+      return value;
+    });
+}
+
+/** A user's choice of cell. */
+export function choiceOf(options: CellOptions): CellChoice {
+  return {
+    kernel: options.kernel,
+    node: options.node,
+    env: options.env,
+    image: options.image,
+    axes: options.axis,
+  };
+}
+
+function collectPairs(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const match = /^([A-Za-z_][A-Za-z0-9_-]*)=(.*)$/s.exec(text);
+  if (!match?.[1]) throw new InvalidArgumentError("expected NAME=VALUE.");
+  return { ...before, [match[1]]: match[2] ?? "" };
+}
+
+/** A whole number above zero, for options such as --trials. */
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError("expected a whole number above zero.");
+  return value;
+}

@@ -1,0 +1,58 @@
+/** A program of the host that dstate uses. */
+export interface Need {
+  /** What is looked for: a program on PATH, or a header file. */
+  readonly look: { readonly program: string } | { readonly file: string };
+  /** The Debian package that has it. */
+  readonly package: string;
+  readonly for: string;
+  /** Which work cannot be done without it. */
+  readonly part: "machines" | "images" | "kernel builds" | "kernel packages" | "nix";
+}
+
+/** Everything dstate asks of a host, in one list: `dstate doctor` shows it, `dstate setup` installs it. */
+export const needs: readonly Need[] = [
+  need("qemu-system-x86_64", "qemu-system-x86", "runs the machines", "machines"),
+  need("qemu-img", "qemu-utils", "layers of disks", "machines"),
+  need("setpriv", "util-linux", "ends QEMU when dstate dies", "machines"),
+  need("mke2fs", "e2fsprogs", "writes file systems without root", "images"),
+  need("mmdebstrap", "mmdebstrap", "makes Debian images without root", "images"),
+  need("fakeroot", "fakeroot", "keeps owners of files without root", "images"),
+  need("tar", "tar", "unpacks sources and images", "images"),
+  need("gpgv", "gpgv", "checks the Debian archive's signatures", "kernel packages"),
+  need("dpkg-deb", "dpkg", "unpacks kernel packages", "kernel packages"),
+  need("cpio", "cpio", "makes initramfs images", "kernel packages"),
+  need("modinfo", "kmod", "finds out which modules need which", "kernel packages"),
+  need("zstd", "zstd", "unpacks kernels and modules", "kernel packages"),
+  {
+    ...need("busybox", "busybox-static", "is all there is in our initramfs", "kernel packages"),
+    look: { file: "/bin/busybox" },
+  },
+  need("gcc", "gcc", "compiles kernels", "kernel builds"),
+  need("make", "make", "builds kernels", "kernel builds"),
+  need("flex", "flex", "kernel configuration", "kernel builds"),
+  need("bison", "bison", "kernel configuration", "kernel builds"),
+  need("bc", "bc", "kernel build", "kernel builds"),
+  need("xz", "xz-utils", "unpacks kernel sources", "kernel builds"),
+  need("perl", "perl-base", "kernel build", "kernel builds"),
+  {
+    ...need("", "libelf-dev", "objtool of the kernel build", "kernel builds"),
+    look: { file: "/usr/include/libelf.h" },
+  },
+  {
+    ...need("", "libc6-dev", "host programs of the kernel build", "kernel builds"),
+    look: { file: "/usr/include/stdio.h" },
+  },
+];
+
+function need(program: string, packageName: string, purpose: string, part: Need["part"]): Need {
+  return { look: { program }, package: packageName, for: purpose, part };
+}
+
+/**
+ * The Debian packages that provide a list of needs, each once.
+ *
+ * @example packagesFor(needs.filter((need) => need.part === "machines"))
+ */
+export function packagesFor(list: readonly Need[]): string[] {
+  return [...new Set(list.map((item) => item.package))].sort();
+}

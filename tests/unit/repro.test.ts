@@ -1,0 +1,154 @@
+import { describe, expect, test } from "vitest";
+import { UsageError } from "../../src/base/errors.ts";
+import { compareVersions, installedPackages } from "../../src/image/debian.ts";
+import { qemuArguments } from "../../src/machine/argv.ts";
+import { crashIn } from "../../src/machine/fault.ts";
+import { fitWidths, renderTable } from "../../src/render/table.ts";
+import { type Axes, chooseCell, describeCell } from "../../src/repro/cell.ts";
+import { defineRepro, judge } from "../../src/repro/define.ts";
+import { exitCodeOf, type Outcome, worstOutcome } from "../../src/repro/outcome.ts";
+import { nearestVersions } from "../../src/runtime/version.ts";
+
+const axes: Axes = {
+  kernel: ["6.1.115", "6.1.129"],
+  node: ["20.9.0"],
+  env: [{}, { A: "1" }],
+  own: { workload: ["lstat", "npm-ci"] },
+};
+
+describe("cells", () => {
+  test("what is not chosen is the first value of its axis", () => {
+    expect(chooseCell(axes, {})).toEqual({
+      kernel: "6.1.115",
+      node: "20.9.0",
+      env: {},
+      image: "debian",
+      axes: { workload: "lstat" },
+    });
+  });
+
+  test("an axis or a value that does not exist is a usage error that names those that do", () => {
+    expect(() => chooseCell(axes, { axes: { libc: "musl" } })).toThrow(UsageError);
+    expect(() => chooseCell(axes, { axes: { workload: "nothing" } })).toThrow(/no value "nothing"/);
+  });
+
+  test("a cell reads as one line", () => {
+    expect(describeCell(chooseCell(axes, { env: { UV_USE_IO_URING: "0" } }))).toBe(
+      "kernel 6.1.115, node 20.9.0, UV_USE_IO_URING=0, workload lstat",
+    );
+  });
+});
+
+describe("outcomes", () => {
+  const definition = {
+    signature: (seen: { bug: boolean; done: boolean }) => seen.bug,
+    healthy: (seen: { bug: boolean; done: boolean }) => seen.done,
+  };
+
+  test.each([
+    [{ bug: true, done: false }, "reproduced"],
+    [{ bug: false, done: true }, "clean"],
+    [{ bug: false, done: false }, "inconclusive"],
+    [{ bug: true, done: true }, "reproduced"],
+  ] as const)("%j is judged %s: an unfinished trial is never clean", (seen, outcome) => {
+    expect(judge(definition, seen)).toBe(outcome);
+  });
+
+  test.each<[Outcome[], Outcome]>([
+    [["clean", "clean"], "clean"],
+    [["clean", "reproduced", "infra-error"], "reproduced"],
+    [["clean", "infra-error"], "infra-error"],
+    [["clean", "inconclusive"], "inconclusive"],
+    [[], "inconclusive"],
+  ])("%j comes to %s", (outcomes, together) => {
+    expect(worstOutcome(outcomes)).toBe(together);
+  });
+
+  test("exit codes are what git bisect run understands", () => {
+    expect((["clean", "reproduced", "inconclusive", "infra-error"] as const).map(exitCodeOf)).toEqual([
+      0, 1, 125, 70,
+    ]);
+  });
+
+  test("an id that is not kebab-case is refused", () => {
+    const define = (id: string): unknown =>
+      defineRepro({
+        id,
+        title: "",
+        upstream: ["https://example.org"],
+        axes: { kernel: ["6.1"] },
+        cells: { bad: [{}], control: [{}] },
+        deadline: "1m",
+        trial: async () => ({}),
+        signature: () => false,
+        healthy: () => true,
+        summary: () => "",
+      });
+    expect(() => define("Not Kebab")).toThrow(UsageError);
+    expect(() => define("is-kebab")).not.toThrow();
+  });
+});
+
+describe("the machine's arguments", () => {
+  test("paths with commas survive QEMU's option lists, and nothing listens beyond this host", () => {
+    const argv = qemuArguments({
+      accelerator: { type: "tcg" },
+      cpus: 2,
+      memory: 2 ** 30,
+      kernel: "/k",
+      commandLine: "console=ttyS0",
+      disks: [{ serial: "dstate-root", path: "/a,b", format: "raw", access: "private" }],
+      qmpSocket: "/q",
+      consoleSocket: "/c",
+      consoleLog: "/l",
+      network: "isolated",
+    });
+    expect(argv.join(" ")).toContain("file=/a,,b,");
+    expect(argv.filter((word) => word.includes("hostfwd"))).toEqual([
+      expect.stringContaining("hostfwd=tcp:127.0.0.1:0-:22"),
+    ]);
+    expect(argv.join(" ")).toContain("snapshot=on");
+  });
+
+  test.each([
+    ["[    1.0] Kernel panic - not syncing: VFS: Unable to mount root", "panic"],
+    ["[    1.0] BUG: kernel NULL pointer dereference, address: 0000000000000000", "oops"],
+    ["[    1.0] INFO: task node:132 blocked for more than 10 seconds.", undefined],
+    ["[    1.0] WARNING: CPU: 0 PID: 1 at kernel/x.c:1 f+0x1/0x2", undefined],
+    ["audit: text about a Kernel panic in a log", undefined],
+  ])("the line %j is a crash: %s", (line, kind) => {
+    expect(crashIn(line)).toBe(kind);
+  });
+});
+
+describe("tables", () => {
+  test("the widest column gives way first", () => {
+    expect(fitWidths([10, 100, 20], 60)).toEqual([10, 30, 20]);
+    expect(fitWidths([4, 4], 100)).toEqual([4, 4]);
+  });
+
+  test("escape sequences of a guest do not reach the terminal", () => {
+    expect(renderTable(["a"], [["\x1b[31mred\x1b]0;title\x07"]], { width: 40 })).not.toMatch(/[\x1b\x07]/);
+  });
+});
+
+describe("versions", () => {
+  test("dpkg's status file gives names and versions", () => {
+    expect(installedPackages("Package: a\nVersion: 1\n\nPackage: b\nStatus: x\nVersion: 2~1\n")).toEqual({
+      a: "1",
+      b: "2~1",
+    });
+  });
+
+  test("only packages whose pinned version differs are told", () => {
+    expect(compareVersions({ a: "1", b: "2" }, { a: "1", b: "3", c: "9" })).toEqual(["b 3 (pinned 2)"]);
+  });
+
+  test("the nearest releases of an unknown one are those around it", () => {
+    expect(nearestVersions("20.99.0", ["18.0.0", "20.18.0", "20.19.0", "21.0.0", "22.0.0"], 3)).toEqual([
+      "20.18.0",
+      "20.19.0",
+      "21.0.0",
+    ]);
+  });
+});
