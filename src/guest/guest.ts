@@ -1,6 +1,7 @@
 import type { ClientChannel } from "ssh2";
 import type { Duration } from "../base/duration.ts";
 import { DstateError } from "../base/errors.ts";
+import { ConnectionLost } from "../machine/fault.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BoundedOutput } from "./output.ts";
 import { GuestProcess } from "./process.ts";
@@ -22,7 +23,7 @@ export interface ExecResult {
   readonly stderr: string;
   /** null when a signal ended it. */
   readonly exitCode: number | null;
-  /** Without SIG, as ssh sends it: `KILL`, `SEGV`. */
+  /** Such as `SIGKILL`; null when it exited by itself. */
   readonly signal: string | null;
   /** Whether it printed more than was kept (16 MiB of each stream). */
   readonly truncated: boolean;
@@ -177,13 +178,17 @@ async function collect(channel: ClientChannel, input: string | Buffer | undefine
   const stdout = new BoundedOutput();
   const stderr = new BoundedOutput();
   const ended = Promise.withResolvers<{ exitCode: number | null; signal: string | null }>();
-  let exit: { exitCode: number | null; signal: string | null } = { exitCode: null, signal: null };
+  let exit: { exitCode: number | null; signal: string | null } | undefined;
   channel.on("data", (chunk: Buffer) => stdout.add(chunk));
   channel.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
   channel.on("exit", (code: number | null, signal?: string) => {
     exit = { exitCode: code, signal: signal ?? null };
   });
-  channel.on("close", () => ended.resolve(exit));
+  channel.on("close", () => {
+    if (exit) ended.resolve(exit);
+    else
+      ended.reject(new ConnectionLost("the ssh connection to the guest broke off before the command ended"));
+  });
   channel.end(input);
   const how = await ended.promise;
   return {

@@ -2,6 +2,7 @@ import type { Client, ClientChannel, ConnectConfig, PseudoTtyOptions } from "ssh
 import ssh2 from "ssh2";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { pause } from "../base/wait.ts";
+import { ConnectionLost } from "../machine/fault.ts";
 import type { Machine } from "../machine/machine.ts";
 
 /** An open ssh connection to a guest. */
@@ -39,7 +40,7 @@ async function connectOnce(machine: Machine, signal: AbortSignal): Promise<SshCo
   client.once("error", (error) => ready.reject(wrongKey ?? error));
   client.once("close", () => {
     closed = true;
-    ready.reject(wrongKey ?? new InfraError("the guest closed the ssh connection"));
+    ready.reject(wrongKey ?? new ConnectionLost("the guest closed the ssh connection"));
   });
   client.on("error", () => {});
   const onAbort = (): void => {
@@ -97,15 +98,18 @@ async function openChannel(
   const opened = Promise.withResolvers<ClientChannel>();
   const onAbort = (): void => opened.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
+  const onClose = (): void => opened.reject(new ConnectionLost("the ssh connection to the guest broke off"));
+  client.once("close", onClose);
   try {
     client.exec(command, pty ? { pty } : {}, (error, channel) => {
-      if (error) opened.reject(new InfraError(`the guest refused to run a command: ${messageOf(error)}`));
+      if (error) opened.reject(new ConnectionLost(`the guest refused to run a command: ${messageOf(error)}`));
       // Nobody waits for it any more: do not leave it open in the guest.
       else if (signal.aborted) channel.close();
       else opened.resolve(channel);
     });
     return await opened.promise;
   } finally {
+    client.removeListener("close", onClose);
     signal.removeEventListener("abort", onAbort);
   }
 }

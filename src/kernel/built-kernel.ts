@@ -10,7 +10,7 @@ import { UnreachableError } from "./download.ts";
 import { exportCommit, resolveCommit } from "./git-tree.ts";
 import type { KernelAbout } from "./kernel.ts";
 import { fetchSource, releaseSources } from "./source.ts";
-import { aboutOf, kernelStore } from "./stored.ts";
+import { kernelStore, storedKernels } from "./stored.ts";
 
 export interface BuiltKernelOptions {
   /** More configuration, laid over the guest kernel's own; later ones win. */
@@ -36,6 +36,7 @@ export async function provideRelease(
         return await build(
           {
             kind: "release",
+            selector: version,
             name: version,
             identity: source.sha256,
             provenance: source.provenance,
@@ -80,6 +81,7 @@ export async function provideGitKernel(
   return await build(
     {
       kind: "git",
+      selector: `git:${tree}@${commit}`,
       name: commit.slice(0, 12),
       identity: commit,
       provenance: `Linux at commit ${commit} of the git tree ${tree}.`,
@@ -98,6 +100,7 @@ export async function provideGitKernel(
 
 interface BuildInput {
   readonly kind: "release" | "git";
+  readonly selector: string;
   readonly name: string;
   /** What the source is: its sha256 or commit id. */
   readonly identity: string;
@@ -125,9 +128,8 @@ async function build(
 ): Promise<StoreEntry> {
   const { name, kind, identity } = input;
   const text = formatOptions(configuration.options);
-  const store = kernelStore(context);
   const key = `${name}-${keyOf({ identity, text, compiler: configuration.compiler, arch: "x86_64" })}`;
-  return await store.findOrMake(
+  return await kernelStore(context).findOrMake(
     key,
     {
       within: "2h",
@@ -140,8 +142,7 @@ async function build(
       await mkdir(work);
       await input.unpack(join(work, "source"), signal);
       const fragments = keyOf(text);
-      const alike = (await store.list()).map(aboutOf).filter((about) => about.objects !== undefined);
-      const expected = (alike.find((about) => about.fragments === fragments) ?? alike[0])?.objects;
+      const alike = (await storedKernels(context)).find(({ about }) => about.fragments === fragments);
       const built = await step(
         context.progress,
         `build Linux ${name}`,
@@ -152,7 +153,7 @@ async function build(
             out: dir,
             options: configuration.options,
             name,
-            expected,
+            expected: alike?.about.objects,
             failureLog: join(context.settings.logsDir, `kernel-build-${key}.log`),
             step,
             signal,
@@ -161,6 +162,7 @@ async function build(
       await rm(work, { recursive: true, force: true });
       return {
         kind,
+        selector: input.selector,
         version: built.version,
         boot: "vmlinux",
         vmlinux: "vmlinux",

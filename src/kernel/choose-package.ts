@@ -2,7 +2,7 @@ import { UsageError } from "../base/errors.ts";
 import type { KernelPackage } from "./debian-index.ts";
 import { compareDebianVersions, nearestVersions, upstreamVersion } from "./version.ts";
 
-/** A prebuilt kernel: one package, or since Linux 6.19 or so the several that Debian cut it into. */
+/** A prebuilt kernel: one package, or since Linux 6.19 the several that Debian cuts it into. */
 export interface PackagedKernel {
   readonly version: string;
   readonly suite: string;

@@ -60,15 +60,16 @@ export async function provideDebianKernel(wanted: string, context: Context): Pro
         const root = join(work, "root");
         await mkdir(root, { recursive: true });
         for (const path of packages) await unpackDeb(path, root, signal);
-        const release = await findRelease(root);
+        const { release, vmlinuz, config } = await readLayout(root);
         update({ detail: "looking for the ELF image" });
-        const boot = await extractBootImage(join(root, "boot", `vmlinuz-${release}`), { dir, work, signal });
-        await rename(join(root, "boot", `config-${release}`), join(dir, "config"));
+        const boot = await extractBootImage(vmlinuz, { dir, work, signal });
+        await rename(config, join(dir, "config"));
         update({ detail: "making the initramfs" });
         await writeInitramfs({ recipe, root, release, work, to: join(dir, "initramfs.cpio"), signal });
         await rm(work, { recursive: true, force: true });
         return {
           kind: "deb",
+          selector: `deb:${kernel.version}`,
           version: release,
           boot,
           initrd: "initramfs.cpio",
@@ -108,23 +109,38 @@ async function unpackDeb(path: string, to: string, signal: AbortSignal): Promise
   });
 }
 
-/** The release's name; module tools look below lib/modules, newer packages put it below usr/lib. */
-async function findRelease(root: string): Promise<string> {
-  const place = (dir: string): Promise<string[]> => readdir(join(root, dir, "modules")).catch(() => []);
-  const [old, merged] = [await place("lib"), await place("usr/lib")];
-  const release = [...old, ...merged][0];
+interface Layout {
+  /** What `uname -r` will say. */
+  readonly release: string;
+  readonly vmlinuz: string;
+  readonly config: string;
+}
+
+/**
+ * Where things are in an unpacked kernel. Up to Linux 6.18 Debian puts the image into /boot and modules
+ * below /lib; later ones have all of it below /usr/lib/modules. Module tools look in either, so both are made to
+ * work.
+ *
+ * @throws {InfraError} when it is laid out in yet another way.
+ */
+async function readLayout(root: string): Promise<Layout> {
+  const list = (dir: string): Promise<string[]> => readdir(join(root, dir, "modules")).catch(() => []);
+  const [lib, usrLib] = [await list("lib"), await list("usr/lib")];
+  const [release] = [...lib, ...usrLib];
   if (release === undefined)
-    throw new InfraError("the kernel package has no lib/modules: it is laid out in a new way");
-  if (old.length === 0) await symlink("usr/lib", join(root, "lib"));
-  if (merged.length === 0) {
+    throw new InfraError("the kernel package has no modules: it is laid out in a new way");
+  if (lib.length === 0) await symlink("usr/lib", join(root, "lib"));
+  if (usrLib.length === 0) {
     await mkdir(join(root, "usr/lib"), { recursive: true });
     await symlink("../../lib/modules", join(root, "usr/lib/modules"));
   }
-  const image = join(root, "boot", `vmlinuz-${release}`);
-  if (!(await stat(image).catch(() => undefined))) {
-    throw new InfraError(`the kernel package has no boot/vmlinuz-${release}: it is laid out in a new way`);
-  }
-  return release;
+  const find = async (name: string): Promise<string> => {
+    for (const path of [join(root, "boot", `${name}-${release}`), join(root, "lib/modules", release, name)]) {
+      if (await stat(path).catch(() => undefined)) return path;
+    }
+    throw new InfraError(`the kernel package of ${release} has no ${name}: it is laid out in a new way`);
+  };
+  return { release, vmlinuz: await find("vmlinuz"), config: await find("config") };
 }
 
 /** The ELF image where QEMU can enter it directly, which spares unpacking it under emulation; else the bzImage. */

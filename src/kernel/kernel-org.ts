@@ -1,7 +1,10 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { command } from "../base/command.ts";
+import type { Context } from "../base/context.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
+import { keyOf, Store } from "../base/store.ts";
 import { download } from "./download.ts";
 import { hasGoodSignature } from "./signature.ts";
 
@@ -13,10 +16,7 @@ export interface KernelOrgSource {
   readonly checked: string;
 }
 
-/** The folder of a version below a place, and the tarball's name in it. */
-export function kernelOrgPath(version: string): { folder: string; file: string } {
-  return { folder: `v${version.split(".")[0]}.x`, file: `linux-${version}.tar.xz` };
-}
+const sumsSchema = z.object({ checked: z.string() });
 
 /**
  * A release's tarball in a place of kernel.org's layout, with the sha256 that the place's sha256sums.asc gives.
@@ -30,20 +30,22 @@ export function kernelOrgPath(version: string): { folder: string; file: string }
 export async function kernelOrgSource(
   place: string,
   version: string,
-  { dir, signal }: { dir: string; signal: AbortSignal },
+  context: Context,
 ): Promise<KernelOrgSource | undefined> {
-  const { folder, file } = kernelOrgPath(version);
-  const base = `${place.replace(/\/+$/, "")}/${folder}`;
-  const to = join(dir, "sha256sums.asc");
-  if ((await download(`${base}/sha256sums.asc`, { to, signal, silence: "20s" })).type === "missing")
-    return undefined;
-  try {
-    const sha256 = parseSums(await readFile(to, "utf8")).get(file);
-    if (sha256 === undefined) return undefined;
-    return { url: `${base}/${file}`, sha256, checked: await checkSums(to, signal) };
-  } finally {
-    await rm(to, { force: true });
-  }
+  const folder = `${place.replace(/\/+$/, "")}/v${version.split(".")[0]}.x`;
+  const store = new Store(join(context.settings.cacheDir, "kernel-org-sums"));
+  const day = new Date().toISOString().slice(0, 10);
+  const options = { within: "5m", signal: context.signal } as const;
+  const entry = await store.findOrMake(`${day}-${keyOf(folder)}`, options, async (dir, signal) => {
+    const to = join(dir, "sha256sums.asc");
+    const got = await download(`${folder}/sha256sums.asc`, { to, signal, silence: "20s" });
+    return { checked: got.type === "missing" ? "" : await checkSums(to, signal) };
+  });
+  const { checked } = sumsSchema.parse(entry.about);
+  if (checked === "") return undefined;
+  const file = `linux-${version}.tar.xz`;
+  const sha256 = parseSums(await readFile(join(entry.dir, "sha256sums.asc"), "utf8")).get(file);
+  return sha256 === undefined ? undefined : { url: `${folder}/${file}`, sha256, checked };
 }
 
 /** File names to sha256, from the text of a sha256sums file. */
@@ -57,15 +59,16 @@ export function parseSums(text: string): Map<string, string> {
 }
 
 async function checkSums(path: string, signal: AbortSignal): Promise<string> {
-  const script =
-    'gpg --batch --no-auto-key-retrieve --status-fd 1 --verify "$1" || test $? -eq 2 || test $? -eq 1';
+  // gpg ends with 1 for a bad signature and 2 for an unknown key; what it found is in the status lines.
+  const script = 'gpg --batch --no-auto-key-retrieve --status-fd 1 --verify "$1" || test $? -le 2';
   const status = await command(["sh", "-c", script, "sh", path], { within: "60s", signal }).then(
     ({ stdout }) => stdout,
     (error: unknown) => messageOf(error),
   );
+  signal.throwIfAborted();
   if (hasGoodSignature(status)) return "sha256 from its signed sha256sums.asc";
   if (/\bBADSIG\b/.test(status)) {
-    throw new InfraError(`the signature of ${path} is bad`, {
+    throw new InfraError("the signature of the place's sha256sums.asc is bad", {
       next: "Use another place: DSTATE_KERNEL_PLACES.",
     });
   }

@@ -22,6 +22,8 @@ export interface Kernel {
 /** What a kernel's cache entry says about itself; paths are relative to the entry's folder. */
 export const kernelAboutSchema = z.object({
   kind: z.enum(["release", "deb", "git"]),
+  /** Names exactly this kernel, whatever the user wrote. */
+  selector: z.string(),
   version: z.string(),
   boot: z.string(),
   initrd: z.string().optional(),

@@ -1,12 +1,15 @@
 import type { Context } from "../base/context.ts";
 import { packagedKernels } from "./choose-package.ts";
 import { kernelIndex } from "./debian-index.ts";
+import type { Kernel } from "./kernel.ts";
 import { readPins } from "./pins.ts";
-import { aboutOf, kernelStore } from "./stored.ts";
+import { type StoredKernel, storedKernel, storedKernels } from "./stored.ts";
 import { compareDebianVersions, compareKernelVersions, upstreamVersion } from "./version.ts";
 
 /** A kernel in the cache. */
 export interface CachedKernel {
+  /** Names exactly this kernel, as `--kernel` takes it. */
+  readonly selector: string;
   readonly id: string;
   readonly kind: "release" | "deb" | "git";
   /** What `uname -r` says in it. */
@@ -20,6 +23,7 @@ export interface CachedKernel {
 export interface KnownKernel {
   /** As `--kernel` takes it. */
   readonly selector: string;
+  /** Upstream's. */
   readonly version: string;
   /** Who vouches for it: a pin of ours, or a suite's signed index. */
   readonly source: string;
@@ -34,7 +38,7 @@ export interface KernelList {
 }
 
 export interface ListKernelsOptions {
-  /** `any`, the default, lists what an earlier look at the archive found; `fresh` looks again once a day. */
+  /** `any`, the default, takes what an earlier look at the archive found; `fresh` looks again once a day. */
   readonly age?: "any" | "fresh";
 }
 
@@ -45,23 +49,19 @@ export interface ListKernelsOptions {
  * @example (await listKernels(context)).cached.map(({ version }) => version)
  */
 export async function listKernels(context: Context, options: ListKernelsOptions = {}): Promise<KernelList> {
-  const entries = await kernelStore(context).list();
   const pins = await readPins(context.settings.homeDir);
   const index = await kernelIndex(context, { age: options.age ?? "any" });
   const releases = new Map<string, KnownKernel>();
   for (const { version, suite } of index?.sources ?? []) {
     releases.set(version, { selector: version, version, source: `the signed index of ${suite}` });
   }
-  for (const { version, sha256, nixpkgs } of pins) {
-    if (sha256 !== null) releases.set(version, { selector: version, version, source: "pinned" });
-    else if (nixpkgs)
-      releases.set(version, { selector: `nix:${version}`, version, source: "pinned, for Nix" });
+  for (const { version, sha256 } of pins) {
+    const pinned = { selector: version, version, source: "pinned" };
+    const forNix = { selector: `nix:${version}`, version, source: "pinned, for Nix" };
+    releases.set(version, sha256 === null ? forNix : pinned);
   }
   return {
-    cached: entries.map((entry) => {
-      const { kind, version, provenance } = aboutOf(entry);
-      return { id: entry.key, kind, version, bytes: entry.bytes, createdAt: entry.createdAt, provenance };
-    }),
+    cached: (await storedKernels(context)).map(cachedKernel),
     releases: [...releases.values()].sort((a, b) => compareKernelVersions(a.version, b.version)),
     packages: packagedKernels(index?.packages ?? [])
       .sort((a, b) => compareDebianVersions(a.version, b.version))
@@ -70,5 +70,29 @@ export async function listKernels(context: Context, options: ListKernelsOptions 
         version: upstreamVersion(version),
         source: `the signed index of ${suite}`,
       })),
+  };
+}
+
+/**
+ * A kernel of the cache, for probing what the host can do: one of our own builds if there is one, else any.
+ *
+ * @returns undefined when the cache has none.
+ */
+export async function findCachedKernel(context: Pick<Context, "settings">): Promise<Kernel | undefined> {
+  const kernels = await storedKernels(context);
+  const kernel = kernels.find(({ about }) => about.kind !== "deb") ?? kernels[0];
+  return kernel && storedKernel(kernel.entry, kernel.about.selector);
+}
+
+function cachedKernel({ entry, about }: StoredKernel): CachedKernel {
+  const { selector, kind, version, provenance } = about;
+  return {
+    selector,
+    id: entry.key,
+    kind,
+    version,
+    bytes: entry.bytes,
+    createdAt: entry.createdAt,
+    provenance,
   };
 }

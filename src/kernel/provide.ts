@@ -89,7 +89,7 @@ async function nixKernel(version: string, context: Context): Promise<Kernel> {
       ? `kernels of nixpkgs are not supported yet (asked for ${version})`
       : `the kernel nix:${version} needs Nix, and there is no \`nix\` on this machine`,
     {
-      next: `Use the release itself (${version}), or a prebuilt Debian kernel such as deb:${version.split(".", 2).join(".")}.`,
+      next: "Use a release that can be built here or a prebuilt Debian kernel: `dstate kernels list` shows both.",
     },
   );
 }

@@ -26,14 +26,14 @@ export interface VerifyOptions {
 export async function verifiedText(path: string, options: VerifyOptions): Promise<string> {
   const text = `${path}.verified`;
   const keyring = options.keyring ?? (await archiveKeyring());
-  // gpgv ends with 2 when one of several keys is unknown; what it found is in the status lines.
-  const script = 'gpgv --status-fd 1 --keyring "$1" --output "$2" "$3" || test $? -eq 2';
-  const { stdout } = await command(["sh", "-c", script, "sh", keyring, text, path], {
-    within: "60s",
-    signal: options.signal,
-    install: "Install gpgv: `apt-get install gpgv`.",
-  });
+  // gpgv ends with 1 for a bad signature and with 2 when one of several keys is unknown; the status lines tell.
+  const script = 'gpgv --status-fd 1 --keyring "$1" --output "$2" "$3" || test $? -le 2';
   try {
+    const { stdout } = await command(["sh", "-c", script, "sh", keyring, text, path], {
+      within: "60s",
+      signal: options.signal,
+      install: "Install gpgv: `apt-get install gpgv`.",
+    });
     if (!hasGoodSignature(stdout)) {
       throw new InfraError(`${options.what} carries no good signature of a key in ${keyring}`, {
         next: "Update the package debian-archive-keyring, or use a mirror that serves the archive unchanged.",
@@ -48,7 +48,7 @@ export async function verifiedText(path: string, options: VerifyOptions): Promis
 /** Whether the status lines of gpg or gpgv tell of a good signature and of no bad one. */
 export function hasGoodSignature(status: string): boolean {
   const words = status.split("\n").map((line) => /^\[GNUPG:\] (\w+)/.exec(line)?.[1]);
-  return words.includes("VALIDSIG") && !words.includes("BADSIG");
+  return words.includes("GOODSIG") && !words.includes("BADSIG");
 }
 
 async function archiveKeyring(): Promise<string> {

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { debianRoots } from "../base/debian-roots.ts";
@@ -64,7 +62,7 @@ export async function* releaseSources(
   }
   for (const place of context.settings.kernelPlaces) {
     try {
-      const found = await askPlace(place, version, context.signal);
+      const found = await kernelOrgSource(place, version, context);
       asked += 1;
       if (!found) continue;
       const provenance = `Linux ${version} from ${found.url}, ${found.checked}.`;
@@ -175,13 +173,4 @@ function pinned(pin: KernelPin, context: Context): KernelSourceTarball {
     urls,
     provenance: `Linux ${version} from the source with the sha256 pinned in vm/kernels.json (${sha256.slice(0, 12)}...). ${pin.provenance}`,
   };
-}
-
-async function askPlace(place: string, version: string, signal: AbortSignal) {
-  const dir = await mkdtemp(join(tmpdir(), "dstate-sums-"));
-  try {
-    return await kernelOrgSource(place, version, { dir, signal });
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
 }

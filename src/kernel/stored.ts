@@ -22,6 +22,20 @@ export function aboutOf(entry: StoreEntry): KernelAbout {
   });
 }
 
+/** A finished kernel and what it says about itself. */
+export interface StoredKernel {
+  readonly entry: StoreEntry;
+  readonly about: KernelAbout;
+}
+
+/** Every kernel of the cache; corrupt entries and those of other versions of dstate are left out. */
+export async function storedKernels(context: Pick<Context, "settings">): Promise<StoredKernel[]> {
+  return (await kernelStore(context).list()).flatMap((entry) => {
+    const about = kernelAboutSchema.safeParse(entry.about);
+    return about.success ? [{ entry, about: about.data }] : [];
+  });
+}
+
 /** A cache entry as the kernel it holds. */
 export function storedKernel(entry: StoreEntry, selector: string): Kernel {
   const about = aboutOf(entry);

@@ -23,8 +23,6 @@ export interface MachineArguments {
   /** UNIX sockets; sun_path holds 107 bytes. */
   readonly qmpSocket: string;
   readonly consoleSocket: string;
-  /** QEMU writes every byte of the serial line here, whoever listens. */
-  readonly consoleLog: string;
   /** Whether the guest may reach beyond the machine. */
   readonly network: "isolated" | "user";
 }
@@ -48,12 +46,10 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ...["-kernel", machine.kernel],
     ...(machine.initrd === undefined ? [] : ["-initrd", machine.initrd]),
     ...["-append", machine.commandLine],
+    // QEMU waits for the console's listener before it makes anything else: the first byte is heard.
+    ...["-chardev", `socket,id=console,path=${escapeOption(machine.consoleSocket)},server=on,wait=on`],
     ...["-chardev", `socket,id=qmp,path=${escapeOption(machine.qmpSocket)},server=on,wait=off`],
     ...["-mon", "chardev=qmp,mode=control"],
-    ...[
-      "-chardev",
-      `socket,id=console,path=${escapeOption(machine.consoleSocket)},server=on,wait=off,logfile=${escapeOption(machine.consoleLog)},logappend=off`,
-    ],
     ...["-serial", "chardev:console"],
     ...machine.disks.flatMap(diskArguments),
     ...[

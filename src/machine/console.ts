@@ -1,7 +1,10 @@
+import { createWriteStream, type WriteStream } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { finished } from "node:stream/promises";
 import { StringDecoder } from "node:string_decoder";
 import type { Duration } from "../base/duration.ts";
-import { withDeadline } from "../base/wait.ts";
+import { InfraError, messageOf } from "../base/errors.ts";
+import { pause, withDeadline } from "../base/wait.ts";
 import type { Qmp } from "./qmp.ts";
 
 /** What is kept in memory of the console; the file on disk has all of it. */
@@ -16,44 +19,75 @@ export interface ConsoleLine {
 }
 
 /**
- * The serial line of a machine. QEMU itself writes every byte to `logFile` from the first one on; this
- * object follows along, line by line, and can type and send sysrq keys.
+ * The serial line of a machine: every byte goes to `logFile` as it comes, and lines to whoever listens. It
+ * can type and send sysrq keys.
+ *
+ * QEMU waits for us before it starts the guest, so the first byte is there. QEMU's own `logfile=` is not
+ * used: QEMU 7.2 writes a character twice whenever the socket was full for a moment.
  */
-export class Console implements Disposable {
+export class Console implements AsyncDisposable {
   readonly logFile: string;
   readonly #socket: Socket;
-  readonly #qmp: Qmp;
+  readonly #log: WriteStream;
   readonly #decoder = new StringDecoder("utf8");
   readonly #listeners = new Set<(line: ConsoleLine) => void>();
   #lines: string[] = [];
   #characters = 0;
   #dropped = 0;
   #rest = "";
+  #qmp: Qmp | undefined;
+  #logFailure: Error | undefined;
 
-  private constructor(socket: Socket, qmp: Qmp, logFile: string) {
+  private constructor(socket: Socket, logFile: string) {
     this.#socket = socket;
-    this.#qmp = qmp;
     this.logFile = logFile;
-    socket.on("data", (chunk: Buffer) => this.#receive(this.#decoder.write(chunk)));
+    this.#log = createWriteStream(logFile);
+    // A full disk must not end the guest; it is told when the log is asked for.
+    this.#log.on("error", (error) => {
+      this.#logFailure = error;
+    });
+    socket.on("data", (chunk: Buffer) => {
+      if (!this.#logFailure) this.#log.write(chunk);
+      this.#receive(this.#decoder.write(chunk));
+    });
     // QEMU's exit is reported by the machine; the console only ends.
     socket.on("error", () => {});
   }
 
+  /** Connect as soon as QEMU has made the socket, which it does within milliseconds and tells nobody. */
   static async connect(options: {
     path: string;
     logFile: string;
-    qmp: Qmp;
     within: Duration;
     signal: AbortSignal;
   }): Promise<Console> {
-    return await withDeadline("the console's socket", options, async () => {
-      const socket = connect(options.path);
-      const ready = Promise.withResolvers<void>();
-      socket.once("connect", ready.resolve);
-      socket.once("error", ready.reject);
-      await ready.promise;
-      return new Console(socket, options.qmp, options.logFile);
+    return await withDeadline("the console's socket", options, async (signal) => {
+      for (;;) {
+        const socket = connect(options.path);
+        const ready = Promise.withResolvers<void>();
+        socket.once("connect", ready.resolve);
+        socket.once("error", ready.reject);
+        try {
+          await ready.promise;
+          return new Console(socket, options.logFile);
+        } catch (error) {
+          socket.destroy();
+          signal.throwIfAborted();
+          if (!isNotThereYet(error)) throw error;
+          await pause(5, signal);
+        }
+      }
     });
+  }
+
+  /** The monitor that sends breaks; it is there only after the console. */
+  useMonitor(qmp: Qmp): void {
+    this.#qmp = qmp;
+  }
+
+  /** Why the log on disk is not whole, if it is not. */
+  get logFailure(): string | undefined {
+    return this.#logFailure && messageOf(this.#logFailure);
   }
 
   /** Lines so far, the unfinished last one too, at most the last 4 MiB. */
@@ -107,13 +141,16 @@ export class Console implements Disposable {
    * @example await console.sysrq("w") // tasks in uninterruptible sleep
    */
   async sysrq(key: string, options: { within?: Duration; signal?: AbortSignal } = {}): Promise<void> {
+    if (!this.#qmp) throw new InfraError("the machine's monitor is not connected yet");
     await this.#qmp.call("chardev-send-break", { id: "console" }, options);
     this.type(key);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.destroy();
     this.#listeners.clear();
+    this.#log.end();
+    await finished(this.#log).catch(() => {});
   }
 
   #receive(text: string): void {
@@ -144,4 +181,10 @@ export class Console implements Disposable {
     this.#lines = this.#lines.slice(count);
     this.#dropped += count;
   }
+}
+
+function isNotThereYet(error: unknown): boolean {
+  return (
+    error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED")
+  );
 }

@@ -12,6 +12,9 @@ export class MachineFault extends InfraError {
   }
 }
 
+/** The way into the guest broke off: the guest's fault, or QEMU is about to be gone. */
+export class ConnectionLost extends InfraError {}
+
 /**
  * Whether a console line says that the kernel crashed. Hung tasks and warnings are no crash: the guest goes on.
  *

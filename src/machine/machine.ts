@@ -8,7 +8,7 @@ import { identify } from "../base/owner.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
 import { Console } from "./console.ts";
-import { crashIn, MachineFault } from "./fault.ts";
+import { ConnectionLost, crashIn, MachineFault } from "./fault.ts";
 import { Qmp } from "./qmp.ts";
 import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
@@ -114,7 +114,6 @@ export class Machine implements AsyncDisposable {
         ],
         qmpSocket: join(directory.path, "qmp"),
         consoleSocket: join(directory.path, "console"),
-        consoleLog,
         network: options.network,
       });
       await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
@@ -144,20 +143,13 @@ export class Machine implements AsyncDisposable {
       const within = "20s";
       const own = process.pid === undefined ? undefined : identify(process.pid);
       if (own) await parts.directory.claim(own);
-      const qmp = await Promise.race([
-        early,
-        connectWhenThere(join(parts.directory.path, "qmp"), within, parts.signal),
-      ]);
+      const socket = (name: string): string => join(parts.directory.path, name);
       const console = await Promise.race([
         early,
-        Console.connect({
-          path: join(parts.directory.path, "console"),
-          logFile: parts.consoleLog,
-          qmp,
-          within,
-          signal: parts.signal,
-        }),
+        Console.connect({ path: socket("console"), logFile: parts.consoleLog, within, signal: parts.signal }),
       ]);
+      const qmp = await Promise.race([early, connectWhenThere(socket("qmp"), within, parts.signal)]);
+      console.useMonitor(qmp);
       const sshPort = readSshPort(await qmp.human("info usernet", { signal: parts.signal }));
       const exited = ended.promise.then((exit) => {
         const shutdown = qmp.events.findLast((event) => event.name === "SHUTDOWN");
@@ -204,6 +196,10 @@ export class Machine implements AsyncDisposable {
         ? AbortSignal.any([options.signal, controller.signal])
         : controller.signal;
       return await withDeadline(what, { within: options.within, signal }, work);
+    } catch (error) {
+      // A connection that breaks is often the first that is seen of QEMU's end: the end is the better story.
+      if (error instanceof ConnectionLost) await Promise.race([this.exited, pause("500ms")]);
+      throw (error instanceof ConnectionLost && this.#fatal) || error;
     } finally {
       this.#faultListeners.delete(listener);
     }
@@ -219,7 +215,7 @@ export class Machine implements AsyncDisposable {
       await this.exited;
     }
     this.qmp[Symbol.dispose]();
-    this.console[Symbol.dispose]();
+    await this.console[Symbol.asyncDispose]();
     this.#onExit[Symbol.dispose]();
     await this.#directory[Symbol.asyncDispose]();
   }

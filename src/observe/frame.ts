@@ -3,8 +3,9 @@ import type { Frame } from "./finding.ts";
 const name = "[A-Za-z_$.<][\\w.$@:<>]*";
 const addresses = /^(?:(?:\[<[0-9a-fA-F]+>\]|\[[0-9a-f]{8,16}\]|\(\[<[0-9a-f]+>\])\s*)+/;
 const markers = /^(?:<\/?[A-Z#][A-Za-z0-9#]*>\s*|<<[A-Z]+>>\s*)+/;
+/** An emulated serial line now and then prints a character twice, so `+0x1/00x2` is one, too. */
 const sized = new RegExp(
-  `^(\\? +)?(?:\\([A-Z]\\) +)?(${name})\\+0x([0-9a-f]{1,8})/0x([0-9a-f]{1,8})(?:\\s*\\[([\\w-]+)(?:\\(\\w+\\))?(?: [0-9a-f]{6,64})?\\])?(?:\\(\\))?\\)?(?: \\((?:unreliable|[A-Z]{1,3})\\))?(?:\\s+([\\w./+<>-]+:\\d+))?(?:\\s+\\[inline\\])?(?:\\s+\\(discriminator \\d+\\))?\\s*$`,
+  `^(\\? +)?(?:\\([A-Z]\\) +)?(${name})\\++0+x+([0-9a-f]{1,8})/+0+x+([0-9a-f]{1,8})(?:\\s*\\[([\\w-]+)(?:\\(\\w+\\))?(?: [0-9a-f]{6,64})?\\])?(?:\\(\\))?\\)?(?: \\((?:unreliable|[A-Z]{1,3})\\))?(?:\\s+([\\w./+<>-]+:\\d+))?(?:\\s+\\[inline\\])?(?:\\s+\\(discriminator \\d+\\))?\\s*$`,
 );
 const inlined = /^(\? +)?([A-Za-z_][\w.]*)\s+([\w./+-]+\.(?:[chS]|rs|cc):\d+)(?:\s+\[inline\])?\s*$/;
 const arm = new RegExp(
@@ -20,7 +21,7 @@ const arm = new RegExp(
  */
 export function readFrames(line: string): Frame[] {
   if (line.length > 1000) return [];
-  if (!line.includes("+0x") && !line.includes(":")) return [];
+  if (!line.includes("+0") && !line.includes(":")) return [];
   let text = line.trim().replace(markers, "").replace(addresses, "").replace(markers, "");
   if (text.startsWith("? [<")) text = text.slice(2).replace(addresses, "? ");
   const match = sized.exec(text);

@@ -55,8 +55,17 @@ const nameless = /^(?:0x)?[0-9a-f]{6,16}$|^0x|^$/;
 
 /** Whether a function is one that a title of this kind should not blame. */
 export function isBlameless(kind: FindingKind, name: string): boolean {
-  const plain = plainName(name);
-  return nameless.test(plain) || (perKind[kind] ?? all).some((pattern) => pattern.test(plain));
+  const patterns = perKind[kind] ?? all;
+  const blameless = (text: string): boolean =>
+    nameless.test(text) || patterns.some((pattern) => pattern.test(text));
+  return blameless(plainName(name)) || withoutOneRepeat(plainName(name)).some(blameless);
+}
+
+/** An emulated serial line now and then prints a character twice: `scheedule` is `schedule`. */
+function withoutOneRepeat(name: string): string[] {
+  return [...name.matchAll(/([a-z])\1/g)].map(
+    (match) => name.slice(0, match.index) + name.slice(match.index + 1),
+  );
 }
 
 /**

@@ -25,8 +25,11 @@ const orderlyEnd =
   /^(?:reboot: |Restarting system|Power down\.|kexec_core: Starting new kernel|Starting new kernel|sysrq: (?:SysRq : )?Resetting|Rebooting in \d+ seconds|-- (?:Reboot|Boot))/;
 /** sysrq starts to print the state of tasks or CPUs: what was open before is over. */
 const dumpLine = /^sysrq: (?:SysRq : )?Show /;
-/** Any kernel line but those of the first second, or the rate of a fuzzer's own: the kernel has been running. */
-const uptime = /\[ *[1-9]\d*\.\d{6}\]/;
+/**
+ * The machine is up: any kernel line but those of the first second, or the programs that syzkaller prints to the
+ * console before it runs them.
+ */
+const uptime = /\[ *[1-9]\d*\.\d{6}\]|^(?:r\d+ = )?[a-z_]\w*(?:\$\w+)?\(.*\)$|executing program/;
 /** Kinds that do not end in a panic, so that a panic after one is news. */
 const innocent = new Set<FindingKind>([
   "memory-leak",

@@ -13,6 +13,7 @@ import {
   taintLine,
   taskLine,
 } from "./body.ts";
+import { CallChains } from "./chains.ts";
 import type { Finding, Frame } from "./finding.ts";
 import { warningFlavour } from "./flavour.ts";
 import type { Format } from "./formats/index.ts";
@@ -21,15 +22,10 @@ import { guiltyFrame, isBlameless, isMachinery } from "./guilty.ts";
 import type { FindingKind } from "./kinds.ts";
 import type { LogLine } from "./line.ts";
 import { oneLine } from "./text.ts";
-
-interface Stack {
-  readonly part: string;
-  readonly aside: boolean;
-  readonly frames: Frame[];
-}
+import { fillTitle } from "./title.ts";
 
 /** Bounds that keep a hostile log from filling memory. */
-const limit = { frames: 256, stacks: 32, registers: 40, text: 500, details: 32 } as const;
+const limit = { registers: 40, text: 500, details: 32 } as const;
 
 /** A report whose lines still come in. */
 export class Report {
@@ -47,10 +43,7 @@ export class Report {
   readonly #date: string | undefined;
   readonly #detail = new Map<string, string>();
   readonly #registers: string[] = [];
-  readonly #stacks: Stack[] = [];
-  #stack: Stack | undefined;
-  #next: { part: string; aside: boolean } = { part: "", aside: false };
-  #instruction: Frame | undefined;
+  readonly #chains = new CallChains();
   #headFunction: string | undefined;
   #lockFunction: string | undefined;
   #userMode = false;
@@ -80,16 +73,12 @@ export class Report {
 
   /** Whether the finding's own call chain has begun. */
   get hasStack(): boolean {
-    return this.#stacks.some((stack) => !stack.aside && stack.frames.length > 0);
+    return this.#chains.begun;
   }
 
   /** Whether lines of another printk context can belong to it: detectors ask other CPUs for their stacks. */
   get asksOthers(): boolean {
     return this.kind === "rcu-stall" || this.kind === "hard-lockup" || this.kind === "soft-lockup";
-  }
-
-  get format(): Format {
-    return this.#format;
   }
 
   /** Whether a line of this format, in the same context, is part of this report. */
@@ -118,7 +107,7 @@ export class Report {
   panic(reason: string, line: LogLine): void {
     this.#set("panic", reason);
     this.#touch(line);
-    this.#section("panic", this.hasStack);
+    this.#chains.section({ part: "panic", aside: this.hasStack });
     this.#ended ||= this.hasStack;
   }
 
@@ -143,10 +132,10 @@ export class Report {
     }
     for (const section of sections) {
       if (!section.pattern.test(text)) continue;
-      this.#section(section.part, section.aside);
+      this.#chains.section(section);
       return true;
     }
-    if (text.includes("+0x") || text.includes(":")) {
+    if (text.includes("+0") || text.includes(":")) {
       const frames = readFrames(text);
       if (frames.length > 0) {
         this.#push(frames);
@@ -162,14 +151,11 @@ export class Report {
       const selector = match.groups?.selector;
       if (selector !== undefined && selector.length > 2 && (Number.parseInt(selector, 16) & 3) === 3) {
         this.#userMode = true;
-        this.#stack = undefined;
+        this.#chains.leave();
         return true;
       }
       const [frame] = readFrames((match.groups?.rest ?? "").replace(/ (?:ra|lr) : .*$/, ""));
-      if (frame) {
-        if (this.#stack && this.#stack.frames.length > 0 && !this.#stack.aside) this.#push([frame]);
-        else if (!this.hasStack) this.#instruction ??= frame;
-      }
+      if (frame) this.#chains.instruction(frame);
       return true;
     }
     if (registerLine.test(text) && !/^r\d+:\S/.test(text)) {
@@ -191,7 +177,8 @@ export class Report {
     if (!match) return false;
     const state = match.groups?.state;
     // A stall's other tasks follow the one it is about.
-    if (state !== undefined && this.hasStack) this.#section("task", this.kind !== "rcu-stall");
+    if (state !== undefined && this.hasStack)
+      this.#chains.section({ part: "task", aside: this.kind !== "rcu-stall" });
     else this.#note(match.groups);
     return true;
   }
@@ -221,42 +208,14 @@ export class Report {
     this.lastTime = line.time ?? this.lastTime;
   }
 
-  #section(part: string, aside: boolean): void {
-    // "Call Trace:" stands below the section's own headline.
-    if (part === "" && this.#next.part !== "" && this.#stack === undefined) return;
-    this.#next = { part, aside };
-    this.#stack = undefined;
-  }
-
   #push(frames: readonly Frame[]): void {
-    if (
-      this.kind === "lockdep-unlock-balance" &&
-      this.#next.part === "" &&
-      !this.#stack &&
-      this.#stacks.length === 0
-    ) {
+    if (this.kind === "lockdep-unlock-balance" && this.#chains.untouched) {
       // "... is trying to release lock (...) at:" and the place in the next line.
       this.#lockFunction ??= frames[0]?.function;
       return;
     }
-    if (!this.#stack) {
-      if (this.#stacks.length >= limit.stacks) return;
-      this.#stack = { ...this.#next, frames: [] };
-      this.#stacks.push(this.#stack);
-      this.#next = { part: "", aside: this.#next.aside };
-      this.#userMode = false;
-      const ip = this.#instruction;
-      if (ip && !this.#stack.aside) {
-        this.#instruction = undefined;
-        const first = frames[0];
-        if (first?.function !== ip.function || first.offset !== ip.offset) this.#stack.frames.push(ip);
-      }
-    }
-    const stack = this.#stack.frames;
-    // 32-bit arm repeats each caller as the next line's callee.
-    const last = stack.at(-1);
-    const fresh = frames.length === 2 && last?.function === frames[0]?.function ? frames.slice(1) : frames;
-    if (stack.length + fresh.length <= limit.frames) stack.push(...fresh);
+    this.#userMode = false;
+    this.#chains.push(frames);
   }
 
   #note(groups: Record<string, string | undefined> | undefined): void {
@@ -273,7 +232,7 @@ export class Report {
 
   /** The finding, as far as its lines have come in. */
   finding(): Finding {
-    const frames = this.#frames();
+    const frames = this.#chains.main();
     const detail = Object.fromEntries(this.#detail);
     const { task, pid, cpu, taint, kernel, ...rest } = detail;
     const flavour = this.kind === "warning" ? warningFlavour(this.#headFunction, rest) : undefined;
@@ -281,7 +240,7 @@ export class Report {
     const tainted = taint?.startsWith("Tainted:") ? taint.slice("Tainted:".length).trim() : undefined;
     return {
       kind: this.kind,
-      title: fill(this.#format.title, {
+      title: fillTitle(this.#format.title, {
         ...rest,
         ...(flavour ? { flavour } : {}),
         ...(guilty ? { fn: guilty } : {}),
@@ -303,14 +262,6 @@ export class Report {
     };
   }
 
-  #frames(): Frame[] {
-    const own = this.#stacks.filter((stack) => !stack.aside && stack.frames.length > 0);
-    const chosen =
-      own.find((stack) => stack.part === "backtrace") ?? own.find((stack) => stack.part === "cpu") ?? own[0];
-    if (chosen) return [...chosen.frames];
-    return this.#instruction ? [this.#instruction] : [];
-  }
-
   #guilty(frames: readonly Frame[]): string | undefined {
     for (const name of [this.#headFunction, this.#lockFunction]) {
       if (name !== undefined && !isBlameless(this.kind, name)) return plainName(name);
@@ -328,14 +279,4 @@ function headFunction(match: RegExpExecArray): string | undefined {
 
 function clip(text: string): string {
   return oneLine(text.slice(0, limit.text * 2), { maxLength: limit.text });
-}
-
-function fill(template: string, values: Readonly<Record<string, string>>): string {
-  const has = (part: string): boolean =>
-    [...part.matchAll(/\{(\w+)\}/g)].every((match) => values[match[1] ?? ""] !== undefined);
-  const alternatives = template
-    .split("|")
-    .map((text) => text.replace(/\[([^[\]]*)\]/g, (_, part: string) => (has(part) ? part : "")));
-  const chosen = alternatives.find(has) ?? alternatives.at(-1) ?? "";
-  return chosen.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "").trim();
 }

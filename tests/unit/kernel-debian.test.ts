@@ -164,12 +164,13 @@ describe("a Debian control file", () => {
 describe("a signature", () => {
   const line = (word: string): string => `[GNUPG:] ${word} 0E98404D386FA1D9\n`;
   test.each([
-    ["a good one", line("NEWSIG") + line("VALIDSIG"), true],
-    ["a good one beside one of an unknown key", line("VALIDSIG") + line("NO_PUBKEY"), true],
-    ["a good one beside a bad one", line("VALIDSIG") + line("BADSIG"), false],
+    ["a good one", line("NEWSIG") + line("GOODSIG"), true],
+    ["a good one beside one of an unknown key", line("GOODSIG") + line("NO_PUBKEY"), true],
+    ["a good one beside a bad one", line("GOODSIG") + line("BADSIG"), false],
+    ["one of a key that was revoked or has expired", line("REVKEYSIG") + line("VALIDSIG"), false],
     ["only one of an unknown key", line("ERRSIG") + line("NO_PUBKEY"), false],
     ["none", "", false],
-    ["text that merely talks of one", "VALIDSIG\n", false],
+    ["text that merely talks of one", "GOODSIG\n", false],
   ])("counts for %s as it should", (_case, status, good) => {
     expect(hasGoodSignature(status)).toBe(good);
   });

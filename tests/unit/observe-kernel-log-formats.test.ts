@@ -117,6 +117,13 @@ const logs: readonly (readonly [name: string, ...findings: Expected[]])[] = [
   ["rcu-stall-old", ["rcu-stall", "INFO: rcu detected stall in upnp_ioctl"]],
   ["rcu-stall-other-cpu", ["rcu-stall", "INFO: rcu detected stall in ringdrv_ioctl"]],
   ["rcu-stall-self", ["rcu-stall", "INFO: rcu detected stall in spin_forever_store"]],
+  [
+    "recorded-io-uring-6.1.115",
+    ["hung-task", "INFO: task hung in io_sq_thread"],
+    ["hung-task", "INFO: task hung in io_sq_thread"],
+    ["hung-task", "INFO: task hung in io_sq_thread"],
+    ["hung-task", "INFO: task hung in io_uring_del_tctx_node"],
+  ],
   ["refcount", ["warning", "WARNING: refcount bug in peer_release"]],
   ["rust-panic", ["kernel-bug", "kernel BUG in rnull_queue_rq"]],
   ["slab-corruption", ["slab-corruption", "BUG: Right Redzone overwritten in tinylabel_free"]],

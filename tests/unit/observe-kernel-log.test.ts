@@ -44,6 +44,13 @@ describe("a hung task", () => {
     expect(finding?.frames.map((frame) => frame.function)).not.toContain("pipe_read");
   });
 
+  test("has its whole call chain although the serial line printed characters twice", () => {
+    const [first, , third] = parseKernelLog(read("recorded-io-uring-6.1.115"));
+    expect(third?.frames.slice(0, 5).map((frame) => frame.function)).toEqual(
+      first?.frames.slice(0, 5).map((frame) => frame.function),
+    );
+  });
+
   test("is found although the task's name holds a line end and colons", () => {
     const log = [
       "INFO: task a:b",
@@ -116,6 +123,13 @@ describe("reports that meet", () => {
     expect(others).toEqual([]);
     expect(kasan?.frames.map((frame) => frame.function)).not.toContain("tinytty_open");
     expect(kasan?.detail).toMatchObject({ access: "Read", size: "8", panic: "KASAN: panic_on_warn set" });
+  });
+
+  test("where a lock was taken earlier is not the call chain of a lockdep report", () => {
+    const [finding] = parseKernelLog(read("lockdep-irq-inversion"));
+    const functions = finding?.frames.map((frame) => frame.function);
+    expect(functions).toContain("tinyinput_event");
+    expect(functions).not.toContain("tinyinput_irq");
   });
 
   test("a device that waits for its last reference is one finding however often the kernel says so", () => {

@@ -71,6 +71,16 @@ describe("sameBug", () => {
     expect(sameBug(only(whole), only(cut))).toBe(true);
   });
 
+  test("counts a log in which the serial line printed characters twice", () => {
+    const log = read("hung-task");
+    const noisy = log
+      .replace("]  schedule+", "]  scheedule+")
+      .replace("io_uring_del_tctx_node+", "io_uring_deel_tctx_node+")
+      .replace("io_uring_clean_tctx+", "io_uring_clean_tctxx+");
+    expect(only(noisy).guilty).toBe("io_uring_deel_tctx_node");
+    expect(sameBug(only(log), only(noisy))).toBe(true);
+  });
+
   test("tells the same function apart when it was called for another reason", () => {
     const other = read("null-deref").replaceAll("tree_open", "tree_remove");
     expect(sameBug(only(read("null-deref")), only(other))).toBe(false);

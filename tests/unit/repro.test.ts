@@ -100,7 +100,6 @@ describe("the machine's arguments", () => {
       disks: [{ serial: "dstate-root", path: "/a,b", format: "raw", access: "private" }],
       qmpSocket: "/q",
       consoleSocket: "/c",
-      consoleLog: "/l",
       network: "isolated",
     });
     expect(argv.join(" ")).toContain("file=/a,,b,");

@@ -1,13 +1,5 @@
 import type { Format } from "./format.ts";
 
-/**
- * Lock debugging, lockdep, RCU's checks, and calls from a context that does not allow them. Before Linux 4.12
- * lockdep's headlines stood in brackets: `[ INFO: inconsistent lock state ]`.
- *
- * @see https://github.com/torvalds/linux/blob/master/kernel/locking/lockdep.c
- * @see https://github.com/torvalds/linux/blob/master/kernel/locking/spinlock_debug.c
- * @see https://github.com/torvalds/linux/blob/master/kernel/sched/core.c
- */
 const head = "^(?:\\[ )?(?:WARNING|INFO|BUG): ";
 
 const lockdep = (kind: Format["kind"], text: string, title: string): Format => ({
@@ -16,6 +8,14 @@ const lockdep = (kind: Format["kind"], text: string, title: string): Format => (
   title,
 });
 
+/**
+ * Lock debugging, lockdep, RCU's checks, and calls from a context that does not allow them. Before Linux 4.12
+ * lockdep's headlines stood in brackets: `[ INFO: inconsistent lock state ]`.
+ *
+ * @see https://github.com/torvalds/linux/blob/master/kernel/locking/lockdep.c
+ * @see https://github.com/torvalds/linux/blob/master/kernel/locking/spinlock_debug.c
+ * @see https://github.com/torvalds/linux/blob/master/kernel/sched/core.c
+ */
 export const locks: readonly Format[] = [
   lockdep("lockdep-circular", "possible circular locking", "possible deadlock[ in {fn}]"),
   lockdep("lockdep-recursive", "possible recursive locking", "possible deadlock[ in {fn}]"),

@@ -29,7 +29,7 @@ export const sanitizers: readonly Format[] = [
   },
   {
     kind: "kmsan",
-    pattern: new RegExp(`^BUG: KMSAN: (?<bug>[\\w-]+) in ${fn}`),
+    pattern: new RegExp(`^BUG: KMSAN: (?<bug>[\\w -]+?) in ${fn}`),
     title: "KMSAN: {bug}[ in {fn}]",
   },
   { kind: "kmsan", pattern: /^BUG: KMSAN: (?<bug>[\w-]+)/, title: "KMSAN: {bug}[ in {fn}]" },

@@ -1,0 +1,86 @@
+import type { Frame } from "./finding.ts";
+
+/** What the call chain that follows is about. See the sections of a report's body. */
+export interface Section {
+  readonly part: string;
+  /** It tells of another moment, so it is not the chain of the finding. */
+  readonly aside: boolean;
+}
+
+interface Chain extends Section {
+  readonly frames: Frame[];
+}
+
+/** Bounds that keep a hostile log from filling memory. */
+const limit = { frames: 256, chains: 32 } as const;
+
+/** The call chains of one report, in the order they are printed. */
+export class CallChains {
+  readonly #chains: Chain[] = [];
+  #open: Chain | undefined;
+  #next: Section = { part: "", aside: false };
+  #instruction: Frame | undefined;
+
+  /** Whether the finding's own chain has begun. */
+  get begun(): boolean {
+    return this.#chains.some((chain) => !chain.aside);
+  }
+
+  /** Whether no line about chains has come in yet. */
+  get untouched(): boolean {
+    return this.#chains.length === 0 && this.#next.part === "";
+  }
+
+  /** A headline: what follows is another chain. */
+  section(section: Section): void {
+    // "Call Trace:" stands below the section's own headline.
+    if (section.part === "" && this.#next.part !== "" && this.#open === undefined) return;
+    this.#next = section;
+    this.#open = undefined;
+  }
+
+  /** The chain went over to user space. */
+  leave(): void {
+    this.#open = undefined;
+  }
+
+  /** The interrupted instruction: it stands before its chain, or inside one where an exception came in between. */
+  instruction(frame: Frame): void {
+    if (this.#open && !this.#open.aside) this.push([frame]);
+    else if (!this.begun) this.#instruction ??= frame;
+  }
+
+  /** A line of a chain. */
+  push(frames: readonly Frame[]): void {
+    const chain = this.#open ?? this.#begin(frames);
+    if (!chain) return;
+    // 32-bit arm repeats each caller as the next line's callee.
+    const repeats = frames.length === 2 && chain.frames.at(-1)?.function === frames[0]?.function;
+    const fresh = repeats ? frames.slice(1) : frames;
+    if (chain.frames.length + fresh.length <= limit.frames) chain.frames.push(...fresh);
+  }
+
+  #begin(frames: readonly Frame[]): Chain | undefined {
+    if (this.#chains.length >= limit.chains) return undefined;
+    const chain: Chain = { ...this.#next, frames: [] };
+    this.#chains.push(chain);
+    this.#open = chain;
+    this.#next = { part: "", aside: chain.aside };
+    const at = this.#instruction;
+    if (at && !chain.aside) {
+      this.#instruction = undefined;
+      const [first] = frames;
+      // arm64's call trace begins with the instruction, x86's with its caller.
+      if (first?.function !== at.function || first.offset !== at.offset) chain.frames.push(at);
+    }
+    return chain;
+  }
+
+  /** The finding's own chain: the one of the CPU that was asked for it, else the first. */
+  main(): Frame[] {
+    const own = this.#chains.filter((chain) => !chain.aside);
+    const chosen = own.find((chain) => chain.part === "cpu") ?? own[0];
+    if (chosen) return [...chosen.frames];
+    return this.#instruction ? [this.#instruction] : [];
+  }
+}

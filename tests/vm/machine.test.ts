@@ -1,0 +1,128 @@
+import { spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { identify } from "../../src/base/owner.ts";
+import { readSettings } from "../../src/base/settings.ts";
+import { reap } from "../../src/machine/run-directory.ts";
+import { bootVm } from "./vm.ts";
+
+const { runtimeDir } = readSettings();
+const left = async (): Promise<string[]> => await readdir(runtimeDir).catch(() => []);
+
+describe("a machine", () => {
+  test("leaves no process, socket or file when it is disposed, and keeps its console's log", async () => {
+    const before = await left();
+    const vm = await bootVm();
+    expect((await left()).length).toBe(before.length + 1);
+    const { pid } = vm.machine;
+    await vm[Symbol.asyncDispose]();
+    expect(identify(pid)).toBeUndefined();
+    expect(await left()).toEqual(before);
+    expect(await readFile(vm.machine.console.logFile, "utf8")).toContain("Linux version 6.1.129");
+  });
+
+  test("two at once do not share a port, a key or a disk", async () => {
+    await using first = await bootVm();
+    await using second = await bootVm();
+    expect(first.machine.sshPort).not.toBe(second.machine.sshPort);
+    expect(first.machine.seed.hostKey.equals(second.machine.seed.hostKey)).toBe(false);
+    await first.guest.exec("echo mine > /root/file && sync");
+    expect((await second.guest.exec("cat /root/file", { allowFailure: true })).exitCode).not.toBe(0);
+  });
+
+  test("a panic ends whatever is being waited for", async () => {
+    await using vm = await bootVm();
+    const waiting = vm.guest.exec("echo c > /proc/sysrq-trigger; sleep 1000", { within: "120s" });
+    await expect(waiting).rejects.toMatchObject({ kind: expect.stringMatching(/panic|oops/) });
+    const log = await vm.kernelLog({ within: "2s" });
+    expect(log.source).toBe("console");
+    expect(log.findings.length).toBeGreaterThan(0);
+  });
+
+  test("the death of QEMU ends whatever is being waited for", async () => {
+    await using vm = await bootVm();
+    const waiting = vm.guest.exec("sleep 1000", { within: "120s" });
+    process.kill(vm.machine.pid, "SIGKILL");
+    await expect(waiting).rejects.toMatchObject({ kind: "exit" });
+  });
+
+  test("sysrq over the serial line answers without ssh", async () => {
+    await using vm = await bootVm();
+    const mark = vm.machine.console.mark;
+    await vm.machine.console.sysrq("w");
+    await vm.machine.console.waitForLine(
+      "the answer to sysrq w",
+      (line) => /sysrq: Show Blocked State/i.test(line),
+      { within: "10s", from: mark },
+    );
+  });
+
+  test("a reset is not taken for a power-off", async () => {
+    await using vm = await bootVm();
+    const waiting = vm.powerOff({ within: "30s" });
+    await vm.guest.exec("echo b > /proc/sysrq-trigger", { within: "10s" }).catch(() => {});
+    expect((await waiting).state).toMatch(/reset|off/);
+  });
+});
+
+describe("a run that is killed", () => {
+  const start = async (): Promise<{ child: ReturnType<typeof spawn>; qemu: number }> => {
+    const child = spawn(
+      process.execPath,
+      ["bin/dstate.mjs", "run", "io-uring-dstate", "--kernel", "6.1.129", "--json"],
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    // The trial's first line on a plain log comes before the machine; its folder comes with the machine.
+    const qemu = await expect
+      .poll(
+        async () => {
+          for (const name of await left()) {
+            const record = JSON.parse(
+              await readFile(`${runtimeDir}/${name}/owner.json`, "utf8").catch(() => "{}"),
+            );
+            if (record.owner?.pid === child.pid && record.qemu) return record.qemu.pid as number;
+          }
+          return undefined;
+        },
+        { timeout: 60_000 },
+      )
+      .toBeTypeOf("number")
+      .then(async () => {
+        for (const name of await left()) {
+          const record = JSON.parse(
+            await readFile(`${runtimeDir}/${name}/owner.json`, "utf8").catch(() => "{}"),
+          );
+          if (record.owner?.pid === child.pid) return record.qemu.pid as number;
+        }
+        return 0;
+      });
+    return { child, qemu };
+  };
+  const exit = async (child: ReturnType<typeof spawn>): Promise<number | null> =>
+    await new Promise((resolve) => child.once("exit", resolve));
+
+  test.each([
+    ["SIGINT once", ["SIGINT"]],
+    ["SIGINT twice", ["SIGINT", "SIGINT"]],
+    ["SIGTERM", ["SIGTERM"]],
+  ] as const)("by %s ends with exit code 130 and leaves no machine and no file", async (_what, signals) => {
+    const before = await left();
+    const { child, qemu } = await start();
+    const ended = exit(child);
+    for (const signal of signals) child.kill(signal);
+    expect(await ended).toBe(130);
+    await expect.poll(() => identify(qemu)).toBeUndefined();
+    expect(await left()).toEqual(before);
+  });
+
+  test("by SIGKILL leaves no machine, and the next start removes its files", async () => {
+    const before = await left();
+    const { child, qemu } = await start();
+    const ended = exit(child);
+    child.kill("SIGKILL");
+    await ended;
+    await expect.poll(() => identify(qemu)).toBeUndefined();
+    expect(await reap(runtimeDir)).toBe(1);
+    expect(await left()).toEqual(before);
+  });
+});

@@ -1,0 +1,18 @@
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import type { Cell } from "../../src/index.ts";
+import { provideParts, Vm } from "../../src/index.ts";
+import { testContext } from "../../src/vitest/test.ts";
+
+/** The kernel that the tests of machines and guests run on: the one the main repro needs anyway. */
+export const kernel = "6.1.129";
+
+/** A machine for tests, with Node in the guest. */
+export async function bootVm(options: { kernel?: string; memory?: number } = {}): Promise<Vm> {
+  const context = await testContext(new AbortController().signal);
+  const cell: Cell = { kernel: options.kernel ?? kernel, node: "20.9.0", env: {}, image: "debian", axes: {} };
+  const parts = await provideParts({ id: "vm-test", npm: "10.1.0" }, cell, context);
+  await mkdir(context.settings.logsDir, { recursive: true });
+  const evidenceDir = await mkdtemp(join(context.settings.logsDir, "test-vm-"));
+  return await Vm.start({ parts, cpus: 2, memory: options.memory ?? 2 ** 30, evidenceDir }, context);
+}
