@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "
 import { join } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { InfraError } from "../base/errors.ts";
+import { InfraError, messageOf } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
 import { hasPvhNote, payloadOf } from "./boot-image.ts";
@@ -99,14 +99,18 @@ async function findPackagedKernel(wanted: string, context: Context): Promise<Pac
 
 /** dpkg-deb where there is one; a .deb is an `ar` archive with a tar inside. */
 async function unpackDeb(path: string, to: string, signal: AbortSignal): Promise<void> {
-  const script =
-    'if command -v dpkg-deb >/dev/null; then exec dpkg-deb --extract "$1" "$2"; fi; ' +
-    'cd "$2" && ar x "$1" && tar -xf data.tar.* && rm -f data.tar.* control.tar.* debian-binary';
-  await command(["sh", "-c", script, "sh", path, to], {
-    within: "10m",
-    signal,
-    install: "Install dpkg, or binutils for its `ar`.",
-  });
+  const options = { within: "10m", signal, install: "Install dpkg, or binutils for its `ar`." } as const;
+  try {
+    await command(["dpkg-deb", "--extract", path, to], options);
+  } catch (error) {
+    if (!messageOf(error).includes('"dpkg-deb" is not installed')) throw error;
+    const { stdout } = await command(["ar", "t", path], options);
+    const data = stdout.split("\n").find((name) => name.startsWith("data.tar"));
+    if (!data) throw new InfraError(`${path} is no Debian package`);
+    await command(["ar", "x", path, data], { ...options, cwd: to });
+    await command(["tar", "-xf", data], { ...options, cwd: to });
+    await rm(join(to, data));
+  }
 }
 
 interface Layout {

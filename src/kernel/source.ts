@@ -42,16 +42,20 @@ export async function* releaseSources(
     try {
       const index = await kernelIndex(context, { age });
       if (!index) continue;
-      const found = index.sources.find((source) => source.version === version);
-      if (found) {
+      const found = Map.groupBy(
+        index.sources.filter((source) => source.version === version),
+        ({ file }) => file.sha256,
+      );
+      // The same version may have been packed more than once, and not every mirror has all of it.
+      for (const [sha256, sources] of found) {
         yield {
           version,
-          sha256: found.file.sha256,
-          urls: async () => [found.file.url],
-          provenance: `The Debian archive's source of Linux ${version}, sha256 from the signed index of ${found.suite}.`,
+          sha256,
+          urls: async () => sources.map(({ file }) => file.url),
+          provenance: `The Debian archive's source of Linux ${version}, sha256 from the signed index of ${sources[0]?.suite}.`,
         };
-        break;
       }
+      if (found.size > 0) break;
       if (age === "any") continue;
       asked += 1;
       known.push(...index.sources.map(({ version }) => version));

@@ -11,21 +11,19 @@ export interface Seed {
   readonly hostname: string;
   /** OpenSSH private key of the run: the only one that opens this guest. */
   readonly clientKey: string;
-  /** SHA-256 of the guest's ssh host key, base64, as ssh2's hostVerifier gets it. */
+  /** The guest's public ssh host key, in the form that goes over the wire. */
   readonly hostKey: Buffer;
   readonly files: Readonly<Record<string, string>>;
 }
 
 /** Make the keys and the identity of one machine. */
 export function makeSeed(hostname: string): Seed {
-  const client = ssh2.utils.generateKeyPairSync("ed25519", { comment: "dstate" });
-  const host = ssh2.utils.generateKeyPairSync("ed25519", { comment: hostname });
-  const hostKey = ssh2.utils.parseKey(host.private);
-  if (hostKey instanceof Error) throw hostKey;
+  const client = makeKeyPair("dstate");
+  const host = makeKeyPair(hostname);
   return {
     hostname,
     clientKey: client.private,
-    hostKey: hostKey.getPublicSSH(),
+    hostKey: host.blob,
     files: {
       authorized_keys: `${client.public}\n`,
       ssh_host_ed25519_key: host.private,
@@ -33,6 +31,18 @@ export function makeSeed(hostname: string): Seed {
       hostname: `${hostname}\n`,
     },
   };
+}
+
+/**
+ * An ed25519 key pair in OpenSSH's format. ssh2 1.17 loses the first byte of a public key when it is zero,
+ * which one pair in 256 has: what ssh2 itself cannot read back is not used.
+ */
+export function makeKeyPair(comment: string): { private: string; public: string; blob: Buffer } {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
+    const parsed = ssh2.utils.parseKey(pair.private);
+    if (!(parsed instanceof Error)) return { ...pair, blob: parsed.getPublicSSH() };
+  }
 }
 
 /**
