@@ -25,7 +25,7 @@ export function prepare() {
   const lock = join(home, "package-lock.json");
   if (!existsSync(marker) || statSync(marker).mtimeMs < statSync(lock).mtimeMs) {
     console.error("Installing dstate's own packages (npm ci) ...");
-    run(["npm", "ci", "--no-audit", "--no-fund"]);
+    run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   }
   // `npx dstate` finds the command of the project itself.
   const link = join(home, "node_modules/.bin/dstate");
