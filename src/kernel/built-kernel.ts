@@ -1,12 +1,11 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
-import { InfraError, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
 import { buildKernel, toolchain, unpackSource } from "./build.ts";
 import { type ConfigOption, formatOptions, mergeFragments, readFragments } from "./configuration.ts";
-import { UnreachableError } from "./download.ts";
+import { otherPlaces, UnreachableError } from "./download.ts";
 import { exportCommit, resolveCommit } from "./git-tree.ts";
 import type { KernelAbout } from "./kernel.ts";
 import { fetchSource, releaseSources } from "./source.ts";
@@ -29,40 +28,31 @@ export async function provideRelease(
   options: BuiltKernelOptions = {},
 ): Promise<StoreEntry> {
   const configuration = await guestConfiguration(context, options);
-  let unreachable: UnreachableError | undefined;
-  try {
-    for await (const source of releaseSources(version, context)) {
-      try {
-        return await build(
-          {
-            kind: "release",
-            selector: version,
-            name: version,
-            identity: source.sha256,
-            provenance: source.provenance,
-            unpack: async (to, signal) => {
-              const tarball = await fetchSource(source, { ...context, signal });
-              await step(
-                context.progress,
-                `unpack Linux ${version}`,
-                async () => await unpackSource(tarball, to, signal),
-              );
-            },
+  const failures: string[] = [];
+  for await (const source of releaseSources(version, context)) {
+    try {
+      return await build(
+        {
+          kind: "release",
+          selector: version,
+          name: version,
+          identity: source.sha256,
+          provenance: source.provenance,
+          unpack: async (to, signal) => {
+            const tarball = await fetchSource(source, { ...context, signal });
+            const title = `unpack Linux ${version}`;
+            await step(context.progress, title, async () => await unpackSource(tarball, to, signal));
           },
-          configuration,
-          context,
-        );
-      } catch (error) {
-        if (!(error instanceof UnreachableError)) throw error;
-        unreachable ??= error;
-      }
+        },
+        configuration,
+        context,
+      );
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      failures.push(error.message);
     }
-  } catch (error) {
-    // The version is known, only its source was out of reach: that is the better message.
-    if (unreachable && error instanceof UsageError) throw unreachable;
-    throw error;
   }
-  throw unreachable ?? new InfraError(`no source of Linux ${version} was found`);
+  throw new UnreachableError(failures.join("; "), { next: otherPlaces });
 }
 
 /**

@@ -55,7 +55,9 @@ export async function download(url: string, options: DownloadOptions): Promise<D
       return { type: "missing" };
     }
     if (!response.ok || !response.body) {
-      throw new UnreachableError(`${url} answered with HTTP status ${response.status}`, { next: elsewhere });
+      throw new UnreachableError(`${url} answered with HTTP status ${response.status}`, {
+        next: otherPlaces,
+      });
     }
     const length = response.headers.get("content-length");
     total = length === null ? undefined : Number(length);
@@ -89,7 +91,7 @@ export async function download(url: string, options: DownloadOptions): Promise<D
     await rm(part, { force: true });
     options.signal.throwIfAborted();
     if (stop.signal.aborted)
-      throw new InfraError(messageOf(stop.signal.reason), { next: elsewhere, cause: error });
+      throw new InfraError(messageOf(stop.signal.reason), { next: otherPlaces, cause: error });
     if (error instanceof InfraError) throw error;
     throw explain(url, error, bytes, total);
   } finally {
@@ -99,7 +101,8 @@ export async function download(url: string, options: DownloadOptions): Promise<D
 
 const tellEvery = 1024 ** 2;
 
-const elsewhere =
+/** What a reader can do when a place is of no use. */
+export const otherPlaces =
   "Check the network, or name other places: DSTATE_KERNEL_PLACES (kernel.org's layout), DSTATE_DEBIAN_MIRROR.";
 
 function explain(url: string, error: unknown, bytes: number, total: number | undefined): InfraError {
@@ -112,12 +115,15 @@ function explain(url: string, error: unknown, bytes: number, total: number | und
   }
   if (bytes > 0) return cutShort(url, bytes, total, error);
   const why = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
-  return new UnreachableError(`${url} cannot be reached: ${why || code}`, { next: elsewhere, cause: error });
+  return new UnreachableError(`${url} cannot be reached: ${why || code}`, {
+    next: otherPlaces,
+    cause: error,
+  });
 }
 
 function cutShort(url: string, bytes: number, total: number | undefined, cause?: unknown): InfraError {
   const of = total === undefined ? "" : ` of ${total}`;
-  return new InfraError(`${url} broke off after ${bytes}${of} bytes`, { next: elsewhere, cause });
+  return new InfraError(`${url} broke off after ${bytes}${of} bytes`, { next: otherPlaces, cause });
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -6,7 +6,7 @@ import { step } from "../base/progress.ts";
 import { formatBytes } from "../base/size.ts";
 import { Store } from "../base/store.ts";
 import { kernelIndex } from "./debian-index.ts";
-import { download, UnreachableError } from "./download.ts";
+import { download, otherPlaces, UnreachableError } from "./download.ts";
 import { kernelOrgSource } from "./kernel-org.ts";
 import { type KernelPin, readPins } from "./pins.ts";
 import { compareKernelVersions, nearestVersions } from "./version.ts";
@@ -25,8 +25,8 @@ export interface KernelSourceTarball {
  * The sources a release can be built from, the best vouched for first. Each is found only when the one before
  * it was of no use: a pinned release that was fetched before needs no network at all.
  *
- * @throws {UsageError} at the end, when no place knows the version: it names versions near it that exist.
- * @throws {InfraError} at the end, when no place could be asked.
+ * @throws {UsageError} when no place knows the version: it names versions near it that exist.
+ * @throws {InfraError} when no place could be asked.
  */
 export async function* releaseSources(
   version: string,
@@ -34,7 +34,11 @@ export async function* releaseSources(
 ): AsyncGenerator<KernelSourceTarball> {
   const pins = await readPins(context.settings.homeDir);
   const pin = pins.find((pin) => pin.version === version);
-  if (pin) yield pinned(pin, context);
+  let offered = false;
+  if (pin) {
+    offered = true;
+    yield pinned(pin, context);
+  }
   const unreachable: string[] = [];
   const known = pins.filter(({ sha256 }) => sha256 !== null).map(({ version }) => version);
   let asked = 0;
@@ -48,6 +52,7 @@ export async function* releaseSources(
       );
       // The same version may have been packed more than once, and not every mirror has all of it.
       for (const [sha256, sources] of found) {
+        offered = true;
         yield {
           version,
           sha256,
@@ -69,6 +74,7 @@ export async function* releaseSources(
       const found = await kernelOrgSource(place, version, context);
       asked += 1;
       if (!found) continue;
+      offered = true;
       const provenance = `Linux ${version} from ${found.url}, ${found.checked}.`;
       yield { version, sha256: found.sha256, urls: async () => [found.url], provenance };
     } catch (error) {
@@ -76,11 +82,11 @@ export async function* releaseSources(
       unreachable.push(messageOf(error));
     }
   }
+  // The caller knows why what was offered was of no use.
+  if (offered) return;
   const also = unreachable.length === 0 ? "" : ` Not every place could be asked: ${unreachable.join("; ")}.`;
   if (asked === 0) {
-    throw new InfraError(`the source of Linux ${version} cannot be looked up.${also}`, {
-      next: "Check the network, or name other places: DSTATE_DEBIAN_MIRROR, DSTATE_KERNEL_PLACES.",
-    });
+    throw new InfraError(`the source of Linux ${version} cannot be looked up.${also}`, { next: otherPlaces });
   }
   const near = nearestVersions(version, known).sort(compareKernelVersions);
   throw new UsageError(`no place that can be asked vouches for a source of Linux ${version}.${also}`, {
@@ -146,9 +152,7 @@ export async function fetchFile(
         }
         throw new UnreachableError(
           `${file.name} cannot be had: ${failures.join("; ") || "no place is known"}`,
-          {
-            next: "Check the network, or name other places: DSTATE_DEBIAN_MIRROR, DSTATE_KERNEL_PLACES.",
-          },
+          { next: otherPlaces },
         );
       }),
   );
