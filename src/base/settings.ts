@@ -21,7 +21,9 @@ export interface Settings {
   /** Where programs are looked for, as in PATH. */
   readonly path: string;
   /** A kernel, cell or image a test run asked for through the environment. */
-  readonly image: string | undefined;
+  readonly image: "debian" | "nixos" | undefined;
+  /** A folder of finished Nix builds by name, where Nix itself cannot build: in its own sandbox. */
+  readonly nixResults: string | undefined;
 }
 
 const environment = z.object({
@@ -30,6 +32,7 @@ const environment = z.object({
   DSTATE_KERNEL_PLACES: z.string().optional(),
   DSTATE_DEBIAN_MIRROR: z.url().optional(),
   DSTATE_IMAGE: z.enum(["debian", "nixos"]).optional(),
+  DSTATE_NIX_RESULTS: z.string().min(1).optional(),
   PATH: z.string().optional(),
   TMPDIR: z.string().min(1).optional(),
   XDG_CACHE_HOME: z.string().min(1).optional(),
@@ -62,5 +65,6 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     debianMirror: value.DSTATE_DEBIAN_MIRROR,
     path: value.PATH ?? "/usr/bin:/bin",
     image: value.DSTATE_IMAGE,
+    nixResults: value.DSTATE_NIX_RESULTS,
   };
 }

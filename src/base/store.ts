@@ -91,7 +91,9 @@ export class Store {
     options: MakeOptions,
     make: (dir: string, signal: AbortSignal) => Promise<unknown>,
   ): Promise<StoreEntry> {
-    return await withDeadline(`the cache entry ${key}`, options, async (signal) => {
+    // Half-made things are removed by whoever makes them: that is waited for.
+    const race = { within: options.within, signal: options.signal, grace: "10s" } as const;
+    return await withDeadline(`the cache entry ${key}`, race, async (signal) => {
       const present = await this.find(key);
       if (present) return present;
       await mkdir(this.root, { recursive: true });

@@ -6,6 +6,8 @@ export interface WaitOptions {
   readonly within: Duration;
   /** The caller's own reason to stop waiting. */
   readonly signal?: AbortSignal | undefined;
+  /** How long work that was told to stop may take to clean up before it is left alone. Default: not at all. */
+  readonly grace?: Duration | undefined;
 }
 
 /**
@@ -46,7 +48,13 @@ export async function withDeadline<T>(
     const running = work(controller.signal);
     // Losing the race must not become an unhandled rejection later.
     running.catch(() => {});
-    return await Promise.race([running, stopped.promise]);
+    try {
+      return await Promise.race([running, stopped.promise]);
+    } finally {
+      if (controller.signal.aborted && options.grace !== undefined) {
+        await Promise.race([running.catch(() => {}), pause(options.grace)]);
+      }
+    }
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", onAbort);

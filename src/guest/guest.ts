@@ -1,8 +1,10 @@
 import type { ClientChannel } from "ssh2";
 import type { Duration } from "../base/duration.ts";
 import { DstateError } from "../base/errors.ts";
+import type { WaitOptions } from "../base/wait.ts";
 import { ConnectionLost } from "../machine/fault.ts";
 import type { Machine } from "../machine/machine.ts";
+import { FastShell } from "./fast-shell.ts";
 import { BoundedOutput } from "./output.ts";
 import { GuestProcess } from "./process.ts";
 import { type Command, type CommandPlace, shellText } from "./shell.ts";
@@ -49,17 +51,41 @@ export class CommandFailed extends DstateError {
 /** The system inside a machine, over ssh as root. */
 export class Guest implements Disposable {
   readonly machine: Machine;
+  readonly fast: FastShell;
   #connection: Promise<SshConnection> | undefined;
 
   constructor(machine: Machine) {
     this.machine = machine;
+    this.fast = new FastShell(machine);
   }
 
-  /** Wait until the guest answers over ssh. */
-  async ready(options: { within: Duration; signal?: AbortSignal | undefined }): Promise<void> {
+  /** Wait until the guest's root shell answers on its fast channel. */
+  async ready(options: WaitOptions): Promise<void> {
+    await this.fast.exec(":", options);
+  }
+
+  /** Open the ssh connection now, so that the first command over it does not wait for the handshake. */
+  async connect(options: WaitOptions): Promise<void> {
     await this.machine.race("the guest's ssh", options, async (signal) => {
       await this.#connect(signal);
     });
+  }
+
+  /**
+   * Run a small command of ours on whichever way in answers: the fast channel, or ssh while that is busy. An
+   * exit by a signal may be told as its code, 128 + number.
+   *
+   * @throws {CommandFailed} on another exit code than 0, unless `allowFailure`.
+   */
+  async quick(command: Command, options: Omit<ExecOptions, "input"> = {}): Promise<ExecResult> {
+    if (!this.fast.idle) return await this.exec(command, options);
+    const { code, stdout, stderr } = await this.fast.exec(command, {
+      ...options,
+      within: options.within ?? "10s",
+    });
+    const result = { stdout, stderr, exitCode: code, signal: null, truncated: false };
+    if (options.allowFailure !== true && code !== 0) throw new CommandFailed(command, result);
+    return result;
   }
 
   /**
@@ -145,15 +171,6 @@ export class Guest implements Disposable {
         stdin.pause();
       }
     });
-  }
-
-  /**
-   * A second connection of its own, opened while the guest is healthy: for evidence when the first is wedged.
-   */
-  async openSpare(options: { within: Duration; signal?: AbortSignal }): Promise<Guest> {
-    const spare = new Guest(this.machine);
-    await spare.ready(options);
-    return spare;
   }
 
   [Symbol.dispose](): void {

@@ -52,7 +52,7 @@ export async function powerOff(
     };
   };
   try {
-    await guest.exec(["systemctl", "poweroff", "--no-block"], {
+    await guest.quick(["systemctl", "poweroff", "--no-block"], {
       within: "10s",
       signal: options.signal,
       allowFailure: true,

@@ -168,7 +168,7 @@ export class GuestProcess {
     const before = await this.#sample({ within: "10s", signal: options.signal });
     const pids = before.processes.map((process) => `${process.pid}`);
     if (pids.length > 0) {
-      await this.#guest.exec(["kill", "-s", signal.replace(/^SIG/, ""), ...pids], {
+      await this.#guest.quick(["kill", "-s", signal.replace(/^SIG/, ""), ...pids], {
         within: "10s",
         signal: options.signal,
         allowFailure: true,
@@ -200,7 +200,7 @@ export class GuestProcess {
     within?: Duration;
     signal?: AbortSignal | undefined;
   }): Promise<Omit<Sample, "output" | "processes"> & { processes: ProcessSnapshot[] }> {
-    const { stdout } = await this.#guest.exec(
+    const { stdout } = await this.#guest.quick(
       ["sh", "-c", `read -r up rest < /proc/uptime; echo "$up"\n${samplerScript}`, "sh", `${this.pid}`],
       {
         within: options.within ?? "10s",

@@ -1,5 +1,3 @@
-import { quote } from "zx";
-
 /** A command: an argument vector, passed as it is, or a line for the guest's own shell. */
 export type Command = string | readonly string[];
 
@@ -19,4 +17,9 @@ export function shellText(command: Command, place: CommandPlace = {}): string {
   const env = Object.entries(place.env ?? {}).map(([name, value]) => `${name}=${value}`);
   const words = ["exec", "env", ...(place.cwd === undefined ? [] : ["-C", place.cwd]), ...env, ...argv];
   return words.map((word) => quote(word)).join(" ");
+}
+
+/** A word in single quotes: any POSIX shell takes everything in them as it is, but for the quote itself. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }

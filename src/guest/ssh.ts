@@ -22,11 +22,16 @@ export async function connectSsh(machine: Machine, signal: AbortSignal): Promise
       return await connectOnce(machine, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof WrongHostKey) throw error;
+      if (error instanceof WrongHostKey || isRefusal(error)) throw error;
       // The port answers before the guest's daemon does: slirp accepts first and resets later.
       await pause("50ms", signal);
     }
   }
+}
+
+/** The daemon answered and does not want our key: asking again does not help. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && "level" in error && error.level === "client-authentication";
 }
 
 class WrongHostKey extends InfraError {}

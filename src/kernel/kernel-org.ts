@@ -14,6 +14,8 @@ export interface KernelOrgSource {
   readonly sha256: string;
   /** Whether somebody's key vouches for the sha256, as one clause. */
   readonly checked: string;
+  /** Whether a key of the user's gpg keyring does. */
+  readonly signed: boolean;
 }
 
 const sumsSchema = z.object({ checked: z.string() });
@@ -36,16 +38,22 @@ export async function kernelOrgSource(
   const store = new Store(join(context.settings.cacheDir, "kernel-org-sums"));
   const day = new Date().toISOString().slice(0, 10);
   const options = { within: "5m", signal: context.signal } as const;
-  const entry = await store.findOrMake(`${day}-${keyOf(folder)}`, options, async (dir, signal) => {
-    const to = join(dir, "sha256sums.asc");
-    const got = await download(`${folder}/sha256sums.asc`, { to, signal, silence: "20s" });
-    return { checked: got.type === "missing" ? "" : await checkSums(to, signal) };
-  });
+  const entry = await store.findOrMake(
+    `${day}-${keyOf({ recipe: 2, folder })}`,
+    options,
+    async (dir, signal) => {
+      const to = join(dir, "sha256sums.asc");
+      const got = await download(`${folder}/sha256sums.asc`, { to, signal, silence: "20s" });
+      return { checked: got.type === "missing" ? "" : await checkSums(dir, signal) };
+    },
+  );
   const { checked } = sumsSchema.parse(entry.about);
   if (checked === "") return undefined;
   const file = `linux-${version}.tar.xz`;
-  const sha256 = parseSums(await readFile(join(entry.dir, "sha256sums.asc"), "utf8")).get(file);
-  return sha256 === undefined ? undefined : { url: `${folder}/${file}`, sha256, checked };
+  const signed = checked === goodSignature;
+  const sums = await readFile(join(entry.dir, signed ? signedText : "sha256sums.asc"), "utf8");
+  const sha256 = parseSums(sums).get(file);
+  return sha256 === undefined ? undefined : { url: `${folder}/${file}`, sha256, checked, signed };
 }
 
 /** File names to sha256, from the text of a sha256sums file. */
@@ -58,15 +66,22 @@ export function parseSums(text: string): Map<string, string> {
   );
 }
 
-async function checkSums(path: string, signal: AbortSignal): Promise<string> {
+const goodSignature = "sha256 from its signed sha256sums.asc";
+
+/** What the signature covers, and not what stands before or behind it. */
+const signedText = "signed-sums";
+
+async function checkSums(dir: string, signal: AbortSignal): Promise<string> {
   // gpg ends with 1 for a bad signature and 2 for an unknown key; what it found is in the status lines.
-  const script = 'gpg --batch --no-auto-key-retrieve --status-fd 1 --verify "$1" || test $? -le 2';
-  const status = await command(["sh", "-c", script, "sh", path], { within: "60s", signal }).then(
+  const script =
+    'gpg --batch --no-auto-key-retrieve --status-fd 1 --output "$2" --decrypt "$1" || test $? -le 2';
+  const argv = ["sh", "-c", script, "sh", join(dir, "sha256sums.asc"), join(dir, signedText)];
+  const status = await command(argv, { within: "60s", signal }).then(
     ({ stdout }) => stdout,
     (error: unknown) => messageOf(error),
   );
   signal.throwIfAborted();
-  if (hasGoodSignature(status)) return "sha256 from its signed sha256sums.asc";
+  if (hasGoodSignature(status)) return goodSignature;
   if (/\bBADSIG\b/.test(status)) {
     throw new InfraError("the signature of the place's sha256sums.asc is bad", {
       next: "Use another place: DSTATE_KERNEL_PLACES.",

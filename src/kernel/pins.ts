@@ -6,12 +6,12 @@ import { InfraError } from "../base/errors.ts";
 /** A kernel release whose content this project has recorded. */
 export const kernelPinSchema = z.strictObject({
   version: z.string().regex(/^\d+\.\d+(\.\d+)?(-rc\d+)?$/),
-  /** The sha256 of the source tarball; null where only Nix has a hash of its own for it. */
+  /** The sha256 of the source tarball; null where nobody vouched for one yet, or only Nix has a hash for it. */
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .nullable(),
-  /** A place of the tarball besides the configured ones. */
+  /** Where the tarball is; without it, it is the Debian archive's. vm/nixos/kernel-from-source.nix reads it too. */
   url: z.url().optional(),
   /** One sentence: where the hash comes from. */
   provenance: z.string().min(1),
@@ -32,13 +32,18 @@ const pinsSchema = z
     "a version is pinned twice",
   );
 
+/** Where the recorded kernels are, for Nix and for us. */
+export function pinsFile(homeDir: string): string {
+  return join(homeDir, "vm", "kernels.json");
+}
+
 /**
  * The recorded kernels, from `vm/kernels.json`.
  *
  * @throws {InfraError} when the file does not say what it should.
  */
 export async function readPins(homeDir: string): Promise<KernelPin[]> {
-  const path = join(homeDir, "vm", "kernels.json");
+  const path = pinsFile(homeDir);
   try {
     return pinsSchema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {

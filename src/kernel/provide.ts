@@ -1,12 +1,12 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
-import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { InfraError, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { sha256OfFile } from "../base/store.ts";
 import { type BuiltKernelOptions, provideGitKernel, provideRelease } from "./built-kernel.ts";
 import { provideDebianKernel } from "./debian-kernel.ts";
 import type { Kernel } from "./kernel.ts";
+import { provideNixKernel } from "./nix.ts";
 import { formatKernelSelector, type KernelSelector } from "./selector.ts";
 import { storedKernel } from "./stored.ts";
 
@@ -44,7 +44,7 @@ export async function provideKernel(
     case "file":
       return await fileKernel(selector.path, text);
     case "nix":
-      return await nixKernel(selector.version, context);
+      return await provideNixKernel(selector.version, context);
   }
 }
 
@@ -75,21 +75,4 @@ async function fileKernel(given: string, selector: string): Promise<Kernel> {
     ...(elf ? { vmlinux: path } : {}),
     provenance: `The file ${path} with the sha256 ${sha256}, used as it is.`,
   };
-}
-
-async function nixKernel(version: string, context: Context): Promise<Kernel> {
-  const { signal } = context;
-  const present = await command(["nix", "--version"], { within: "30s", signal }).then(
-    () => true,
-    () => false,
-  );
-  signal.throwIfAborted();
-  throw new InfraError(
-    present
-      ? `kernels of nixpkgs are not supported yet (asked for ${version})`
-      : `the kernel nix:${version} needs Nix, and there is no \`nix\` on this machine`,
-    {
-      next: "Use a release that can be built here or a prebuilt Debian kernel: `dstate kernels list` shows both.",
-    },
-  );
 }

@@ -56,7 +56,7 @@ export async function* releaseSources(
         yield {
           version,
           sha256,
-          urls: async () => sources.map(({ file }) => file.url),
+          urls: async () => [...new Set(sources.map(({ file }) => file.url))],
           provenance: `The Debian archive's source of Linux ${version}, sha256 from the signed index of ${sources[0]?.suite}.`,
         };
       }

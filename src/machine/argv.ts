@@ -20,9 +20,15 @@ export interface MachineArguments {
   readonly initrd?: string | undefined;
   readonly commandLine: string;
   readonly disks: readonly Disk[];
+  /** The guest's memory as a file: `freeze` writes to it, `clone` reads it and keeps its own changes private. */
+  readonly memoryFile?: { readonly path: string; readonly use: "freeze" | "clone" } | undefined;
+  /** Wait for a frozen machine's state to go on from, instead of booting. */
+  readonly incoming?: boolean | undefined;
   /** UNIX sockets; sun_path holds 107 bytes. */
   readonly qmpSocket: string;
   readonly consoleSocket: string;
+  readonly commandsSocket: string;
+  readonly errorsSocket: string;
   /** Whether the guest may reach beyond the machine. */
   readonly network: "isolated" | "user";
 }
@@ -38,7 +44,11 @@ export function qemuArguments(machine: MachineArguments): string[] {
     "-nodefaults",
     ...["-display", "none"],
     "-no-reboot",
-    ...["-machine", "q35,vmport=off,smm=off,sata=off"],
+    ...[
+      "-machine",
+      `q35,vmport=off,smm=off,sata=off${machine.memoryFile === undefined ? "" : ",memory-backend=memory"}`,
+    ],
+    ...memoryArguments(machine),
     ...["-accel", machine.accelerator.type === "tcg" ? "tcg,thread=multi" : "kvm"],
     ...["-cpu", machine.accelerator.type === "tcg" ? "max" : "host"],
     ...["-smp", `${machine.cpus}`],
@@ -51,6 +61,9 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ...["-chardev", `socket,id=qmp,path=${escapeOption(machine.qmpSocket)},server=on,wait=off`],
     ...["-mon", "chardev=qmp,mode=control"],
     ...["-serial", "chardev:console"],
+    ...["-device", "virtio-serial-pci"],
+    ...portArguments("commands", machine.commandsSocket),
+    ...portArguments("errors", machine.errorsSocket),
     ...machine.disks.flatMap(diskArguments),
     ...[
       "-netdev",
@@ -58,6 +71,28 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ],
     ...["-device", "virtio-net-pci,netdev=net,romfile="],
     ...["-device", "virtio-rng-pci"],
+    // Tells a guest that goes on from a frozen state that it is another one now: it reseeds its random pool.
+    ...["-device", "vmgenid,guid=auto"],
+    // The state comes later, over the monitor.
+    ...(machine.incoming === true ? ["-incoming", "defer"] : []),
+  ];
+}
+
+function memoryArguments(machine: MachineArguments): string[] {
+  if (!machine.memoryFile) return [];
+  const { path, use } = machine.memoryFile;
+  const share = use === "freeze" ? "on" : "off";
+  return [
+    "-object",
+    `memory-backend-file,id=memory,size=${machine.memory},mem-path=${escapeOption(path)},share=${share}`,
+  ];
+}
+
+/** A port of virtio-serial; QEMU waits for us, so that the guest never sees the other end closed. */
+function portArguments(name: string, socket: string): string[] {
+  return [
+    ...["-chardev", `socket,id=${name},path=${escapeOption(socket)},server=on,wait=on`],
+    ...["-device", `virtserialport,chardev=${name},name=dstate.${name}`],
   ];
 }
 

@@ -1,11 +1,12 @@
 import { createWriteStream, type WriteStream } from "node:fs";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { finished } from "node:stream/promises";
 import { StringDecoder } from "node:string_decoder";
 import type { Duration } from "../base/duration.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
-import { pause, withDeadline } from "../base/wait.ts";
+import { withDeadline } from "../base/wait.ts";
 import type { Qmp } from "./qmp.ts";
+import { connectSocket } from "./socket.ts";
 
 /** What is kept in memory of the console; the file on disk has all of it. */
 const keptCharacters = 4 * 1024 * 1024;
@@ -61,23 +62,7 @@ export class Console implements AsyncDisposable {
     within: Duration;
     signal: AbortSignal;
   }): Promise<Console> {
-    return await withDeadline("the console's socket", options, async (signal) => {
-      for (;;) {
-        const socket = connect(options.path);
-        const ready = Promise.withResolvers<void>();
-        socket.once("connect", ready.resolve);
-        socket.once("error", ready.reject);
-        try {
-          await ready.promise;
-          return new Console(socket, options.logFile);
-        } catch (error) {
-          socket.destroy();
-          signal.throwIfAborted();
-          if (!isNotThereYet(error)) throw error;
-          await pause(5, signal);
-        }
-      }
-    });
+    return new Console(await connectSocket(options.path, options), options.logFile);
   }
 
   /** The monitor that sends breaks; it is there only after the console. */
@@ -181,10 +166,4 @@ export class Console implements AsyncDisposable {
     this.#lines = this.#lines.slice(count);
     this.#dropped += count;
   }
-}
-
-function isNotThereYet(error: unknown): boolean {
-  return (
-    error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED")
-  );
 }

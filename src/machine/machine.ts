@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, open, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Duration } from "../base/duration.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
@@ -12,6 +13,8 @@ import { ConnectionLost, crashIn, MachineFault } from "./fault.ts";
 import { Qmp } from "./qmp.ts";
 import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
+import { connectSocket } from "./socket.ts";
+import { thawMachine } from "./thaw.ts";
 
 export interface MachineOptions {
   readonly accelerator: Accelerator;
@@ -24,6 +27,9 @@ export interface MachineOptions {
   readonly disks: readonly Disk[];
   readonly network: MachineArguments["network"];
   readonly hostname: string;
+  /** Memory as a file and a state to go on from: see {@link freezeMachine}. */
+  readonly memoryFile?: MachineArguments["memoryFile"];
+  readonly incoming?: { readonly statePath: string; readonly hostKey: Buffer } | undefined;
   /** Short-lived files go below this folder. */
   readonly runtimeRoot: string;
   /** Evidence goes into this folder: console.log, qemu.log, qemu-arguments.json. */
@@ -44,6 +50,8 @@ export class Machine implements AsyncDisposable {
   readonly qmp: Qmp;
   readonly console: Console;
   readonly seed: Seed;
+  /** The host's ends of the two virtio-serial ports that the guest's root shell is behind. */
+  readonly shell: { readonly commands: Socket; readonly errors: Socket };
   readonly pid: number;
   /** Port on 127.0.0.1 that leads to the guest's ssh. */
   readonly sshPort: number;
@@ -59,6 +67,7 @@ export class Machine implements AsyncDisposable {
     qmp: Qmp;
     console: Console;
     seed: Seed;
+    shell: { commands: Socket; errors: Socket };
     process: ChildProcess;
     sshPort: number;
     exited: Promise<MachineExit>;
@@ -67,6 +76,7 @@ export class Machine implements AsyncDisposable {
     this.qmp = parts.qmp;
     this.console = parts.console;
     this.seed = parts.seed;
+    this.shell = parts.shell;
     this.#process = parts.process;
     this.pid = parts.process.pid ?? 0;
     this.sshPort = parts.sshPort;
@@ -93,15 +103,26 @@ export class Machine implements AsyncDisposable {
    * @throws {InfraError} when QEMU is missing or ends at once, with what it said.
    */
   static async start(options: MachineOptions): Promise<Machine> {
-    const seed = makeSeed(options.hostname);
+    const fresh = makeSeed(options.hostname);
+    // A machine that goes on from a frozen state keeps the host key its ssh daemon has in memory.
+    const seed = options.incoming ? { ...fresh, hostKey: options.incoming.hostKey } : fresh;
     await mkdir(options.evidenceDir, { recursive: true });
     const directory = await makeRunDirectory(options.runtimeRoot);
     let child: ChildProcess | undefined;
+    let said: string[] = [];
+    // Until the machine has its own: an exit in the middle of the start leaves nothing either.
+    using _onExit = onProcessExit(() => {
+      child?.kill("SIGKILL");
+      directory.removeNow();
+    });
     try {
       const seedPath = join(directory.path, "seed.img");
       await writeSeedDisk(seedPath, seed);
       const consoleLog = join(options.evidenceDir, "console.log");
+      await using state = options.incoming ? await open(options.incoming.statePath, "r") : undefined;
       const argv = qemuArguments({
+        memoryFile: options.memoryFile,
+        incoming: state !== undefined,
         accelerator: options.accelerator,
         cpus: options.cpus,
         memory: options.memory,
@@ -114,41 +135,53 @@ export class Machine implements AsyncDisposable {
         ],
         qmpSocket: join(directory.path, "qmp"),
         consoleSocket: join(directory.path, "console"),
+        commandsSocket: join(directory.path, "commands"),
+        errorsSocket: join(directory.path, "errors"),
         network: options.network,
       });
       await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
-      child = launch(argv, directory.path);
-      return await connectTo(child, { directory, seed, consoleLog, signal: options.signal });
+      child = launch(argv, directory.path, state?.fd);
+      said = collectErrors(child);
+      const machine = await connectTo(child, { directory, seed, consoleLog, said, signal: options.signal });
+      if (state) await thawMachine(machine, { within: "20s", signal: options.signal });
+      return machine;
     } catch (error) {
+      // What QEMU said before it ended is a better story than a socket that broke off.
+      const failure = child && !options.signal.aborted ? await lastWords(child, said, error) : error;
       child?.kill("SIGKILL");
       await directory[Symbol.asyncDispose]();
-      throw error;
+      throw failure;
     }
 
     async function connectTo(
       process: ChildProcess,
-      parts: { directory: RunDirectory; seed: Seed; consoleLog: string; signal: AbortSignal },
+      parts: { directory: RunDirectory; seed: Seed; consoleLog: string; said: string[]; signal: AbortSignal },
     ): Promise<Machine> {
-      const said = collectErrors(process);
       const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
       process.once("exit", (code, signal) => ended.resolve({ code, signal }));
       process.once("error", (error) => {
-        said.push(messageOf(error));
+        parts.said.push(messageOf(error));
         ended.resolve({ code: 127, signal: null });
       });
       const early = ended.promise.then(({ code }): never => {
-        throw startFailure(said.join(""), code);
+        throw startFailure(parts.said.join(""), code);
       });
       early.catch(() => {});
       const within = "20s";
       const own = process.pid === undefined ? undefined : identify(process.pid);
       if (own) await parts.directory.claim(own);
       const socket = (name: string): string => join(parts.directory.path, name);
-      const console = await Promise.race([
+      const { signal } = parts;
+      // QEMU waits for each of these in turn before it goes on; the order is its own.
+      const [console, commands, errors] = await Promise.race([
         early,
-        Console.connect({ path: socket("console"), logFile: parts.consoleLog, within, signal: parts.signal }),
+        Promise.all([
+          Console.connect({ path: socket("console"), logFile: parts.consoleLog, within, signal }),
+          connectSocket(socket("commands"), { within, signal }),
+          connectSocket(socket("errors"), { within, signal }),
+        ]),
       ]);
-      const qmp = await Promise.race([early, connectWhenThere(socket("qmp"), within, parts.signal)]);
+      const qmp = await Promise.race([early, Qmp.connect(socket("qmp"), { within, signal })]);
       console.useMonitor(qmp);
       const sshPort = readSshPort(await qmp.human("info usernet", { signal: parts.signal }));
       const exited = ended.promise.then((exit) => {
@@ -161,6 +194,7 @@ export class Machine implements AsyncDisposable {
       return new Machine({
         qmp,
         console,
+        shell: { commands, errors },
         seed: parts.seed,
         process,
         sshPort,
@@ -168,6 +202,11 @@ export class Machine implements AsyncDisposable {
         directory: parts.directory,
       });
     }
+  }
+
+  /** The folder of its sockets. */
+  get runPath(): string {
+    return this.#directory.path;
   }
 
   /** The fault after which nothing more can come from this machine, if there was one. */
@@ -215,6 +254,8 @@ export class Machine implements AsyncDisposable {
       await this.exited;
     }
     this.qmp[Symbol.dispose]();
+    this.shell.commands.destroy();
+    this.shell.errors.destroy();
     await this.console[Symbol.asyncDispose]();
     this.#onExit[Symbol.dispose]();
     await this.#directory[Symbol.asyncDispose]();
@@ -237,14 +278,25 @@ export class Machine implements AsyncDisposable {
  *
  * @see https://man7.org/linux/man-pages/man1/setpriv.1.html
  */
-function launch(argv: readonly string[], cwd: string): ChildProcess {
+function launch(argv: readonly string[], cwd: string, state: number | undefined): ChildProcess {
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", "qemu-system-x86_64", ...argv], {
     cwd,
     detached: true,
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "ignore", "pipe", ...(state === undefined ? [] : [state])],
     // Private layers of disks are unlinked files of QEMU's: they go where large files may go.
     env: { ...process.env, TMPDIR: cwd },
   });
+}
+
+/** The failure of a QEMU that ended by itself within a moment, else the error that was seen first. */
+async function lastWords(child: ChildProcess, said: readonly string[], error: unknown): Promise<unknown> {
+  if (error instanceof InfraError) return error;
+  const ended = new Promise<number | null>((resolve) => {
+    if (child.exitCode !== null) resolve(child.exitCode);
+    else child.once("exit", resolve);
+  });
+  const code = await Promise.race([ended, pause("1s").then(() => undefined)]);
+  return code === undefined ? error : startFailure(said.join(""), code);
 }
 
 function collectErrors(child: ChildProcess): string[] {
@@ -263,33 +315,16 @@ function startFailure(said: string, code: number | null): InfraError {
     });
   }
   return new InfraError(
-    `QEMU ended at once with exit code ${code}: ${said.trim().split("\n").slice(-3).join("; ")}`,
+    `QEMU ended at once with exit code ${code}: ${said
+      .trim()
+      .split("\n")
+      .filter((line) => !line.includes("waiting for connection"))
+      .slice(-3)
+      .join("; ")}`,
     {
       ...(/no space left/i.test(said) ? { next: "Free some disk space and run again." } : {}),
     },
   );
-}
-
-async function connectWhenThere(path: string, within: Duration, signal: AbortSignal): Promise<Qmp> {
-  return await withDeadline("QEMU's monitor", { within, signal }, async (inner) => {
-    for (;;) {
-      try {
-        return await Qmp.connect(path, { within, signal: inner });
-      } catch (error) {
-        inner.throwIfAborted();
-        if (
-          !(
-            error instanceof Error &&
-            "code" in error &&
-            (error.code === "ENOENT" || error.code === "ECONNREFUSED")
-          )
-        )
-          throw error;
-        // QEMU makes its sockets within a few milliseconds and tells nobody.
-        await pause(5, inner);
-      }
-    }
-  });
 }
 
 function readSshPort(usernet: string): number {

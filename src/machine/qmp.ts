@@ -1,8 +1,9 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { z } from "zod";
 import type { Duration } from "../base/duration.ts";
 import { InfraError } from "../base/errors.ts";
 import { withDeadline } from "../base/wait.ts";
+import { connectSocket } from "./socket.ts";
 
 const messageSchema = z.union([
   z.object({ QMP: z.unknown() }),
@@ -54,7 +55,7 @@ export class Qmp implements Disposable {
   /** Connect and leave QMP's negotiation mode. */
   static async connect(path: string, options: { within: Duration; signal: AbortSignal }): Promise<Qmp> {
     return await withDeadline("QEMU's monitor", options, async (signal) => {
-      const qmp = new Qmp(connect(path));
+      const qmp = new Qmp(await connectSocket(path, { within: options.within, signal }));
       try {
         await qmp.#greeting.promise;
         await qmp.call("qmp_capabilities", {}, { signal });

@@ -35,6 +35,18 @@ export interface Preparation {
   readonly make: (context: PrepareContext) => Promise<void>;
 }
 
+/** The reporter's screen: see vm/view/view.sh. */
+export interface ReproView {
+  /** Values of the repro's own axes that prepare what the view runs. */
+  readonly axes?: Readonly<Record<string, string>>;
+  /** Where the command runs in the guest. */
+  readonly folder: string;
+  /** How the command line of the process starts that is watched and may be killed. */
+  readonly process: string;
+  /** One shell command, run again and again. */
+  readonly command: string;
+}
+
 /** The definition of one upstream report. */
 export interface ReproDefinition<Observation> {
   /** Kebab-case, and the name of its folder. */
@@ -55,6 +67,8 @@ export interface ReproDefinition<Observation> {
   /** Version of npm to go with the Node of the cell. */
   readonly npm?: string | ((node: string) => string | undefined);
   readonly machine?: { readonly cpus?: number; readonly memory?: Size };
+  /** What `dstate shell --view` shows: the workload in a loop, and the process it is about. */
+  readonly view?: ReproView;
   readonly deadline: Duration;
   /** One trial in a fresh machine. What it returns is saved as evidence, so it is plain data. */
   trial(context: TrialContext): Promise<Observation>;

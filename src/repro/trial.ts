@@ -6,6 +6,7 @@ import { step } from "../base/progress.ts";
 import { toBytes } from "../base/size.ts";
 import { withDeadline } from "../base/wait.ts";
 import { provideDebianImage } from "../image/debian.ts";
+import { provideNixosImage } from "../image/nixos.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { MachineFault } from "../machine/fault.ts";
@@ -47,15 +48,18 @@ export async function provideParts(
   context: Context,
 ): Promise<Parts> {
   const selector = parseKernelSelector(cell.kernel);
+  // The image may have a Node of its own, as NixOS images do.
+  const release = cell.node === "image" ? undefined : cell.node;
   const npm =
-    cell.node === undefined ? undefined : typeof repro.npm === "function" ? repro.npm(cell.node) : repro.npm;
+    release === undefined ? undefined : typeof repro.npm === "function" ? repro.npm(release) : repro.npm;
   const node =
-    cell.node === undefined
-      ? undefined
-      : await provideNode(cell.node, context, npm === undefined ? {} : { npm });
+    release === undefined ? undefined : await provideNode(release, context, npm === undefined ? {} : { npm });
   // What a user may have mistyped comes first, what takes long last.
   const kernel = await provideKernel(selector, context);
-  const image = await provideDebianImage(context);
+  const image =
+    cell.image === "nixos"
+      ? await provideNixosImage(context, selector.type === "nix" ? { nixKernel: selector.version } : {})
+      : await provideDebianImage(context);
   const workload = await provideWorkload(repro, cell, context);
   return { kernel, image, node, workload };
 }

@@ -1,19 +1,21 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import type { Duration } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
 import { Guest } from "../guest/guest.ts";
+import { adoptIdentity, mountWorkload } from "../guest/identity.ts";
 import { type PowerOffVerdict, powerOff } from "../guest/power-off.ts";
 import type { Image } from "../image/image.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
-import type { Disk } from "../machine/argv.ts";
 import { Machine } from "../machine/machine.ts";
 import type { Finding } from "../observe/finding.ts";
 import { parseKernelLog } from "../observe/kernel-log.ts";
 import { sanitize } from "../observe/text.ts";
 import type { NodeRuntime } from "../runtime/node.ts";
+import { bootOptions, type Shape } from "./boot.ts";
+import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore } from "./snapshot.ts";
 
 /** Everything a machine of a cell is made from, ready on the host's disk. */
 export interface Parts {
@@ -35,6 +37,8 @@ export interface VmOptions {
   readonly bootWithin?: Duration;
   /** More words for the kernel's command line. */
   readonly commandLine?: readonly string[];
+  /** Boot, and neither use nor make a frozen machine. */
+  readonly cold?: boolean | undefined;
 }
 
 /** The kernel log of a guest, from the best source that answers, with what the parser found in it. */
@@ -44,59 +48,84 @@ export interface KernelLog {
   readonly findings: readonly Finding[];
 }
 
-/** A booted machine with its guest. Dispose it to end it. */
+/** A machine that runs, with its guest. Dispose it to end it. */
 export class Vm implements AsyncDisposable {
   readonly machine: Machine;
   readonly guest: Guest;
-  /** A connection opened while the guest was healthy, used only for evidence. */
-  readonly spare: Guest;
   readonly parts: Parts;
   /** How the machine runs and why, for the report. */
   readonly acceleration: string;
+  /** `warm`: it went on from a frozen machine; `cold`: it booted. */
+  readonly start: "warm" | "cold";
 
-  private constructor(machine: Machine, guest: Guest, spare: Guest, parts: Parts, acceleration: string) {
+  private constructor(
+    machine: Machine,
+    parts: Parts,
+    about: { acceleration: string; start: "warm" | "cold" },
+  ) {
     this.machine = machine;
-    this.guest = guest;
-    this.spare = spare;
+    this.guest = new Guest(machine);
     this.parts = parts;
-    this.acceleration = acceleration;
+    this.acceleration = about.acceleration;
+    this.start = about.start;
   }
 
   /**
-   * Boot a machine and wait for its guest.
+   * A machine with a guest that answers. It goes on from a frozen one of the same parts and shape, which the
+   * first such machine makes; with `cold`, or where freezing does not work, it boots.
    *
    * @throws {InfraError} when QEMU or the boot fails; the console's log is named.
    * @example await using vm = await Vm.start({ parts, cpus: 2, memory: 2 ** 30, evidenceDir }, context);
    */
   static async start(options: VmOptions, context: Context): Promise<Vm> {
-    const { parts } = options;
-    const answer = await probeAccelerator(parts.kernel, context);
-    const machine = await Machine.start({
-      accelerator: answer.accelerator,
-      cpus: options.cpus,
-      memory: options.memory,
-      kernel: parts.kernel,
-      commandLine: [...guestCommandLine, ...(options.commandLine ?? [])].join(" "),
-      disks: disksOf(parts),
-      network: options.network ?? "isolated",
-      hostname: "dstate",
-      runtimeRoot: context.settings.runtimeDir,
-      evidenceDir: options.evidenceDir,
-      signal: context.signal,
-    });
-    const guest = new Guest(machine);
+    const { accelerator, because } = await probeAccelerator(options.parts.kernel, context);
+    const acceleration = `${accelerator.type.toUpperCase()} (${because})`;
+    await mkdir(options.evidenceDir, { recursive: true });
+    // The kernel's own configuration is part of the evidence.
+    if (options.parts.kernel.config)
+      await copyFile(options.parts.kernel.config, join(options.evidenceDir, "kernel-config"));
+    const shape = { ...options, accelerator };
+    if (options.cold !== true) {
+      const vm = await Vm.#warm(shape, acceleration, context);
+      if (vm) return vm;
+    }
+    const machine = await Machine.start(bootOptions(shape, context));
+    return await Vm.#ready(machine, options, { acceleration, start: "cold" }, context);
+  }
+
+  static async #warm(shape: Shape, acceleration: string, context: Context): Promise<Vm | undefined> {
+    const store = snapshotStore(context);
+    const key = await snapshotKey(shape, context);
     try {
-      // The kernel's own configuration is part of the evidence.
-      if (parts.kernel.config)
-        await copyFile(parts.kernel.config, join(options.evidenceDir, "kernel-config"));
-      const within = options.bootWithin ?? "90s";
-      await guest.ready({ within, signal: context.signal });
-      const spare = await guest.openSpare({ within, signal: context.signal });
-      const how = `${answer.accelerator.type.toUpperCase()} (${answer.because})`;
-      return new Vm(machine, guest, spare, parts, how);
+      const snapshot = await provideSnapshot(shape, key, context);
+      const machine = await Machine.start(restoreOptions(shape, snapshot, context));
+      return await Vm.#ready(machine, shape, { acceleration, start: "warm" }, context);
     } catch (error) {
-      guest[Symbol.dispose]();
-      await machine[Symbol.asyncDispose]();
+      context.signal.throwIfAborted();
+      context.progress({ type: "note", text: `no warm start, booting instead: ${messageOf(error)}` });
+      await store.remove(key);
+      return undefined;
+    }
+  }
+
+  static async #ready(
+    machine: Machine,
+    options: VmOptions,
+    about: { acceleration: string; start: "warm" | "cold" },
+    context: Context,
+  ): Promise<Vm> {
+    const vm = new Vm(machine, options.parts, about);
+    const wait = {
+      within: about.start === "warm" ? "20s" : (options.bootWithin ?? "90s"),
+      signal: context.signal,
+    } as const;
+    try {
+      if (about.start === "warm") await adoptIdentity(vm.guest, wait);
+      else await vm.guest.ready(wait);
+      if (options.parts.workload !== undefined) await mountWorkload(vm.guest, wait);
+      return vm;
+    } catch (error) {
+      await vm[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -108,7 +137,7 @@ export class Vm implements AsyncDisposable {
    */
   async kernelLog(options: { within?: Duration; signal?: AbortSignal } = {}): Promise<KernelLog> {
     const read = { within: options.within ?? "10s", signal: options.signal } as const;
-    const fromGuest = await this.spare.exec(["dmesg"], read).then(
+    const fromGuest = await this.guest.quick("dmesg", read).then(
       ({ stdout }) => stdout,
       (error: unknown) => {
         options.signal?.throwIfAborted();
@@ -121,49 +150,11 @@ export class Vm implements AsyncDisposable {
 
   /** Tell the guest to power off and judge what happens. @example (await vm.powerOff({ within: "30s" })).state */
   async powerOff(options: { within: Duration; signal?: AbortSignal }): Promise<PowerOffVerdict> {
-    return await powerOff(this.spare, options);
+    return await powerOff(this.guest, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.guest[Symbol.dispose]();
-    this.spare[Symbol.dispose]();
     await this.machine[Symbol.asyncDispose]();
   }
-}
-
-/**
- * What every guest is booted with. Hung tasks are reported after 10 s, not 120, so that a trial does not take
- * minutes; a panicked kernel stands still, so that evidence can be had.
- *
- * @see https://www.kernel.org/doc/html/latest/admin-guide/kernel-parameters.html
- * @see https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html
- */
-const guestCommandLine = [
-  "console=ttyS0",
-  "root=/dev/vda",
-  "rw",
-  "rootfstype=ext4",
-  "loglevel=7",
-  "systemd.show_status=0",
-  "systemd.log_level=warning",
-  "net.ifnames=0",
-  "mitigations=off",
-  "random.trust_cpu=on",
-  "panic=0",
-  "sysctl.kernel.hung_task_timeout_secs=10",
-  "sysctl.kernel.hung_task_check_interval_secs=5",
-  "sysctl.kernel.hung_task_warnings=40",
-  "sysctl.kernel.sysrq=1",
-];
-
-function disksOf(parts: Parts): Disk[] {
-  return [
-    { serial: "dstate-root", path: parts.image.path, format: "raw", access: "private" },
-    ...(parts.node
-      ? [{ serial: "dstate-node", path: parts.node.image, format: "raw", access: "read-only" } as const]
-      : []),
-    ...(parts.workload === undefined
-      ? []
-      : [{ serial: "dstate-work", path: parts.workload, format: "raw", access: "private" } as const]),
-  ];
 }

@@ -1,6 +1,6 @@
 import { command } from "../base/command.ts";
 
-/** Fixed, so that the same files make the same file system. */
+/** Fixed: a guest can find the disk by it, and directories are hashed alike. */
 const uuid = "d57a7e00-0000-4000-8000-000000000003";
 const hashSeed = "d57a7e00-0000-4000-8000-000000000004";
 
@@ -16,7 +16,8 @@ export interface DiskOptions {
 
 /**
  * Write a folder as an ext4 image just big enough for it, without root. Guests mount it read-only, so there is
- * no journal and no room to grow; owners become root, and times are forgotten, for they are those of unpacking.
+ * no journal and no room to grow. Times of change are forgotten, for they are those of unpacking; mke2fs copies
+ * the other times and the files' owners, so two disks of one tree are alike but not the same bytes.
  *
  * @throws {InfraError} when mke2fs is missing or the disk is full.
  * @see https://man7.org/linux/man-pages/man8/mke2fs.8.html

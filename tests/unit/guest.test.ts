@@ -171,7 +171,7 @@ describe("commands for the guest", () => {
         ),
         (words) => {
           const text = shellText(["printf", "%s\\0", ...words], { cwd: "/", env: { NAME: words[0] ?? "" } });
-          const out = execFileSync("bash", ["-c", text], { encoding: "utf8" });
+          const out = execFileSync("sh", ["-c", text], { encoding: "utf8" });
           expect(out.split("\0").slice(0, -1)).toEqual(words.map((word) => Buffer.from(word).toString()));
         },
       ),

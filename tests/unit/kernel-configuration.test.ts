@@ -24,7 +24,7 @@ describe("a configuration fragment", () => {
   });
 
   test("marks only the option right below the comment as optional", () => {
-    const text = "# optional: since Linux 6.16\nCONFIG_NEW=y\nCONFIG_OLD=y";
+    const text = "# optional: since Linux 6.16\nCONFIG_NEW=y\n# plain\nCONFIG_OLD=y";
     expect(parseFragment(text).map(({ optional }) => optional)).toEqual([true, false]);
   });
 

@@ -114,6 +114,12 @@ describe("the source of a release", () => {
     );
   });
 
+  test("that was offered is not called unknown when other places do not know it", async () => {
+    const { root } = await serve({ "/v6.x/sha256sums.asc": "" });
+    const context = await contextWith({ pins: [pin], places: [root] });
+    expect(await Array.fromAsync(releaseSources("6.1.115", context))).toHaveLength(1);
+  });
+
   test("cannot be said to exist or not while no place can be asked", async () => {
     const context = await contextWith({ pins: [pin], places: [nowhere] });
     await expect(first("6.1.116", context)).rejects.toThrow(InfraError);

@@ -101,6 +101,8 @@ describe("the machine's arguments", () => {
       disks: [{ serial: "dstate-root", path: "/a,b", format: "raw", access: "private" }],
       qmpSocket: "/q",
       consoleSocket: "/c",
+      commandsSocket: "/d",
+      errorsSocket: "/e",
       network: "isolated",
     });
     expect(argv.join(" ")).toContain("file=/a,,b,");

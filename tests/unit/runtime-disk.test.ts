@@ -3,7 +3,6 @@ import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { sha256OfFile } from "../../src/base/store.ts";
 import { writeDisk } from "../../src/runtime/disk.ts";
 
 const { signal } = new AbortController();
@@ -43,11 +42,10 @@ describe.runIf(have)("the disk of a runtime", () => {
     expect(ask("show_super_stats -h")).not.toContain("has_journal");
   });
 
-  test("is the same, byte for byte, whenever it is made", async () => {
+  test("is just big enough, and says nothing of when it was unpacked", async () => {
     await writeDisk({ tree: await makeTree("a"), to, label: "dstate-node", signal });
-    const other = join(dir, "other.ext4");
-    await writeDisk({ tree: await makeTree("b"), to: other, label: "dstate-node", signal });
-    expect(await sha256OfFile(other)).toBe(await sha256OfFile(to));
+    expect(ask("stat /bin/node")).toMatch(/mtime: 0x00000000/);
+    expect(ask("stat /bin")).toMatch(/mtime: 0x00000000/);
     expect((await stat(to)).size).toBeLessThan(40 * 1024 ** 2);
   });
 });

@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, truncate } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { identify } from "../../src/base/owner.ts";
 import { readSettings } from "../../src/base/settings.ts";
+import type { Vm } from "../../src/index.ts";
 import { reap } from "../../src/machine/run-directory.ts";
 import { bootVm } from "./vm.ts";
 
@@ -18,14 +20,56 @@ describe("a machine", () => {
     await vm[Symbol.asyncDispose]();
     expect(identify(pid)).toBeUndefined();
     expect(await left()).toEqual(before);
-    expect(await readFile(vm.machine.console.logFile, "utf8")).toContain("Linux version 6.1.129");
+    // A machine that went on from a frozen one has its boot in a file of its own.
+    const folder = dirname(vm.machine.console.logFile);
+    const logs = await Promise.all(
+      (await readdir(folder))
+        .filter((name) => name.startsWith("console"))
+        .map(async (name) => await readFile(join(folder, name), "utf8")),
+    );
+    expect(logs.join("")).toContain("Linux version 6.1.129");
+  });
+
+  test("goes on from a frozen one with the right time, and boots when it is told to", async () => {
+    await using warm = await bootVm();
+    await using cold = await bootVm({ cold: true });
+    expect([warm.start, cold.start]).toEqual(["warm", "cold"]);
+    for (const vm of [warm, cold]) {
+      const seconds = Number((await vm.guest.exec("date +%s")).stdout);
+      expect(Math.abs(seconds - Date.now() / 1000)).toBeLessThan(5);
+    }
+  });
+
+  test("a frozen machine that is damaged is thrown away, with a word, and the machine boots", async () => {
+    const settings = readSettings();
+    const store = join(settings.cacheDir, "snapshots");
+    await (await bootVm())[Symbol.asyncDispose]();
+    for (const name of await readdir(store)) {
+      if (!name.startsWith(".")) await truncate(join(store, name, "state"), 1000);
+    }
+    const notes: string[] = [];
+    await using vm = await bootVm({ progress: (event) => event.type === "note" && notes.push(event.text) });
+    expect(vm.start).toBe("cold");
+    expect(notes.join()).toMatch(/no warm start, booting instead/);
+    await using next = await bootVm();
+    expect(next.start).toBe("warm");
   });
 
   test("two at once do not share a port, a key or a disk", async () => {
     await using first = await bootVm();
     await using second = await bootVm();
     expect(first.machine.sshPort).not.toBe(second.machine.sshPort);
-    expect(first.machine.seed.hostKey.equals(second.machine.seed.hostKey)).toBe(false);
+    expect(first.machine.seed.clientKey).not.toBe(second.machine.seed.clientKey);
+    const identity = async (vm: Vm): Promise<string> =>
+      (
+        await vm.guest.exec(
+          "cat /etc/machine-id /proc/sys/kernel/hostname; head -c 16 /dev/urandom | od -An -tx1",
+        )
+      ).stdout;
+    const [mine, theirs] = [await identity(first), await identity(second)].map((text) =>
+      text.trim().split("\n"),
+    );
+    for (const [index, line] of (mine ?? []).entries()) expect(line).not.toBe(theirs?.[index]);
     await first.guest.exec("echo mine > /root/file && sync");
     expect((await second.guest.exec("cat /root/file", { allowFailure: true })).exitCode).not.toBe(0);
   });

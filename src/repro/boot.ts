@@ -1,0 +1,64 @@
+import type { Context } from "../base/context.ts";
+import type { Accelerator, Disk } from "../machine/argv.ts";
+import type { MachineOptions } from "../machine/machine.ts";
+import type { Parts, VmOptions } from "./vm.ts";
+
+/** A machine that is asked for, with the accelerator it will run on. */
+export interface Shape extends VmOptions {
+  readonly accelerator: Accelerator;
+}
+
+/**
+ * What every guest is booted with. Hung tasks are reported after 10 s, not 120, so that a trial does not take
+ * minutes; a panicked kernel stands still, so that evidence can be had.
+ *
+ * @see https://www.kernel.org/doc/html/latest/admin-guide/kernel-parameters.html
+ * @see https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html
+ */
+const guestCommandLine = [
+  "console=ttyS0",
+  "root=/dev/vda",
+  "rw",
+  "rootfstype=ext4",
+  "loglevel=7",
+  "systemd.show_status=0",
+  "systemd.log_level=warning",
+  "net.ifnames=0",
+  "mitigations=off",
+  "random.trust_cpu=on",
+  "panic=0",
+  "sysctl.kernel.hung_task_timeout_secs=10",
+  "sysctl.kernel.hung_task_check_interval_secs=5",
+  "sysctl.kernel.hung_task_warnings=40",
+  "sysctl.kernel.sysrq=1",
+];
+
+/** The options of a machine that boots. */
+export function bootOptions(shape: Shape, context: Context): MachineOptions {
+  return {
+    accelerator: shape.accelerator,
+    cpus: shape.cpus,
+    memory: shape.memory,
+    kernel: shape.parts.kernel,
+    commandLine: [...guestCommandLine, ...(shape.commandLine ?? [])].join(" "),
+    disks: disksOf(shape.parts, { path: shape.parts.image.path, format: "raw", access: "private" }),
+    network: shape.network ?? "isolated",
+    hostname: "dstate",
+    runtimeRoot: context.settings.runtimeDir,
+    evidenceDir: shape.evidenceDir,
+    signal: context.signal,
+  };
+}
+
+/** A machine's disks in the order the guest sees them. */
+export function disksOf(parts: Parts, root: Omit<Disk, "serial">): Disk[] {
+  return [
+    { serial: "dstate-root", ...root },
+    ...(parts.node
+      ? [{ serial: "dstate-node", path: parts.node.image, format: "raw", access: "read-only" } as const]
+      : []),
+    ...(parts.workload === undefined
+      ? []
+      : [{ serial: "dstate-work", path: parts.workload, format: "raw", access: "private" } as const]),
+  ];
+}
