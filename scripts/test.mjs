@@ -3,7 +3,7 @@ import { prepare, run } from "./prepare.mjs";
 
 const env = prepare();
 const only = process.argv.slice(2);
-run(["dstate", "setup"], env);
+run(["dstate", "setup", "--for", "tests"], env);
 if (only.length === 0) {
   run(["biome", "ci", "."], env);
   run(["tsc"], env);

@@ -17,8 +17,9 @@ export function addDoctor(program: Command, session: Session): void {
     .addHelpText("after", "\nExample: dstate doctor")
     .action(async (options: { json?: boolean }) => {
       const context = await session.context();
-      const found = await findNeeds(context);
-      const missing = found.filter(({ path }) => path === undefined);
+      const found = await findNeeds(context, "tests");
+      // Nix is for NixOS guests and for the tests.
+      const missing = found.filter(({ need, path }) => path === undefined && need.part !== "nix");
       const [entry] = await kernelStore(context).list();
       const kernel = entry && storedKernel(entry, "any");
       const acceleration = kernel

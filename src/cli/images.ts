@@ -1,6 +1,7 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { formatBytes } from "../base/size.ts";
 import { imageStore, provideDebianImage } from "../image/debian.ts";
+import { provideNixosImage } from "../image/nixos.ts";
 import { renderTable } from "../render/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import type { Session } from "./session.ts";
@@ -26,10 +27,14 @@ export function addImages(program: Command, session: Session): void {
     });
   images
     .command("build")
-    .description("build the Debian image, if it is not there")
+    .description("build an image, if it is not there")
+    .addOption(
+      new Option("--image <kind>", "which guest system").choices(["debian", "nixos"]).default("debian"),
+    )
     .option("--json", "one JSON document on standard output")
-    .action(async (options: { json?: boolean }) => {
-      const image = await provideDebianImage(await session.context());
+    .action(async (options: { image: "debian" | "nixos"; json?: boolean }) => {
+      const context = await session.context();
+      const image = await (options.image === "nixos" ? provideNixosImage : provideDebianImage)(context);
       session.print(options.json ? toJson(image) : `${image.path}\n${image.provenance}`);
     });
 }

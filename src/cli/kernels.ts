@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { formatBytes } from "../base/size.ts";
 import { listKernels } from "../kernel/list.ts";
+import { pinKernel } from "../kernel/pin.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { renderTable } from "../render/table.ts";
@@ -30,6 +31,20 @@ export function addKernels(program: Command, session: Session): void {
         ...list.packages.map((kernel) => [kernel.selector, "prebuilt", kernel.source]),
       ];
       session.print(renderTable(["--kernel", "state", "from"], rows, { width: session.width }));
+    });
+  kernels
+    .command("pin <version>")
+    .description("record a release's sha256 in vm/kernels.json, after a check of kernel.org's signature")
+    .option("--json", "one JSON document on standard output")
+    .addHelpText("after", "\nExample: dstate kernels pin 6.6.58")
+    .action(async (version: string, options: { json?: boolean }) => {
+      const { pin, added } = await pinKernel(version, await session.context());
+      const sentence = added ? "is pinned now" : "is pinned already";
+      session.print(
+        options.json
+          ? toJson({ added, pin })
+          : `Linux ${version} ${sentence}: ${pin.sha256}\n${pin.provenance}`,
+      );
     });
   for (const [word, description] of [
     ["get", "fetch a kernel, and build it if it is a source"],

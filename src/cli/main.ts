@@ -1,14 +1,18 @@
 import { Command, CommanderError } from "commander";
 import { exitCode } from "../base/errors.ts";
+import { addBench } from "./bench.ts";
+import { addBisect } from "./bisect.ts";
 import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
 import { addImages } from "./images.ts";
 import { addKernels } from "./kernels.ts";
+import { addNew } from "./new.ts";
 import { addRepros } from "./repros.ts";
 import { addRun } from "./run.ts";
 import { openSession, type Session } from "./session.ts";
 import { addSetup } from "./setup.ts";
 import { addShell } from "./shell.ts";
+import { addTls } from "./tls.ts";
 
 // commander: help, parsing and errors of commands; typed, no dependencies.
 const program = new Command("dstate")
@@ -21,7 +25,20 @@ const program = new Command("dstate")
   );
 
 const session: Session = openSession();
-for (const add of [addRun, addCheck, addRepros, addKernels, addImages, addShell, addDoctor, addSetup])
+for (const add of [
+  addRun,
+  addBench,
+  addBisect,
+  addCheck,
+  addRepros,
+  addKernels,
+  addImages,
+  addShell,
+  addDoctor,
+  addSetup,
+  addNew,
+  addTls,
+])
   add(program, session);
 for (const command of program.commands) command.exitOverride();
 

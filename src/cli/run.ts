@@ -28,7 +28,7 @@ export function addRun(program: Command, session: Session): void {
     const parts = await provideParts(repro, cell, context);
     const trials: TrialResult[] = [];
     for (let count = 0; count < options.trials; count += 1) {
-      const trial = await runTrial(repro, cell, parts, context);
+      const trial = await runTrial(repro, cell, parts, context, { cold: options.cold });
       trials.push(trial);
       if (trial.outcome === "reproduced") break;
     }

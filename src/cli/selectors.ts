@@ -7,6 +7,7 @@ export interface CellOptions {
   readonly node?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly image?: "debian" | "nixos";
+  readonly cold?: boolean;
   readonly axis?: Readonly<Record<string, string>>;
 }
 
@@ -14,9 +15,10 @@ export interface CellOptions {
 export function addCellOptions(command: Command): Command {
   return command
     .option("--kernel <selector>", "6.1.115, deb:6.12.43, git:/path@REV, file:/path/bzImage or nix:6.6.58")
-    .option("--node <version>", "a Node release, such as 20.9.0")
+    .option("--node <version>", "a Node release, such as 20.9.0; or `image`: the one that a NixOS image has")
     .option("--env <NAME=VALUE>", "environment of the workload; may be repeated", collectPairs)
     .option("--axis <NAME=VALUE>", "a value of one of the repro's own axes; may be repeated", collectPairs)
+    .option("--cold", "boot each machine: neither use nor make a frozen one")
     .option("--image <kind>", "debian or nixos", (value: string) => {
       if (value !== "debian" && value !== "nixos")
         throw new InvalidArgumentError('expected "debian" or "nixos".');

@@ -6,24 +6,39 @@ import { toBytes } from "../base/size.ts";
 import { chooseCell, describeCell } from "../repro/cell.ts";
 import { findRepro } from "../repro/find.ts";
 import { provideParts } from "../repro/trial.ts";
+import { prepareView } from "../repro/view.ts";
 import { Vm } from "../repro/vm.ts";
 import { addCellOptions, type CellOptions, choiceOf } from "./selectors.ts";
 import type { Session } from "./session.ts";
+
+interface ShellOptions extends CellOptions {
+  readonly view?: boolean;
+}
 
 /** `dstate shell`: a terminal in a machine of the chosen cell. */
 export function addShell(program: Command, session: Session): void {
   const command = program
     .command("shell <repro>")
     .description("boot a machine of the chosen cell and open a shell in it; the machine ends with the shell")
-    .addHelpText("after", "\nExample: dstate shell io-uring-dstate --kernel 6.1.115");
-  addCellOptions(command).action(async (name: string, options: CellOptions) => {
+    .option("--view", "the reporter's screen: the workload loops, ps watches it, a kill -9 waits for Enter")
+    .addHelpText(
+      "after",
+      "\nExample: dstate shell io-uring-dstate --kernel 6.1.115\nExample: dstate shell io-uring-dstate --view",
+    );
+  addCellOptions(command).action(async (name: string, options: ShellOptions) => {
     if (!process.stdin.isTTY)
       throw new UsageError("dstate shell needs a terminal", {
         next: "To run commands without one, write a repro or use `vm.guest.exec`.",
       });
     const context = await session.context();
     const { repro } = await findRepro(name, context.settings);
-    const cell = chooseCell(repro.axes, choiceOf(options));
+    const view = options.view ? repro.view : undefined;
+    if (options.view && !view)
+      throw new UsageError(`the repro "${repro.id}" has no view`, {
+        next: "Leave out --view, or add `view` to its definition.",
+      });
+    const choice = choiceOf(options);
+    const cell = chooseCell(repro.axes, { ...choice, axes: { ...view?.axes, ...choice.axes } });
     const parts = await provideParts(repro, cell, context);
     await mkdir(context.settings.logsDir, { recursive: true });
     const evidenceDir = await mkdtemp(join(context.settings.logsDir, "shell-"));
@@ -39,6 +54,13 @@ export function addShell(program: Command, session: Session): void {
     process.stderr.write(
       `${describeCell(cell)}; the workload is in /srv/work; the console's log: ${vm.machine.console.logFile}\n`,
     );
-    process.exitCode = await vm.guest.interact({ env: cell.env, cwd: "/srv/work", signal: context.signal });
+    const { homeDir } = context.settings;
+    const shown = view && (await prepareView(vm.guest, view, { homeDir, signal: context.signal }));
+    process.exitCode = await vm.guest.interact({
+      ...(shown ? { command: shown } : {}),
+      env: cell.env,
+      cwd: "/srv/work",
+      signal: context.signal,
+    });
   });
 }

@@ -120,7 +120,7 @@ export class Guest implements Disposable {
    */
   async spawn(command: Command, options: SpawnOptions = {}): Promise<GuestProcess> {
     // sshd makes a session for each command: the shell's pid names it. The command keeps that pid.
-    const text = `echo $$; ${shellText(command, options)}`;
+    const text = `echo $$; ${shellText(command, { ...options, env: options.env ?? {} })}`;
     return await this.machine.race(
       "a command to start in the guest",
       { within: "30s", signal: options.signal },

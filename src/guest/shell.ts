@@ -13,6 +13,8 @@ export interface CommandPlace {
  * @example shellText(["npm", "ci"], { cwd: "/srv/work", env: { CI: "1" } })
  */
 export function shellText(command: Command, place: CommandPlace = {}): string {
+  // Nothing to add: what the guest's shell is given is what the user wrote.
+  if (typeof command === "string" && place.cwd === undefined && place.env === undefined) return command;
   const argv = typeof command === "string" ? ["sh", "-c", command] : command;
   const env = Object.entries(place.env ?? {}).map(([name, value]) => `${name}=${value}`);
   const words = ["exec", "env", ...(place.cwd === undefined ? [] : ["-C", place.cwd]), ...env, ...argv];

@@ -43,7 +43,7 @@ export interface TrialResult {
  * @throws {InfraError} when something cannot be fetched or built.
  */
 export async function provideParts(
-  repro: Pick<Repro, "id" | "npm" | "workload" | "prepare">,
+  repro: Pick<Repro, "id" | "npm" | "workload" | "prepare" | "kernelFragments">,
   cell: Cell,
   context: Context,
 ): Promise<Parts> {
@@ -55,7 +55,9 @@ export async function provideParts(
   const node =
     release === undefined ? undefined : await provideNode(release, context, npm === undefined ? {} : { npm });
   // What a user may have mistyped comes first, what takes long last.
-  const kernel = await provideKernel(selector, context);
+  const kernel = await provideKernel(selector, context, {
+    fragments: repro.kernelFragments?.(cell) ?? [],
+  });
   const image =
     cell.image === "nixos"
       ? await provideNixosImage(context, selector.type === "nix" ? { nixKernel: selector.version } : {})
@@ -73,6 +75,7 @@ export async function runTrial(
   cell: Cell,
   parts: Parts,
   context: Context,
+  options: { readonly cold?: boolean | undefined } = {},
 ): Promise<TrialResult> {
   const startedAt = new Date();
   const start = performance.now();
@@ -103,6 +106,7 @@ export async function runTrial(
           cpus: repro.machine?.cpus ?? 2,
           memory: toBytes(repro.machine?.memory ?? "1GiB"),
           evidenceDir: evidence.dir,
+          cold: options.cold,
         },
         context,
       );

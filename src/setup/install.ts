@@ -4,7 +4,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
-import { type Need, needs, packagesFor } from "./needs.ts";
+import { type Need, needsFor, type Purpose, packagesFor } from "./needs.ts";
 
 export interface FoundNeed {
   readonly need: Need;
@@ -13,9 +13,9 @@ export interface FoundNeed {
 }
 
 /** Look for each need on this host. */
-export async function findNeeds(context: Context): Promise<FoundNeed[]> {
+export async function findNeeds(context: Context, purpose: Purpose = "work"): Promise<FoundNeed[]> {
   return await Promise.all(
-    needs.map(async (need) => {
+    needsFor(purpose).map(async (need) => {
       const candidates = "file" in need.look ? [need.look.file] : programPlaces(context, need.look.program);
       for (const path of candidates) {
         if (await isThere(path, "file" in need.look ? constants.R_OK : constants.X_OK)) return { need, path };
@@ -26,16 +26,27 @@ export async function findNeeds(context: Context): Promise<FoundNeed[]> {
 }
 
 /**
- * Install what is missing, where root or passwordless sudo allows it.
+ * Install what is missing, where root or passwordless sudo allows it. A host without apt, such as NixOS with
+ * `nix develop`, is told what is missing and goes on: work that needs it will say so.
  *
  * @returns the packages that were installed.
  * @throws {InfraError} when it may not: the error's `next` is the one line to copy.
  */
-export async function installMissing(context: Context): Promise<string[]> {
+export async function installMissing(context: Context, purpose: Purpose = "work"): Promise<string[]> {
   const missing = packagesFor(
-    (await findNeeds(context)).filter(({ path }) => path === undefined).map(({ need }) => need),
+    (await findNeeds(context, purpose)).filter(({ path }) => path === undefined).map(({ need }) => need),
   );
   if (missing.length === 0) return [];
+  const apt = await Promise.all(
+    programPlaces(context, "apt-get").map((path) => isThere(path, constants.X_OK)),
+  );
+  if (!apt.includes(true)) {
+    context.progress({
+      type: "note",
+      text: `this host has no apt; not found is what Debian has in: ${missing.join(", ")}`,
+    });
+    return [];
+  }
   const line = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
   const become = await becomeRoot(context);
   if (!become) {
@@ -52,7 +63,6 @@ export async function installMissing(context: Context): Promise<string[]> {
         within: "10m",
         signal: context.signal,
         onOutput: (text) => progress.update({ detail: text.trim().split("\n").at(-1) ?? "" }),
-        install: `This host has no apt. Install what provides: ${missing.join(", ")}.`,
       });
     };
     await run(["apt-get", "update"]);
@@ -68,7 +78,7 @@ export async function installMissing(context: Context): Promise<string[]> {
     ]);
   });
   const still = packagesFor(
-    (await findNeeds(context)).filter(({ path }) => path === undefined).map(({ need }) => need),
+    (await findNeeds(context, purpose)).filter(({ path }) => path === undefined).map(({ need }) => need),
   );
   if (still.length > 0)
     throw new InfraError(`still missing after the installation: ${still.join(", ")}`, {

@@ -6,7 +6,7 @@ export interface Need {
   readonly package: string;
   readonly for: string;
   /** Which work cannot be done without it. */
-  readonly part: "machines" | "images" | "kernel builds" | "kernel packages" | "nix";
+  readonly part: "machines" | "images" | "kernel builds" | "kernel packages" | "repros" | "nix";
 }
 
 /** Everything dstate asks of a host, in one list: `dstate doctor` shows it, `dstate setup` installs it. */
@@ -42,7 +42,24 @@ export const needs: readonly Need[] = [
     ...need("", "libc6-dev", "host programs of the kernel build", "kernel builds"),
     look: { file: "/usr/include/stdio.h" },
   },
+  need("musl-gcc", "musl-tools", "compiles workloads for musl", "repros"),
+  need("g++", "g++", "compiles workloads in C++", "repros"),
+  need("qemu-x86_64", "qemu-user", "is another system call layer for workloads", "repros"),
+  need("readelf", "binutils", "reads the thread-local storage of programs", "repros"),
+  need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
 ];
+
+/** Everything that `npm start` needs, or that the tests need as well. */
+export type Purpose = "work" | "tests";
+
+/**
+ * The needs for a purpose: only the tests need Nix, which users of Debian guests can do without.
+ *
+ * @example needsFor("work").some(({ part }) => part === "nix") // false
+ */
+export function needsFor(purpose: Purpose): readonly Need[] {
+  return purpose === "tests" ? needs : needs.filter(({ part }) => part !== "nix");
+}
 
 function need(program: string, packageName: string, purpose: string, part: Need["part"]): Need {
   return { look: { program }, package: packageName, for: purpose, part };

@@ -1,3 +1,3 @@
 /** dstate for vitest: `test` with a machine of a chosen cell, and matchers for what becomes of it. */
 export { type DstateMatchers, expect } from "./matchers.ts";
-export { test, type VmTest, type VmTestOptions } from "./test.ts";
+export { test, testContext, type VmTest, type VmTestOptions } from "./test.ts";

@@ -52,7 +52,7 @@ export function test(name: string, options: VmTestOptions, body: (fixtures: VmTe
       kernel: options.kernel,
       node: options.node,
       env: options.env ?? {},
-      image: "debian",
+      image: context.settings.image ?? "debian",
       axes: {},
     };
     const id = name

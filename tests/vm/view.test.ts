@@ -28,6 +28,11 @@ test("the reporter's screen: the workload loops on top, ps watches it, a kill -9
   const { stdout: before } = await vm.guest.exec("pgrep -f '^npm ci'");
   await tmux(`send-keys -t '${bottom}' Enter`);
   await expect.poll(async () => await shown(top), within).toContain("ended with exit code 137");
+  // The list is of what runs now, not of what ran when the view opened.
+  await expect
+    .poll(async () => await shown(middle), within)
+    .not.toMatch(new RegExp(`root +${before.trim()} `));
+  await expect.poll(async () => await shown(middle), within).toMatch(/root +\d+ .* npm ci 1000/);
   await expect
     .poll(async () => (await vm.guest.exec("pgrep -f '^npm ci'", { allowFailure: true })).stdout, within)
     .toMatch(new RegExp(`^(?!${before.trim()}$)\\d+`));

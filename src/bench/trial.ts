@@ -1,0 +1,49 @@
+import type { Context } from "../base/context.ts";
+import { step } from "../base/progress.ts";
+import { runPool } from "../campaign/pool.ts";
+import type { Cell } from "../repro/cell.ts";
+import type { Repro } from "../repro/define.ts";
+import { runTrial, type TrialResult } from "../repro/trial.ts";
+import type { Parts } from "../repro/vm.ts";
+import { type Figures, figuresOf } from "./statistics.ts";
+
+export interface TrialBenchOptions {
+  readonly repro: Repro;
+  readonly cell: Cell;
+  readonly parts: Parts;
+  readonly trials: number;
+  readonly jobs: number;
+}
+
+export interface TrialBench {
+  readonly cell: Cell;
+  readonly jobs: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly trialsPerHour: number;
+  readonly secondsPerTrial: Figures;
+}
+
+/**
+ * Trials an hour of one cell: the wall-clock time of many, side by side. The first trial makes what is made
+ * once and is not counted.
+ */
+export async function benchTrials(options: TrialBenchOptions, context: Context): Promise<TrialBench> {
+  const { repro, cell, parts } = options;
+  const trial = async (): Promise<TrialResult> => await runTrial(repro, cell, parts, context);
+  await trial();
+  return await step(context.progress, `${options.trials} trials, ${options.jobs} at a time`, async () => {
+    const start = performance.now();
+    const runs = Array.from({ length: options.trials }, (_, index) => index);
+    const results = await runPool(runs, { jobs: options.jobs, signal: context.signal }, trial);
+    const hours = (performance.now() - start) / 3_600_000;
+    const outcomes: Record<string, number> = {};
+    for (const { outcome } of results) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    return {
+      cell,
+      jobs: options.jobs,
+      outcomes,
+      trialsPerHour: options.trials / hours,
+      secondsPerTrial: figuresOf(results.map(({ took }) => took / 1000)),
+    };
+  });
+}

@@ -1,0 +1,9 @@
+import type { Command } from "commander";
+import { addMachineBenches } from "./bench-machine.ts";
+import type { Session } from "./session.ts";
+
+/** `dstate bench`: measurements, one file each. */
+export function addBench(program: Command, session: Session): void {
+  const bench = program.command("bench").description("measure how fast things are here");
+  addMachineBenches(bench, session);
+}

@@ -1,0 +1,190 @@
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Context } from "../base/context.ts";
+import { UsageError } from "../base/errors.ts";
+import type { BisectState } from "../campaign/bisect.ts";
+import { readLog, writeLog } from "../campaign/bisect-log.ts";
+import { recall, runBisect } from "../campaign/bisect-run.ts";
+import {
+  type Candidate,
+  commitCandidates,
+  kernelCandidates,
+  nodeCandidates,
+  parseRange,
+} from "../campaign/candidates.ts";
+import { type Campaign, Ledger } from "../campaign/ledger.ts";
+import { describeConclusion, renderPosterior, rowsOf } from "../render/posterior.ts";
+import { chooseCell } from "../repro/cell.ts";
+import type { Repro } from "../repro/define.ts";
+import { toJson } from "../repro/evidence.ts";
+import { findRepro } from "../repro/find.ts";
+import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
+import type { Session } from "./session.ts";
+
+interface BisectCommandOptions extends CellOptions {
+  readonly git?: string;
+  readonly range?: string;
+  readonly confidence: number;
+  readonly budget: number;
+  readonly rate?: number;
+  readonly json?: boolean;
+}
+
+/** `dstate bisect`: which version or commit brought a failure that shows in some runs only. */
+export function addBisect(program: Command, session: Session): void {
+  const command = program
+    .command("bisect")
+    .argument("[repro]")
+    .description(
+      "find what broke it, even when it fails only sometimes; --kernel or --node takes a range A..B",
+    )
+    .option("--git <tree>", "bisect over the commits of a kernel tree; with --range")
+    .option("--range <GOOD..BAD>", "the revisions for --git")
+    .option("--confidence <p>", "stop when one answer is this likely", probability, 0.99)
+    .option("--budget <n>", "new trials at the most", positiveInteger, 1000)
+    .option("--rate <p>", "how often a bad candidate reproduces, if that is known", probability)
+    .option("--json", "one JSON document on standard output")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  dstate bisect io-uring-dstate --kernel 6.1.115 --node 20.0.0..20.9.0\n" +
+        "  dstate bisect io-uring-dstate --kernel 6.1.106..6.1.115\n" +
+        "  dstate bisect io-uring-dstate --git ~/linux --range v6.1.106..v6.1.115\n" +
+        "Started again, it goes on where it was. Exit codes: 0 found, 125 not found.",
+    );
+  addCellOptions(command).action(async (name: string | undefined, options: BisectCommandOptions) => {
+    if (name === undefined)
+      throw new UsageError("say which repro to bisect", { next: "`dstate repros` lists them." });
+    const context = await session.context();
+    const found = await findRepro(name, context.settings);
+    const { range, candidates } = await candidatesOf(found.repro, options, context);
+    using ledger = openLedger(context);
+    const { id, campaign, result } = await runBisect(
+      { ...options, found, range, candidates },
+      ledger,
+      context,
+    );
+    show({ id, campaign, state: result, json: options.json, newTrials: result.newTrials });
+    process.exitCode = result.conclusion.type === "found" ? 0 : 125;
+  });
+  command
+    .command("log [id]")
+    .description("every trial of a bisection, one JSON document a line; the last bisection without an id")
+    .action(async (id: string | undefined) => {
+      const context = await session.context({ quiet: true });
+      using ledger = openLedger(context);
+      session.print(writeLog(campaignOf(ledger, id).campaign, ledger));
+    });
+  command
+    .command("replay <file>")
+    .description("what a log comes to, without running anything")
+    .option("--json", "one JSON document on standard output")
+    .action(async (file: string, _options: unknown, own: Command) => {
+      const text = await readFile(file, "utf8").catch((cause: unknown) => {
+        throw new UsageError(`${file} cannot be read`, { cause });
+      });
+      const { campaign, state } = readLog(text);
+      show({ id: "replay", campaign, state, json: jsonOf(own) });
+    });
+  command
+    .command("visualize [id]")
+    .description("the probabilities of a bisection as a plot")
+    .option("--json", "one JSON document on standard output")
+    .action(async (id: string | undefined, _options: unknown, own: Command) => {
+      const context = await session.context({ quiet: true });
+      using ledger = openLedger(context);
+      const { id: full, campaign } = campaignOf(ledger, id);
+      show({ id: full, campaign, state: recall(campaign, ledger), json: jsonOf(own) });
+    });
+
+  const show = (shown: {
+    id: string;
+    campaign: Campaign;
+    state: BisectState;
+    json: boolean | undefined;
+    newTrials?: number;
+  }): void => {
+    const { id, campaign, state } = shown;
+    const rows = rowsOf(campaign.candidates, state);
+    if (shown.json) {
+      session.print(
+        toJson({
+          id,
+          repro: campaign.repro,
+          range: campaign.range,
+          conclusion: state.conclusion,
+          sentence: describeConclusion(campaign.candidates, state),
+          rate: state.rate,
+          trials: state.observations.length,
+          newTrials: shown.newTrials,
+          candidates: rows,
+        }),
+      );
+      return;
+    }
+    session.print(renderPosterior(rows, { width: session.width, colour: process.stdout.isTTY === true }));
+    session.print(
+      `${describeConclusion(campaign.candidates, state)}\nbisection ${id}: \`dstate bisect log ${id}\``,
+    );
+  };
+}
+
+async function candidatesOf(
+  repro: Repro,
+  options: BisectCommandOptions,
+  context: Context,
+): Promise<{ range: string; candidates: Candidate[] }> {
+  const isRange = (text: string | undefined): text is string =>
+    text?.includes("..") === true && !/^(git|file):/.test(text);
+  const asked = [isRange(options.kernel), isRange(options.node), options.git !== undefined];
+  if (asked.filter(Boolean).length !== 1) {
+    throw new UsageError("a bisection needs one range, over kernels, Node releases or commits", {
+      next: "Write --kernel A..B, --node A..B, or --git TREE --range GOOD..BAD.",
+    });
+  }
+  const { kernel, node } = options;
+  if (isRange(kernel)) {
+    const cell = chooseCell(repro.axes, { ...choiceOf(options), kernel: undefined });
+    return {
+      range: `kernel ${kernel}`,
+      candidates: await kernelCandidates(parseRange(kernel), cell, context),
+    };
+  }
+  if (isRange(node)) {
+    const cell = chooseCell(repro.axes, { ...choiceOf(options), node: undefined });
+    return { range: `node ${node}`, candidates: await nodeCandidates(parseRange(node), cell, context) };
+  }
+  if (options.range === undefined)
+    throw new UsageError("--git needs --range GOOD..BAD", {
+      next: "For example --range v6.1.106..v6.1.115.",
+    });
+  const tree = resolve(options.git ?? ".");
+  const cell = chooseCell(repro.axes, { ...choiceOf(options), kernel: undefined });
+  return {
+    range: `git ${options.range}`,
+    candidates: await commitCandidates(tree, parseRange(options.range), cell, context),
+  };
+}
+
+function openLedger(context: Context): Ledger {
+  return Ledger.open(join(context.settings.logsDir, "ledger.sqlite"));
+}
+
+function campaignOf(ledger: Ledger, id: string | undefined): { id: string; campaign: Campaign } {
+  const found = ledger.findCampaign(id);
+  if (found) return found;
+  throw new UsageError(id === undefined ? "nothing was bisected here yet" : `there is no bisection ${id}`, {
+    next: "Start one with `dstate bisect REPRO --kernel A..B`.",
+  });
+}
+
+/** The parent command has an option of the same name, which takes what follows the subcommand too. */
+function jsonOf(command: Command): boolean {
+  return command.optsWithGlobals<{ json?: boolean }>().json === true;
+}
+
+function probability(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError("expected a number above 0, at most 1.");
+  return value;
+}

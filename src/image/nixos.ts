@@ -1,0 +1,31 @@
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Context } from "../base/context.ts";
+import { nixBuild, nixPinName } from "../base/nix.ts";
+import type { Image } from "./image.ts";
+
+/**
+ * A NixOS image, built by Nix as vm/nixos says. A kernel of nixpkgs gets the system of its own nixpkgs, with its
+ * modules; any other kernel gets the system that needs none.
+ *
+ * @param nixKernel the version of the kernel if it is one of nixpkgs, as in `--kernel nix:6.6.58`.
+ * @throws {UsageError} when the kernel's pin is refused.
+ * @throws {InfraError} when there is no Nix here, or the build fails.
+ * @example (await provideNixosImage(context, { nixKernel: "6.6.58" })).path
+ */
+export async function provideNixosImage(
+  context: Context,
+  options: { nixKernel?: string | undefined } = {},
+): Promise<Image> {
+  const { nixKernel } = options;
+  const name = nixKernel === undefined ? "image" : `image-${nixPinName(nixKernel)}`;
+  const folder = await nixBuild(name, context);
+  const label = (await readFile(join(folder, "label"), "utf8")).trim();
+  return {
+    id: basename(folder),
+    kind: "nixos",
+    path: join(folder, "root.ext4"),
+    provenance: `NixOS ${label}, ${folder}`,
+    packages: {},
+  };
+}
