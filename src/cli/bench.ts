@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addBisectBench } from "./bench-bisect.ts";
 import { addMachineBenches } from "./bench-machine.ts";
 import type { Session } from "./session.ts";
 
@@ -6,4 +7,5 @@ import type { Session } from "./session.ts";
 export function addBench(program: Command, session: Session): void {
   const bench = program.command("bench").description("measure how fast things are here");
   addMachineBenches(bench, session);
+  addBisectBench(bench, session);
 }

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+// Make a git tree from the unpacked sources of two kernel releases: the first is one commit, the difference to
+// the second is committed in parts, by folder or file.
+// Example: node scripts/make-kernel-history.mjs linux-6.1.106 linux-6.1.115 history --parts 64
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { parts: { type: "string", default: "64" } },
+});
+const [from, to, into] = positionals.map((path) => resolve(path));
+const parts = Number(values.parts);
+if (!from || !to || !into || !existsSync(from) || !existsSync(to) || !(parts >= 1)) {
+  console.error(
+    "usage: make-kernel-history.mjs OLD-SOURCE NEW-SOURCE INTO [--parts N]; both sources unpacked",
+  );
+  process.exit(2);
+}
+if (existsSync(into) && readdirSync(into).length > 0) {
+  console.error(`${into} is not empty: name a folder that does not exist yet`);
+  process.exit(2);
+}
+
+const options = { encoding: "utf8", maxBuffer: 2 ** 28 };
+const env = {
+  ...process.env,
+  GIT_AUTHOR_DATE: "2024-01-01T00:00:00Z",
+  GIT_COMMITTER_DATE: "2024-01-01T00:00:00Z",
+};
+const identity = ["-c", "user.name=dstate", "-c", "user.email=dstate@localhost", "-c", "core.excludesFile="];
+const git = (...argv) => execFileSync("git", ["-C", into, ...identity, ...argv], { ...options, env });
+const commit = (message) => git("commit", "--quiet", "--allow-empty", "-m", message);
+
+cpSync(from, into, { recursive: true, verbatimSymlinks: true });
+mkdirSync(into, { recursive: true });
+git("init", "--quiet");
+// The kernel's own .gitignore hides some files of its tarball.
+git("add", "--all", "--force");
+commit("The first release");
+git("tag", "good");
+git("--work-tree", to, "add", "--all", "--force");
+const target = git("write-tree").trim();
+git("read-tree", "HEAD");
+const changed = git("diff-tree", "-r", "--name-only", "-z", "HEAD", target).split("\0").filter(Boolean);
+
+// The largest groups are divided by their next folder, or by file, until there are enough.
+const groups = [{ depth: 0, files: changed }];
+while (groups.length < parts) {
+  groups.sort((a, b) => b.files.length - a.files.length);
+  const largest = groups[0];
+  if (largest.files.length < 2) break;
+  groups.shift();
+  const depth = largest.depth + 1;
+  const byFolder = Map.groupBy(largest.files, (file) => file.split("/").slice(0, depth).join("/"));
+  for (const files of byFolder.values()) groups.push({ depth, files });
+}
+groups.sort((a, b) => (a.files[0] < b.files[0] ? -1 : 1));
+for (const { files } of groups) {
+  const entries = git("ls-tree", "-r", "-z", target, "--", ...files)
+    .split("\0")
+    .filter(Boolean);
+  const present = new Set(entries.map((entry) => entry.slice(entry.indexOf("\t") + 1)));
+  const gone = files.filter((file) => !present.has(file)).map((file) => `0 ${"0".repeat(40)}\t${file}`);
+  execFileSync("git", ["-C", into, "update-index", "-z", "--index-info"], {
+    ...options,
+    input: [...entries, ...gone].map((line) => `${line}\0`).join(""),
+  });
+  commit(files.length === 1 ? files[0] : `${files.length} files: ${files[0]} to ${files.at(-1)}`);
+}
+git("reset", "--hard", "--quiet");
+git("clean", "-ffdxq");
+git("tag", "bad");
+if (git("rev-parse", "HEAD^{tree}").trim() !== target)
+  throw new Error("the last commit is not the second release");
+console.log(`${groups.length} commits in ${into}, from the tag good to the tag bad`);

@@ -1,0 +1,194 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type BisectWorld, bisect, type TestedTrial } from "../../src/campaign/bisect.ts";
+import { parseRange, sliceVersions } from "../../src/campaign/candidates.ts";
+import { conclude } from "../../src/campaign/conclude.ts";
+import { linearHistory, mergedHistory } from "../../src/campaign/history.ts";
+import { initialBelief, type Observation, observe } from "../../src/campaign/posterior.ts";
+import { seededRandom } from "../../src/campaign/random.ts";
+import { capacity, knownRate, RateTable, unknownRate } from "../../src/campaign/rates.ts";
+import { gitBisectBaseline, simulate } from "../../src/campaign/simulate.ts";
+import { severalSwitches } from "../../src/campaign/switches.ts";
+import { compareVersions } from "../../src/runtime/version.ts";
+
+const row = (count: number) =>
+  Array.from({ length: count + 1 }, (_, index) => ({
+    name: `${index}`,
+    parents: index === 0 ? [] : [index - 1],
+  }));
+
+function world(
+  outcome: (candidate: number) => TestedTrial["outcome"],
+  unbuildable: number[] = [],
+): BisectWorld {
+  const skips = new Map<number, string>();
+  return {
+    past: () => [],
+    skipped: (candidate) => skips.get(candidate),
+    skip: (candidate, reason) => void skips.set(candidate, reason),
+    built: (candidate) => !unbuildable.includes(candidate),
+    trial: async (candidate) => ({ outcome: outcome(candidate), summary: "", evidence: "" }),
+  };
+}
+
+const plan = { prior: unknownRate(), confidence: 0.99, budget: 300, seconds: { build: 1, trial: 1 } };
+
+describe("the posterior", () => {
+  test("is Bayes' rule, summed by hand over places and rates", () => {
+    const observation = fc.record({
+      test: fc.nat({ max: 6 }),
+      outcome: fc.constantFrom<Observation["outcome"]>("clean", "reproduced"),
+    });
+    fc.assert(
+      fc.property(fc.array(observation, { maxLength: 12 }), (observations) => {
+        const prior = unknownRate();
+        let belief = initialBelief(linearHistory(6), new RateTable(prior));
+        for (const seen of observations) belief = observe(belief, seen);
+        const byHand = Array.from({ length: 8 }, (_, first) =>
+          prior.rates.reduce((sum, rate, index) => {
+            const likelihood = observations.reduce((product, { test, outcome }) => {
+              const shows = first <= test ? rate : 0;
+              return product * (outcome === "clean" ? 1 - shows : shows);
+            }, 1);
+            return sum + likelihood * (prior.weights[index] ?? 0);
+          }, 0),
+        );
+        const sum = byHand.reduce((total, value) => total + value, 0);
+        for (const [first, value] of byHand.entries())
+          expect(belief.probability[first]).toBeCloseTo(sum === 0 ? 0 : value / sum, 9);
+      }),
+    );
+  });
+
+  test("takes merged history as git does: a side branch says nothing of the other", () => {
+    // 1 and 2 branch off the good end, 3 merges them.
+    const history = mergedHistory([[], [0], [0], [1, 2]]);
+    let belief = initialBelief(history, new RateTable(knownRate(1)));
+    belief = observe(belief, { test: 1, outcome: "clean" });
+    belief = observe(belief, { test: 3, outcome: "reproduced" });
+    expect([...belief.probability]).toEqual([0, 0, 0.5, 0.5, 0]);
+  });
+});
+
+describe("the policy", () => {
+  test.each([
+    { rate: 1, known: true, most: 1.15 },
+    { rate: 0.2, known: true, most: 1.2 },
+    { rate: 1, known: false, most: 1.6 },
+    { rate: 0.2, known: false, most: 1.8 },
+  ])("names the right one of 1,024 candidates near the channel's capacity: $rate, $known", (options) => {
+    const result = simulate({ ...options, candidates: 1024, runs: 60, confidence: 0.99, seed: 3 });
+    expect(result.right).toBeGreaterThan(0.94);
+    expect(result.timesYardstick).toBeLessThan(options.most);
+  });
+
+  test("has the yardstick that theory gives", () => {
+    expect([1, 0.5, 0.2, 0.05].map((rate) => Math.round(10 / capacity(rate)))).toEqual([10, 31, 88, 371]);
+  });
+
+  test("needs at most 0.6 of the trials of git bisect run with repeats, at rate 0.2", () => {
+    const git = gitBisectBaseline({
+      candidates: 1024,
+      rate: 0.2,
+      confidence: 0.99,
+      seconds: { build: 0, trial: 1 },
+    });
+    const ours = simulate({ candidates: 1024, rate: 0.2, known: true, runs: 200, confidence: 0.99, seed: 5 });
+    expect(ours.trials / git.trials).toBeLessThan(0.6);
+  });
+});
+
+describe("a bisection", () => {
+  test("finds the first bad candidate of a flaky failure", async () => {
+    const random = seededRandom(4);
+    const result = await bisect(
+      { ...plan, candidates: row(20) },
+      world((candidate) => (candidate >= 13 && random() < 0.4 ? "reproduced" : "clean")),
+    );
+    expect(result.conclusion).toMatchObject({ type: "found", suspects: { hypotheses: [13] } });
+  });
+
+  test.each([
+    ["the good end is bad already", (): TestedTrial["outcome"] => "reproduced", "good-is-bad"],
+    ["the ends do not differ", (): TestedTrial["outcome"] => "clean", "ends-agree"],
+  ] as const)("says that %s", async (_, outcome: () => TestedTrial["outcome"], type) => {
+    const result = await bisect({ ...plan, prior: knownRate(0.5), candidates: row(8) }, world(outcome));
+    expect(result.conclusion.type).toBe(type);
+  });
+
+  test("names what cannot be told apart when a candidate's trials fail on our side", async () => {
+    const result = await bisect(
+      { ...plan, candidates: row(8) },
+      world((candidate) => (candidate === 4 ? "infra-error" : candidate >= 4 ? "reproduced" : "clean")),
+    );
+    expect(result.conclusion).toMatchObject({ type: "found", suspects: { hypotheses: [4, 5] } });
+  });
+
+  test("learns nothing from trials that could not be judged, and stops at its budget", async () => {
+    const result = await bisect(
+      { ...plan, budget: 7, candidates: row(8) },
+      world(() => "inconclusive"),
+    );
+    expect(result).toMatchObject({
+      newTrials: 7,
+      stopped: "budget",
+      observations: [],
+      conclusion: { type: "open" },
+    });
+  });
+
+  test("goes on from earlier trials without repeating them", async () => {
+    const deterministic = world((candidate) => (candidate >= 3 ? "reproduced" : "clean"));
+    const done: TestedTrial = { outcome: "reproduced", summary: "", evidence: "" };
+    const past = (candidate: number): TestedTrial[] =>
+      candidate === 3
+        ? Array(8).fill(done)
+        : candidate === 2
+          ? Array(8).fill({ ...done, outcome: "clean" })
+          : [];
+    const result = await bisect({ ...plan, candidates: row(8) }, { ...deterministic, past });
+    expect(result).toMatchObject({ newTrials: 0, stopped: "concluded" });
+  });
+
+  test("notices a history that was mended and broken again", () => {
+    const seen: Observation[] = [];
+    for (let round = 0; round < 9; round += 1)
+      seen.push(
+        { test: 2, outcome: "reproduced" },
+        { test: 5, outcome: "clean" },
+        { test: 8, outcome: "reproduced" },
+      );
+    expect(severalSwitches(8, seen, unknownRate())).toBeGreaterThan(0.99);
+    expect(
+      severalSwitches(
+        8,
+        seen.filter(({ test }) => test !== 2),
+        unknownRate(),
+      ),
+    ).toBeLessThan(0.05);
+  });
+});
+
+describe("a range", () => {
+  test.each(["20.9.0", "a..b..c", "..b", "a..", "a...b", "a..a"])("is not %s", (text) => {
+    expect(() => parseRange(text)).toThrow(/no range|empty/);
+  });
+
+  test("has both ends known and in order", () => {
+    const options = { what: "Node", compare: compareVersions, near: () => ["20.1.0"] };
+    const known = ["20.10.0", "20.2.0", "20.1.0"];
+    expect(sliceVersions({ good: "20.1.0", bad: "20.10.0" }, known, options)).toEqual([
+      "20.1.0",
+      "20.2.0",
+      "20.10.0",
+    ]);
+    expect(() => sliceVersions({ good: "20.10.0", bad: "20.2.0" }, known, options)).toThrow(/reversed/);
+    expect(() => sliceVersions({ good: "20.1.0", bad: "20.3.0" }, known, options)).toThrow(/no place/);
+  });
+});
+
+test("concludes nothing before any trial", () => {
+  expect(
+    conclude(initialBelief(linearHistory(5), new RateTable(unknownRate())), { confidence: 0.99 }).type,
+  ).toBe("open");
+});
