@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
+import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { withDeadline } from "../base/wait.ts";
 import type { Parts } from "../repro/vm.ts";
 import { Vm } from "../repro/vm.ts";
 import { openSshControl } from "./openssh.ts";
@@ -154,12 +157,25 @@ async function memoryOf(pid: number): Promise<{ anonymous: number; proportional:
   return { anonymous: field("Anonymous"), proportional: field("Pss") };
 }
 
+/** vng reopens its standard streams by path, which sockets do not allow: it gets /dev/null. */
 async function virtmeNgSeconds(kernel: string, context: Context): Promise<number> {
-  const start = performance.now();
-  await command(["vng", "--disable-kvm", "--run", kernel, "--", "uname -r"], {
-    within: "3m",
-    signal: context.signal,
-    install: "Install virtme-ng (https://github.com/arighi/virtme-ng), or leave out --against virtme-ng.",
+  return await withDeadline("vng --run", { within: "3m", signal: context.signal }, async (signal) => {
+    const start = performance.now();
+    const child = spawn("vng", ["--disable-kvm", "--run", kernel, "--", "uname -r"], {
+      stdio: "ignore",
+      signal,
+    });
+    const ended = Promise.withResolvers<number | null>();
+    child.once("error", (error) =>
+      ended.reject(
+        new InfraError(`vng could not be run: ${error.message}`, {
+          next: "Install virtme-ng (https://github.com/arighi/virtme-ng), or leave out --against virtme-ng.",
+        }),
+      ),
+    );
+    child.once("exit", ended.resolve);
+    const code = await ended.promise;
+    if (code !== 0) throw new InfraError(`vng --run ended with exit code ${code}`);
+    return (performance.now() - start) / 1000;
   });
-  return (performance.now() - start) / 1000;
 }
