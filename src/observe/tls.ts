@@ -13,9 +13,10 @@ export interface TlsUse {
   readonly align: number;
   /**
    * `static`: the object says DF_STATIC_TLS, so its block must have a fixed place beside the program's own, and
-   * dlopen fails when there is no room. `dynamic`: a place is made on first use. `none`: no thread-locals.
+   * dlopen fails when there is no room. `program`: it is that program. `dynamic`: a place is made on first use,
+   * unless it is there from the start. `none`: no thread-locals.
    */
-  readonly model: "static" | "dynamic" | "none";
+  readonly model: "static" | "program" | "dynamic" | "none";
   /** Largest first. Empty where the object was stripped of them. */
   readonly symbols: readonly TlsSymbol[];
 }
@@ -35,6 +36,8 @@ export function parseTls(text: string): TlsUse {
   const header = /^ *TLS +(?:0x[0-9a-f]+ +){4}0x([0-9a-f]+) +[RWE ]+? +0x([0-9a-f]+)/m.exec(text);
   const bytes = Number.parseInt(header?.[1] ?? "0", 16);
   const align = Number.parseInt(header?.[2] ?? "0", 16);
+  // The C library can be started too, but is loaded as a library: its flag comes first.
+  const program = /^ *INTERP +0x/m.test(text);
   const flagged = /\(FLAGS\).*\bSTATIC_TLS\b/.test(text);
   const symbols = new Map<string, TlsSymbol>();
   for (const line of text.split("\n")) {
@@ -51,7 +54,7 @@ export function parseTls(text: string): TlsUse {
   return {
     bytes,
     align,
-    model: bytes === 0 ? "none" : flagged ? "static" : "dynamic",
+    model: bytes === 0 ? "none" : flagged ? "static" : program ? "program" : "dynamic",
     symbols: [...symbols.values()].sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1)),
   };
 }

@@ -66,6 +66,8 @@ export interface ReproDefinition<Observation> {
   readonly prepare?: Preparation;
   /** Version of npm to go with the Node of the cell. */
   readonly npm?: string | ((node: string) => string | undefined);
+  /** Look at a cell before anything is fetched or booted: throw a UsageError for a value that cannot be used. */
+  readonly check?: (cell: Cell) => Promise<unknown>;
   /** Kernel configuration for a cell, such as `CONFIG_MEMBARRIER=n`: for kernels that are built here. */
   readonly kernelFragments?: (cell: Cell) => readonly string[];
   readonly machine?: { readonly cpus?: number; readonly memory?: Size };

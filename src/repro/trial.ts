@@ -43,11 +43,12 @@ export interface TrialResult {
  * @throws {InfraError} when something cannot be fetched or built.
  */
 export async function provideParts(
-  repro: Pick<Repro, "id" | "npm" | "workload" | "prepare" | "kernelFragments">,
+  repro: Pick<Repro, "id" | "npm" | "workload" | "prepare" | "kernelFragments" | "check">,
   cell: Cell,
   context: Context,
 ): Promise<Parts> {
   const selector = parseKernelSelector(cell.kernel);
+  await repro.check?.(cell);
   // The image may have a Node of its own, as NixOS images do.
   const release = cell.node === "image" ? undefined : cell.node;
   const npm =

@@ -14,6 +14,7 @@ describe("an object's thread-local storage", () => {
     [segment("0x001098", "0x1") + flags("STATIC_TLS"), { bytes: 4248, align: 1, model: "static" }],
     [segment("0x000090") + flags("BIND_NOW STATIC_TLS"), { bytes: 144, align: 8, model: "static" }],
     [segment("0x001098"), { bytes: 4248, model: "dynamic" }],
+    [`  INTERP         0x000318 0x1\n${segment("0x0000c0")}`, { bytes: 192, model: "program" }],
     // Another object's word for itself is no flag of this one.
     [`${segment("0x000008")} 0x1 (NEEDED) Shared library: [STATIC_TLS.so]\n`, { model: "dynamic" }],
   ])("%# is read from the program headers and the flags", (text, expected) => {
@@ -26,7 +27,7 @@ describe("an object's thread-local storage", () => {
       symbol("0000000000000008", "8", "small@@LIB_1.0"),
       symbol("0000000000000020", "4248", "rng_state"),
       symbol("0000000000000008", "8", "small"),
-      symbol("0000000000000000", "0", "errno@GLIBC_PRIVATE (2)", "UND"),
+      symbol("0000000000000000", "4", "errno@GLIBC_PRIVATE (2)", "UND"),
       symbol("0000000000002000", "0x100000", "huge"),
       "    12: 0000000000001000    99 OBJECT  LOCAL  DEFAULT   15 no_thread_local\n",
     ].join("");

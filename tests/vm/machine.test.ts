@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readdir, readFile, truncate } from "node:fs/promises";
+import { readdir, readFile, rm, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { identify } from "../../src/base/owner.ts";
@@ -49,18 +49,24 @@ describe("a machine", () => {
   });
 
   test("a frozen machine that is damaged is thrown away, with a word, and the machine boots", async () => {
-    const settings = readSettings();
-    const store = join(settings.cacheDir, "snapshots");
-    await (await bootVm())[Symbol.asyncDispose]();
-    for (const name of await readdir(store)) {
-      if (!name.startsWith(".")) await truncate(join(store, name, "state"), 1000);
-    }
+    // A shape that nobody else uses, so that nobody else's frozen machine is damaged.
+    const shape = { memory: 777 * 2 ** 20 };
+    const store = join(readSettings().cacheDir, "snapshots");
+    const before = await readdir(store);
+    await (await bootVm(shape))[Symbol.asyncDispose]();
+    const [made] = (await readdir(store)).filter((name) => !name.startsWith(".") && !before.includes(name));
+    await truncate(join(store, made ?? "none", "state"), 1000);
     const notes: string[] = [];
-    await using vm = await bootVm({ progress: (event) => event.type === "note" && notes.push(event.text) });
+    await using vm = await bootVm({
+      ...shape,
+      progress: (event) => event.type === "note" && notes.push(event.text),
+    });
     expect(vm.start).toBe("cold");
     expect(notes.join()).toMatch(/no warm start, booting instead/);
-    await using next = await bootVm();
+    await using next = await bootVm(shape);
     expect(next.start).toBe("warm");
+    const [anew] = (await readdir(store)).filter((name) => !name.startsWith(".") && !before.includes(name));
+    await rm(join(store, anew ?? "none"), { recursive: true, force: true });
   });
 
   test("two at once do not share a port, a key or a disk", async () => {

@@ -1,0 +1,58 @@
+import { defineRepro } from "../../../src/index.ts";
+import { provideSeccomp } from "../../../src/runtime/seccomp.ts";
+import { compileBoth } from "./prepare.ts";
+import { observe } from "./trial.ts";
+
+const EINTR = 4;
+
+export default defineRepro({
+  id: "musl-membarrier-eintr",
+  title: "on musl, poll() ends with EINTR when another library is loaded and membarrier is refused",
+  upstream: ["https://github.com/parcel-bundler/watcher/issues/141"],
+  axes: {
+    kernel: ["6.1.129", "deb:5.10", "deb:7.2"],
+    own: {
+      seccomp: ["membarrier-eperm", "default", "unconfined"],
+      libc: ["musl", "glibc"],
+      wait: ["poll", "ppoll-masked", "poll-retry"],
+      config: ["as-it-is", "no-membarrier"],
+    },
+  },
+  cells: {
+    bad: [
+      { axes: { seccomp: "membarrier-eperm" } },
+      { axes: { seccomp: "unconfined", config: "no-membarrier" } },
+    ],
+    control: [
+      { axes: { seccomp: "unconfined" } },
+      { axes: { seccomp: "default" } },
+      { axes: { libc: "glibc" } },
+      { axes: { wait: "ppoll-masked" } },
+      { axes: { wait: "poll-retry" } },
+    ],
+  },
+  check: async ({ axes }) => await provideSeccomp(axes.seccomp ?? "unconfined"),
+  workload: new URL("./workload/", import.meta.url),
+  prepare: { key: () => 1, make: compileBoth },
+  kernelFragments: ({ axes }) => (axes.config === "no-membarrier" ? ["CONFIG_MEMBARRIER=n"] : []),
+  deadline: "3m",
+  trial: observe,
+  signature: ({ polled, cause }) => polled?.errno === EINTR && cause.kind === "signal-34",
+  // Nothing ever comes through the pipe: a poll that is left alone ends with its timeout.
+  healthy: ({ polled }) => polled?.returned === 0,
+  summary: ({ polled, cause }) => {
+    if (!polled) return "the program did not run to its end";
+    const waited = `dlopen took ${polled.dlopenMs} ms`;
+    if (polled.errno === EINTR)
+      return `poll ended with EINTR after ${polled.tookMs} ms; ${cause.kind === "signal-34" ? "membarrier was refused and signal 34 arrived" : "why is not known"}; ${waited}`;
+    return `poll ran to its timeout (${polled.interrupted} interruptions); ${waited}`;
+  },
+  columns: ({ polled, traced, cause }) => ({
+    poll: polled === undefined ? "?" : polled.errno === EINTR ? "EINTR" : `returned ${polled.returned}`,
+    "EINTR seen": `${polled?.interrupted ?? "?"}`,
+    dlopen: `${polled?.dlopenMs ?? "?"} ms`,
+    membarrier: traced.refused[0]?.errno ?? "not refused",
+    "signal 34": `${traced.signals.length}`,
+    cause: cause.evidence.join("\n"),
+  }),
+});

@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import type { PrepareContext } from "../../../src/repro/define.ts";
+import { compile } from "../../../src/runtime/compile.ts";
+import { provideNode } from "../../../src/runtime/node.ts";
+
+/** The addons of the axis `addon`: size of the thread-local in bytes, and how it is reached. */
+export const addons = {
+  "ie-4248": { size: 4248, model: "initial-exec" },
+  "ie-1024": { size: 1024, model: "initial-exec" },
+  "gd-4248": { size: 4248, model: "global-dynamic" },
+} as const;
+
+/** Compile every addon, with the headers of the cell's Node. */
+export async function compileAddons(context: PrepareContext): Promise<void> {
+  const { cell, dir, signal } = context;
+  const node = await provideNode(cell.node ?? "20.9.0", context);
+  for (const [name, { size, model }] of Object.entries(addons)) {
+    await compile({
+      compiler: "gcc",
+      kind: "shared",
+      sources: [join(dir, "addon.c")],
+      flags: [`-DSIZE=${size}`, `-ftls-model=${model}`],
+      include: [join(node.dir, "include/node")],
+      to: join(dir, `${name}.node`),
+      signal,
+    });
+  }
+}
