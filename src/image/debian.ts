@@ -39,12 +39,12 @@ export function imageStore(context: Pick<Context, "settings">): Store {
 /**
  * A Debian image: mmdebstrap makes the tree, our own files (units, ssh settings) are laid over it, mke2fs
  * writes it as a file system. No root is needed: user namespaces and fakeroot do. The same package versions
- * give the same bytes.
+ * give the same files; the image's own inode change times differ from build to build.
  *
  * The versions are pinned in `vm/debian/packages.lock.json`. An archive keeps only its newest, so what
  * differs from the pins is written down in the image's provenance.
  *
- * @see https://manpages.debian.org/bookworm/mmdebstrap/mmdebstrap.1.en.html
+ * @see mmdebstrap(1), mke2fs(8)
  * @throws {InfraError} when a tool, the archive or the disk fails; nothing half-made stays.
  */
 export async function provideDebianImage(context: Context, options: DebianImageOptions = {}): Promise<Image> {
