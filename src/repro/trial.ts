@@ -98,6 +98,8 @@ export async function runTrial(
     await evidence.saveJson("trial.json", trial);
     return trial;
   };
+  // Before the guest answers, a deadline or a crash says nothing about the workload.
+  let booted = false;
   try {
     return await step(context.progress, `trial: ${describeCell(cell)}`, async (progress) => {
       progress.update({ detail: "booting" });
@@ -111,6 +113,7 @@ export async function runTrial(
         },
         context,
       );
+      booted = true;
       const judged = await withDeadline(
         `the trial of ${repro.id}`,
         { within: repro.deadline, signal: context.signal },
@@ -132,7 +135,7 @@ export async function runTrial(
     context.signal.throwIfAborted();
     if (error instanceof UsageError) throw error;
     const unfinished =
-      error instanceof DeadlineError || (error instanceof MachineFault && error.kind !== "exit");
+      booted && (error instanceof DeadlineError || (error instanceof MachineFault && error.kind !== "exit"));
     return await finish({
       outcome: unfinished ? "inconclusive" : "infra-error",
       summary: sanitize(messageOf(error)).slice(0, 1000),
