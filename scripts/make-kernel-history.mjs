@@ -54,7 +54,11 @@ while (groups.length < parts) {
   if (largest.files.length < 2) break;
   groups.shift();
   const depth = largest.depth + 1;
-  const byFolder = Map.groupBy(largest.files, (file) => file.split("/").slice(0, depth).join("/"));
+  const byFolder = new Map();
+  for (const file of largest.files) {
+    const folder = file.split("/").slice(0, depth).join("/");
+    byFolder.set(folder, [...(byFolder.get(folder) ?? []), file]);
+  }
   for (const files of byFolder.values()) groups.push({ depth, files });
 }
 groups.sort((a, b) => (a.files[0] < b.files[0] ? -1 : 1));

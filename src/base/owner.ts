@@ -10,6 +10,15 @@ import { z } from "zod";
 export const ownerSchema = z.object({ pid: z.int().positive(), startTime: z.string(), boot: z.string() });
 export type Owner = z.infer<typeof ownerSchema>;
 
+/** Read an owner that was written as JSON; undefined: the text names none, for example because it was cut short. */
+export function ownerOf(json: string): Owner | undefined {
+  try {
+    return ownerSchema.safeParse(JSON.parse(json)).data;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The identity of a living process, or undefined when there is none with that pid. */
 export function identify(pid: number): Owner | undefined {
   try {

@@ -6,9 +6,10 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import type { Duration } from "./duration.ts";
 import { InfraError } from "./errors.ts";
+import { lockFile } from "./lock.ts";
 import { onProcessExit } from "./on-exit.ts";
-import { isAlive, type Owner, ownerSchema, ownIdentity } from "./owner.ts";
-import { pause, withDeadline } from "./wait.ts";
+import { isAlive, ownerOf, ownIdentity } from "./owner.ts";
+import { withDeadline } from "./wait.ts";
 
 const manifestSchema = z.object({
   key: z.string(),
@@ -98,7 +99,8 @@ export class Store {
       if (present) return present;
       await mkdir(this.root, { recursive: true });
       await this.sweep();
-      await using _lock = await this.#lock(key, signal, options.onWait);
+      const lock = join(this.root, `.lock-${key}`);
+      await using _lock = await lockFile(lock, { signal, onWait: options.onWait });
       const meanwhile = await this.find(key);
       if (meanwhile) return meanwhile;
       const own = ownIdentity();
@@ -142,7 +144,7 @@ export class Store {
     for (const name of await readdir(this.root).catch(() => [] as string[])) {
       if (!name.startsWith(".draft-")) continue;
       const dir = join(this.root, name);
-      const owner = await readOwner(join(dir, ".owner.json"));
+      const owner = ownerOf(await readFile(join(dir, ".owner.json"), "utf8").catch(() => ""));
       const [, pid, startTime] = /^\.draft-(\d+)-(\d+)-/.exec(name) ?? [];
       const own = ownIdentity();
       const alive = owner
@@ -169,33 +171,6 @@ export class Store {
       await handle.close();
     }
   }
-
-  async #lock(key: string, signal: AbortSignal, onWait: (() => void) | undefined): Promise<AsyncDisposable> {
-    const path = join(this.root, `.lock-${key}`);
-    const own = JSON.stringify(ownIdentity());
-    for (let waited = false; ; ) {
-      try {
-        await writeFile(path, own, { flag: "wx" });
-        const hook = onProcessExit(() => rmSync(path, { force: true }));
-        return {
-          [Symbol.asyncDispose]: async () => {
-            hook[Symbol.dispose]();
-            await rm(path, { force: true });
-          },
-        };
-      } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-      }
-      const owner = await readOwner(path);
-      if (owner && !isAlive(owner)) {
-        await rm(path, { force: true });
-        continue;
-      }
-      if (!waited) onWait?.();
-      waited = true;
-      await pause("200ms", signal);
-    }
-  }
 }
 
 /**
@@ -212,12 +187,6 @@ export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
   return hash.digest("hex");
-}
-
-async function readOwner(path: string): Promise<Owner | undefined> {
-  const text = await readFile(path, "utf8").catch(() => "");
-  const parsed = ownerSchema.safeParse(parseJson(text));
-  return parsed.success ? parsed.data : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { command } from "../base/command.ts";
@@ -9,7 +9,7 @@ import { type ConfigOption, checkConfiguration, formatOptions } from "./configur
 export interface BuildOptions {
   /** The kernel's source tree; nothing is written to it. */
   readonly source: string;
-  /** Object folder, made here; see `make O=`. */
+  /** Object folder, made here if it is not there; see `make O=`. */
   readonly objects: string;
   /** The finished kernel's files go here. */
   readonly out: string;
@@ -18,6 +18,10 @@ export interface BuildOptions {
   readonly name: string;
   /** How many objects an earlier build of this configuration had. */
   readonly expected?: number | undefined;
+  /** Whether objects of an earlier build are there, so that nobody knows how many will be compiled. */
+  readonly incremental?: boolean;
+  /** Runs the compiler, and remembers what came out. */
+  readonly cache?: { readonly program: string; readonly dir: string } | undefined;
   /** A failed build's whole output is kept here. */
   readonly failureLog: string;
   readonly step: Step;
@@ -28,6 +32,22 @@ export interface Built {
   /** What `uname -r` will say. */
   readonly version: string;
   readonly objects: number;
+  /** Whether objects of an earlier build were used. */
+  readonly incremental: boolean;
+}
+
+/** A kernel that does not build. */
+export class BuildError extends InfraError {
+  /** The first error of the compiler, with its file and line; undefined: something else went wrong. */
+  readonly compilerError: string | undefined;
+
+  constructor(
+    message: string,
+    options: ConstructorParameters<typeof InfraError>[1] & { readonly compilerError: string | undefined },
+  ) {
+    super(message, options);
+    this.compilerError = options.compilerError;
+  }
 }
 
 /** The configuration in vm/kernel/config compiles about this many objects. */
@@ -43,7 +63,6 @@ const compiledLine = /^ {2}(CC|AS|HOSTCC) /;
 const fixed = [
   "ARCH=x86_64",
   "CROSS_COMPILE=",
-  "CC=gcc",
   "KCFLAGS=",
   "LOCALVERSION=",
   "KBUILD_BUILD_TIMESTAMP=1970-01-01",
@@ -67,10 +86,12 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
   const { source, objects, out, signal } = build;
   const log: string[] = [];
   const make = async (argv: readonly string[], onOutput?: (text: string) => void): Promise<void> => {
-    await command(["make", "-C", source, `O=${objects}`, ...fixed, ...argv], {
+    const compiler = `CC=${build.cache ? `${build.cache.program} gcc` : "gcc"}`;
+    await command(["make", "-C", source, `O=${objects}`, compiler, ...fixed, ...argv], {
       within: "90m",
       signal,
       install,
+      ...(build.cache ? { env: { ...process.env, CCACHE_DIR: build.cache.dir } } : {}),
       onOutput: (text) => {
         log.push(text);
         onOutput?.(text);
@@ -95,20 +116,29 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
       rest = lines.pop() ?? "";
       compiled += lines.filter((line) => compiledLine.test(line)).length;
       build.step.update({
-        detail: `${compiled} of about ${Math.max(expected, compiled)} objects`,
-        share: Math.min(compiled / expected, 0.99),
+        ...(build.incremental
+          ? { detail: `${compiled} objects` }
+          : {
+              detail: `${compiled} of about ${Math.max(expected, compiled)} objects`,
+              share: Math.min(compiled / expected, 0.99),
+            }),
       });
     });
 
-    for (const name of ["vmlinux", "System.map"]) await rename(join(objects, name), join(out, name));
+    for (const name of ["vmlinux", "System.map"]) await copyFile(join(objects, name), join(out, name));
     await copyFile(join(objects, ".config"), join(out, "config"));
     await writeFile(join(out, "build.log"), log.join("").split("\n").slice(-200).join("\n"));
     const release = await readFile(join(objects, "include/config/kernel.release"), "utf8");
-    return { version: release.trim(), objects: compiled };
+    return { version: release.trim(), objects: compiled, incremental: build.incremental ?? false };
   } catch (error) {
     if (signal.aborted || !(error instanceof InfraError)) throw error;
-    const kept = await keep(build.failureLog, log.join(""));
-    throw new InfraError(`Linux ${build.name} could not be built: ${error.message}`, {
+    const text = log.join("");
+    const kept = await keep(build.failureLog, text);
+    const compilerError = /^[^\s:]+:\d+(?::\d+)?: (?:fatal )?error: .*$/m
+      .exec(text)?.[0]
+      .replace(`${source}/`, "");
+    throw new BuildError(`Linux ${build.name} could not be built: ${compilerError ?? error.message}`, {
+      compilerError,
       next: error.next ?? `Read the log${kept ? "" : " above"}; \`dstate doctor\` shows what a build needs.`,
       ...(kept ? { evidence: build.failureLog } : {}),
       cause: error,

@@ -1,12 +1,14 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
-import { buildKernel, toolchain, unpackSource } from "./build.ts";
+import { BuildError, type BuildOptions, type Built, buildKernel, toolchain, unpackSource } from "./build.ts";
+import { compilerCache, openBuildTree } from "./build-tree.ts";
 import { type ConfigOption, formatOptions, mergeFragments, readFragments } from "./configuration.ts";
+import { debugInfoFragment } from "./debug-info.ts";
 import { otherPlaces, UnreachableError } from "./download.ts";
-import { exportCommit, resolveCommit } from "./git-tree.ts";
+import { resolveCommit } from "./git-tree.ts";
 import type { KernelAbout } from "./kernel.ts";
 import { fetchSource, releaseSources } from "./source.ts";
 import { kernelStore, storedKernels } from "./stored.ts";
@@ -14,6 +16,8 @@ import { kernelStore, storedKernels } from "./stored.ts";
 export interface BuiltKernelOptions {
   /** More configuration, laid over the guest kernel's own; later ones win. */
   readonly fragments?: readonly string[];
+  /** Build its twin with DWARF, which decodes the call chains of both. */
+  readonly debugInfo?: boolean | undefined;
 }
 
 /**
@@ -31,17 +35,25 @@ export async function provideRelease(
   const failures: string[] = [];
   for await (const source of releaseSources(version, context)) {
     try {
-      return await build(
+      return await store(
         {
           kind: "release",
           selector: version,
           name: version,
           identity: source.sha256,
           provenance: source.provenance,
-          unpack: async (to, signal) => {
+          build: async (make, out, signal) => {
+            const work = join(out, "work");
             const tarball = await fetchSource(source, { ...context, signal });
             const title = `unpack Linux ${version}`;
-            await step(context.progress, title, async () => await unpackSource(tarball, to, signal));
+            await step(
+              context.progress,
+              title,
+              async () => await unpackSource(tarball, join(work, "source"), signal),
+            );
+            const built = await make({ source: join(work, "source"), objects: join(work, "objects") });
+            await rm(work, { recursive: true, force: true });
+            return built;
           },
         },
         configuration,
@@ -56,7 +68,8 @@ export async function provideRelease(
 }
 
 /**
- * A commit of a kernel tree on this machine, built from an export of it: the tree and its index stay untouched.
+ * A commit of a kernel tree on this machine, built in a tree of our own: the user's work tree and index stay
+ * untouched. A second commit of the same tree compiles only what differs.
  *
  * @throws {UsageError} when there is no such tree or revision.
  * @throws {InfraError} when the build fails.
@@ -68,19 +81,36 @@ export async function provideGitKernel(
 ): Promise<StoreEntry> {
   const configuration = await guestConfiguration(context, options);
   const commit = await resolveCommit(tree, revision, context.signal);
-  return await build(
+  return await store(
     {
       kind: "git",
       selector: `git:${tree}@${commit}`,
       name: commit.slice(0, 12),
       identity: commit,
       provenance: `Linux at commit ${commit} of the git tree ${tree}.`,
-      unpack: async (to, signal) => {
-        await step(
-          context.progress,
-          `export ${commit.slice(0, 12)}`,
-          async () => await exportCommit({ tree, commit, to, signal }),
-        );
+      build: async (make, _out, signal) => {
+        const { compiler } = configuration;
+        const facts = { tree, configuration: formatOptions(configuration.options), compiler };
+        await using buildTree = await openBuildTree(facts, { ...context, signal });
+        const { source, objects } = buildTree;
+        const title = `check out ${commit.slice(0, 12)}`;
+        await step(context.progress, title, async () => await buildTree.checkOut(commit, signal));
+        const cache = await compilerCache({ ...context, signal });
+        const build = async (incremental: boolean): Promise<Built> =>
+          await make({ source, objects, cache, incremental });
+        let built: Built;
+        try {
+          built = await build(buildTree.isUsed);
+        } catch (error) {
+          signal.throwIfAborted();
+          // Leftovers of another commit must not make this one seem broken; they are not what a compiler objects to.
+          const isDoubtful = error instanceof BuildError && error.compilerError === undefined;
+          if (!buildTree.isUsed || !isDoubtful) throw error;
+          await buildTree.clean();
+          built = await build(false);
+        }
+        await buildTree.keep();
+        return built;
       },
     },
     configuration,
@@ -95,11 +125,16 @@ interface BuildInput {
   /** What the source is: its sha256 or commit id. */
   readonly identity: string;
   readonly provenance: string;
-  readonly unpack: (to: string, signal: AbortSignal) => Promise<void>;
+  /** Get the source, and have it built in `out` or elsewhere. */
+  readonly build: (make: Make, out: string, signal: AbortSignal) => Promise<Built>;
 }
+
+type Make = (place: Pick<BuildOptions, "source" | "objects" | "cache" | "incremental">) => Promise<Built>;
 
 interface GuestConfiguration {
   readonly options: readonly ConfigOption[];
+  /** The options without debug information, where that was asked for. */
+  readonly plain?: readonly ConfigOption[];
   readonly compiler: string;
 }
 
@@ -108,17 +143,22 @@ async function guestConfiguration(
   options: BuiltKernelOptions,
 ): Promise<GuestConfiguration> {
   const fragments = [...(await readFragments(context.settings.homeDir)), ...(options.fragments ?? [])];
-  return { options: mergeFragments(fragments), compiler: await toolchain(context.signal) };
+  const compiler = await toolchain(context.signal);
+  const plain = mergeFragments(fragments);
+  if (!options.debugInfo) return { options: plain, compiler };
+  return { options: mergeFragments([...fragments, debugInfoFragment]), plain, compiler };
 }
 
-async function build(
+async function store(
   input: BuildInput,
   configuration: GuestConfiguration,
   context: Context,
 ): Promise<StoreEntry> {
   const { name, kind, identity } = input;
-  const text = formatOptions(configuration.options);
-  const key = `${name}-${keyOf({ identity, text, compiler: configuration.compiler, arch: "x86_64" })}`;
+  const { options, plain, compiler } = configuration;
+  const text = formatOptions(options);
+  const keyFor = (text: string): string => `${name}-${keyOf({ identity, text, compiler, arch: "x86_64" })}`;
+  const key = keyFor(text);
   return await kernelStore(context).findOrMake(
     key,
     {
@@ -128,28 +168,25 @@ async function build(
         context.progress({ type: "note", text: `another dstate is building Linux ${name}; waiting for it` }),
     },
     async (dir, signal) => {
-      const work = join(dir, "work");
-      await mkdir(work);
-      await input.unpack(join(work, "source"), signal);
       const fragments = keyOf(text);
       const alike = (await storedKernels(context)).find(({ about }) => about.fragments === fragments);
-      const built = await step(
-        context.progress,
-        `build Linux ${name}`,
-        async (step) =>
-          await buildKernel({
-            source: join(work, "source"),
-            objects: join(work, "objects"),
-            out: dir,
-            options: configuration.options,
-            name,
-            expected: alike?.about.objects,
-            failureLog: join(context.settings.logsDir, `kernel-build-${key}.log`),
-            step,
-            signal,
-          }),
-      );
-      await rm(work, { recursive: true, force: true });
+      const make: Make = async (place) =>
+        await step(
+          context.progress,
+          `build Linux ${name}`,
+          async (step) =>
+            await buildKernel({
+              ...place,
+              out: dir,
+              options: configuration.options,
+              name,
+              expected: alike?.about.objects,
+              failureLog: join(context.settings.logsDir, `kernel-build-${key}.log`),
+              step,
+              signal,
+            }),
+        );
+      const built = await input.build(make, dir, signal);
       return {
         kind,
         selector: input.selector,
@@ -157,9 +194,10 @@ async function build(
         boot: "vmlinux",
         vmlinux: "vmlinux",
         config: "config",
-        objects: built.objects,
+        ...(built.incremental ? {} : { objects: built.objects }),
         fragments,
-        provenance: `${input.provenance} Built here with ${configuration.compiler}.`,
+        ...(plain === undefined ? {} : { debugInfoOf: keyFor(formatOptions(plain)) }),
+        provenance: `${input.provenance} Built here with ${compiler}${plain === undefined ? "" : ", with debug information"}.`,
       } satisfies KernelAbout;
     },
   );

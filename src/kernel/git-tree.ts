@@ -1,4 +1,3 @@
-import { mkdir, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { command } from "../base/command.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
@@ -30,24 +29,4 @@ export async function resolveCommit(tree: string, revision: string, signal: Abor
       cause: error,
     });
   }
-}
-
-/**
- * Write a commit's files to a folder, through an index of its own: neither the tree nor its index changes.
- *
- * @see https://git-scm.com/docs/git-checkout-index (--prefix)
- */
-export async function exportCommit(options: {
-  tree: string;
-  commit: string;
-  to: string;
-  signal: AbortSignal;
-}): Promise<void> {
-  const { commit, to, signal } = options;
-  const index = `${to}.index`;
-  const git = ["env", `GIT_INDEX_FILE=${index}`, "git", "-C", resolve(options.tree)];
-  await mkdir(to, { recursive: true });
-  await command([...git, "read-tree", commit], { within: "5m", signal });
-  await command([...git, "checkout-index", "--all", "--force", `--prefix=${to}/`], { within: "15m", signal });
-  await rm(index, { force: true });
 }

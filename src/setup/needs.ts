@@ -32,6 +32,8 @@ export const needs: readonly Need[] = [
   need("flex", "flex", "kernel configuration", "kernel builds"),
   need("bison", "bison", "kernel configuration", "kernel builds"),
   need("bc", "bc", "kernel build", "kernel builds"),
+  need("git", "git", "reads kernel trees", "kernel builds"),
+  need("ccache", "ccache", "makes going back to a commit cheap", "kernel builds"),
   need("xz", "xz-utils", "unpacks kernel sources", "kernel builds"),
   need("perl", "perl-base", "kernel build", "kernel builds"),
   {

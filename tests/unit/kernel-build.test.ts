@@ -51,7 +51,7 @@ describe.runIf(haveMake)("a build", () => {
 
   test("yields the ELF image, its symbols, its configuration and the end of the log", async () => {
     const build = await prepare("OBJECTS = a.o b.o c.o");
-    expect(await buildKernel(build)).toEqual({ version: "6.1.115", objects: 3 });
+    expect(await buildKernel(build)).toEqual({ version: "6.1.115", objects: 3, incremental: false });
     expect((await readdir(build.out)).sort()).toEqual(["System.map", "build.log", "config", "vmlinux"]);
     expect(await readFile(join(build.out, "config"), "utf8")).toBe("CONFIG_A=y\n");
     expect(await readFile(join(build.out, "build.log"), "utf8")).toContain("CC      b.o");
@@ -79,6 +79,20 @@ describe.runIf(haveMake)("a build", () => {
     await expect(failed).rejects.toThrow("expected a semicolon");
     await expect(failed).rejects.toHaveProperty("evidence", build.failureLog);
     expect(await readFile(build.failureLog, "utf8")).toContain("CC      a.o");
+  });
+
+  test("that a compiler objects to is told from one that fails otherwise", async () => {
+    const build = await prepare(
+      "OBJECTS = a.o\nTROUBLE = echo kernel/fork.c:7:1: error: expected a semicolon >&2; false\n",
+    );
+    const failed = buildKernel(build);
+    await expect(failed).rejects.toThrow(
+      "could not be built: kernel/fork.c:7:1: error: expected a semicolon",
+    );
+    await expect(failed).rejects.toHaveProperty(
+      "compilerError",
+      "kernel/fork.c:7:1: error: expected a semicolon",
+    );
   });
 
   test("whose configuration did not come out as asked does not even start", async () => {

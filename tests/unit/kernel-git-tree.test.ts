@@ -1,10 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { UsageError } from "../../src/base/errors.ts";
-import { exportCommit, resolveCommit } from "../../src/kernel/git-tree.ts";
+import { readSettings } from "../../src/base/settings.ts";
+import { type BuildTree, openBuildTree } from "../../src/kernel/build-tree.ts";
+import { resolveCommit } from "../../src/kernel/git-tree.ts";
 
 const { signal } = new AbortController();
 const haveGit = spawnSync("git", ["--version"]).status === 0;
@@ -50,17 +52,86 @@ describe.runIf(haveGit)("a commit of a git tree", () => {
     await expect(resolveCommit(join(dir, "nowhere"), "main", signal)).rejects.toThrow(UsageError);
   });
 
-  test("is exported as it was, while unsaved work in the tree and its index stay as they are", async () => {
+  const open = async (): Promise<BuildTree> => {
+    const settings = readSettings({ DSTATE_CACHE: join(dir, "cache") }, dir);
+    const facts = { tree, configuration: "CONFIG_A=y", compiler: "gcc" };
+    return await openBuildTree(facts, { settings, signal, progress: () => {} });
+  };
+
+  test("is checked out as it was, while unsaved work in the user's tree and its index stay as they are", async () => {
     await writeFile(join(tree, "kernel/fork.c"), "unsaved\n");
     await writeFile(join(tree, "kernel/new.c"), "staged\n");
     git("add", "kernel/new.c");
-    const before = git("status", "--porcelain");
-    const to = join(dir, "out", "source");
-    await exportCommit({ tree, commit: git("rev-parse", "v1"), to, signal });
-    expect(await readFile(join(to, "kernel/fork.c"), "utf8")).toBe("one\n");
-    expect(await readdir(join(to, "kernel"))).toEqual(["fork.c"]);
-    expect(await readdir(join(dir, "out"))).toEqual(["source"]);
-    expect(git("status", "--porcelain")).toBe(before);
+    const before = [git("status", "--porcelain"), git("rev-parse", "--symbolic-full-name", "HEAD")];
+    await using build = await open();
+    await build.checkOut(git("rev-parse", "v1"), signal);
+    expect(await readFile(join(build.source, "kernel/fork.c"), "utf8")).toBe("one\n");
+    expect(await readdir(join(build.source, "kernel"))).toEqual(["fork.c"]);
+    expect([git("status", "--porcelain"), git("rev-parse", "--symbolic-full-name", "HEAD")]).toEqual(before);
     expect(await readFile(join(tree, "kernel/fork.c"), "utf8")).toBe("unsaved\n");
+  });
+
+  test("leaves files alone that it has in common with the commit before, so that make compiles only the rest", async () => {
+    await writeFile(join(tree, "kernel/exit.c"), "same\n");
+    await writeFile(join(tree, "kernel/gone.c"), "gone\n");
+    git("add", ".");
+    git("commit", "-q", "-m", "three");
+    const third = git("rev-parse", "HEAD");
+    git("rm", "-q", "kernel/gone.c");
+    await writeFile(join(tree, "kernel/fork.c"), "four\n");
+    git("commit", "-q", "-a", "-m", "four");
+    await using build = await open();
+    await build.checkOut(third, signal);
+    const at = async (name: string): Promise<number> =>
+      Number((await stat(join(build.source, "kernel", name), { bigint: true })).mtimeNs);
+    const before = [await at("exit.c"), await at("fork.c")];
+    await build.checkOut(git("rev-parse", "HEAD"), signal);
+    expect((await readdir(join(build.source, "kernel"))).sort()).toEqual(["exit.c", "fork.c"]);
+    expect(await at("exit.c")).toBe(before[0]);
+    expect(await at("fork.c")).toBeGreaterThan(before[1] ?? 0);
+  });
+
+  test("is whole again after a checkout that was cut short", async () => {
+    const first = git("rev-parse", "v1");
+    {
+      await using build = await open();
+      await build.checkOut(first, signal);
+      await writeFile(join(build.source, "kernel/fork.c"), "o");
+      await writeFile(join(build.source, "kernel/other.c"), "of the other commit");
+      await writeFile(join(build.source, "../checking-out"), git("rev-parse", "main"));
+      await writeFile(join(build.source, "../index.lock"), "");
+    }
+    await using build = await open();
+    await build.checkOut(first, signal);
+    expect(await readFile(join(build.source, "kernel/fork.c"), "utf8")).toBe("one\n");
+    expect(await readdir(join(build.source, "kernel"))).toEqual(["fork.c"]);
+  });
+
+  test("keeps what a build finished, and nothing of what an interrupted one wrote", async () => {
+    const old = new Date("2024-01-01T00:00:00Z");
+    {
+      await using build = await open();
+      await writeFile(join(build.objects, "fork.o"), "whole");
+      await utimes(join(build.objects, "fork.o"), old, old);
+      await build.keep();
+    }
+    {
+      await using build = await open();
+      await writeFile(join(build.objects, "exit.o"), "ha");
+    }
+    await using build = await open();
+    expect(await readdir(build.objects)).toEqual(["fork.o"]);
+  });
+
+  test("is built by one dstate at a time", async () => {
+    const first = await open();
+    let isHeld = true;
+    const second = open().then((build) => [isHeld, build] as const);
+    await first.checkOut(git("rev-parse", "v1"), signal);
+    isHeld = false;
+    await first[Symbol.asyncDispose]();
+    const [wasHeld, build] = await second;
+    await build[Symbol.asyncDispose]();
+    expect(wasHeld).toBe(false);
   });
 });
