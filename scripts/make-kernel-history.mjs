@@ -1,27 +1,53 @@
 #!/usr/bin/env node
-// Make a git tree from the unpacked sources of two kernel releases: the first is one commit, the difference to
-// the second is committed in parts, by folder or file.
-// Example: node scripts/make-kernel-history.mjs linux-6.1.106 linux-6.1.115 history --parts 64
+// Make a git tree from the pristine sources of two kernel releases: the first is one commit, the difference to
+// the second is committed in parts, by folder or file. The sources are fetched and checked as for a build.
+// Example: node scripts/make-kernel-history.mjs 6.1.106 6.1.115 ../history --parts 64
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { prepare, run } from "./prepare.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { parts: { type: "string", default: "64" } },
 });
-const [from, to, into] = positionals.map((path) => resolve(path));
+const [from, to, folder] = positionals;
 const parts = Number(values.parts);
-if (!from || !to || !into || !existsSync(from) || !existsSync(to) || !(parts >= 1)) {
-  console.error(
-    "usage: make-kernel-history.mjs OLD-SOURCE NEW-SOURCE INTO [--parts N]; both sources unpacked",
-  );
+if (!from || !to || !folder || !(parts >= 1)) {
+  console.error("usage: make-kernel-history.mjs OLD-RELEASE NEW-RELEASE INTO [--parts N]");
   process.exit(2);
 }
+const into = resolve(folder);
 if (existsSync(into) && readdirSync(into).length > 0) {
   console.error(`${into} is not empty: name a folder that does not exist yet`);
   process.exit(2);
+}
+if (Number(process.versions.node.split(".")[0]) < 24) {
+  const script = resolve(process.argv[1]);
+  run(["node", script, from, to, into, "--parts", `${parts}`], prepare());
+  process.exit(0);
+}
+
+const { openSession } = await import("../src/cli/session.ts");
+const { fetchSource, releaseSources } = await import("../src/kernel/source.ts");
+const { unpackSource } = await import("../src/kernel/build.ts");
+
+const next = `${into}.next`;
+using session = openSession();
+try {
+  const context = await session.context();
+  const tarballs = [];
+  for (const version of [from, to]) {
+    const { value: source } = await releaseSources(version, context).next();
+    tarballs.push(await fetchSource(source, context));
+  }
+  for (const [index, place] of [into, next].entries()) {
+    console.error(`unpacking Linux ${[from, to][index]}`);
+    await unpackSource(tarballs[index], place, context.signal);
+  }
+} catch (error) {
+  process.exit(session.report(error));
 }
 
 const options = { encoding: "utf8", maxBuffer: 2 ** 28 };
@@ -30,18 +56,25 @@ const env = {
   GIT_AUTHOR_DATE: "2024-01-01T00:00:00Z",
   GIT_COMMITTER_DATE: "2024-01-01T00:00:00Z",
 };
-const identity = ["-c", "user.name=dstate", "-c", "user.email=dstate@localhost", "-c", "core.excludesFile="];
+const identity = [
+  "-c",
+  "user.name=dstate",
+  "-c",
+  "user.email=dstate@localhost",
+  "-c",
+  "core.excludesFile=",
+  "-c",
+  "gc.auto=0",
+];
 const git = (...argv) => execFileSync("git", ["-C", into, ...identity, ...argv], { ...options, env });
 const commit = (message) => git("commit", "--quiet", "--allow-empty", "-m", message);
 
-cpSync(from, into, { recursive: true, verbatimSymlinks: true });
-mkdirSync(into, { recursive: true });
 git("init", "--quiet");
 // The kernel's own .gitignore hides some files of its tarball.
 git("add", "--all", "--force");
-commit("The first release");
+commit(`Linux ${from}`);
 git("tag", "good");
-git("--work-tree", to, "add", "--all", "--force");
+git("--work-tree", next, "add", "--all", "--force");
 const target = git("write-tree").trim();
 git("read-tree", "HEAD");
 const changed = git("diff-tree", "-r", "--name-only", "-z", "HEAD", target).split("\0").filter(Boolean);
@@ -74,6 +107,7 @@ for (const { files } of groups) {
   });
   commit(files.length === 1 ? files[0] : `${files.length} files: ${files[0]} to ${files.at(-1)}`);
 }
+rmSync(next, { recursive: true });
 git("reset", "--hard", "--quiet");
 git("clean", "-ffdxq");
 git("tag", "bad");
