@@ -33,7 +33,7 @@ export async function command(argv: readonly string[], options: CommandOptions):
       // A process group of its own, so that all of it can be ended.
       detached: true,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      ...(options.env === undefined ? {} : { env: options.env }),
+      env: withSystemPrograms(options.env ?? process.env),
       ...(options.input === undefined ? {} : { input: options.input }),
     });
     const running = shell`exec ${argv}`;
@@ -63,6 +63,11 @@ export async function command(argv: readonly string[], options: CommandOptions):
       },
     );
   });
+}
+
+/** Where mke2fs is: a user's PATH may lack it, though nothing in it needs root. */
+function withSystemPrograms(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { ...env, PATH: `${env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin` };
 }
 
 function killGroup(leader: number | undefined): void {

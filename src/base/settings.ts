@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { UsageError } from "./errors.ts";
+import { isSize, type Size, toBytes } from "./size.ts";
 
 /** Where things are kept and fetched from. Read once, at the program's edge, and passed down. */
 export interface Settings {
@@ -22,6 +23,8 @@ export interface Settings {
   readonly path: string;
   /** A kernel, cell or image a test run asked for through the environment. */
   readonly image: "debian" | "nixos" | undefined;
+  /** Bytes that all machines of this user may take together; undefined: what the host has room for. */
+  readonly memory: number | undefined;
   /** A folder of finished Nix builds by name, where Nix itself cannot build: in its own sandbox. */
   readonly nixResults: string | undefined;
 }
@@ -32,6 +35,10 @@ const environment = z.object({
   DSTATE_KERNEL_PLACES: z.string().optional(),
   DSTATE_DEBIAN_MIRROR: z.url().optional(),
   DSTATE_IMAGE: z.enum(["debian", "nixos"]).optional(),
+  DSTATE_MEMORY: z
+    .custom<Extract<Size, string>>(isSize, "expected a size such as 6GiB")
+    .transform(toBytes)
+    .optional(),
   DSTATE_NIX_RESULTS: z.string().min(1).optional(),
   PATH: z.string().optional(),
   TMPDIR: z.string().min(1).optional(),
@@ -65,6 +72,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     debianMirror: value.DSTATE_DEBIAN_MIRROR,
     path: value.PATH ?? "/usr/bin:/bin",
     image: value.DSTATE_IMAGE,
+    memory: value.DSTATE_MEMORY,
     nixResults: value.DSTATE_NIX_RESULTS,
   };
 }

@@ -23,6 +23,15 @@ export function toBytes(size: Size): number {
   return value;
 }
 
+/**
+ * Whether something is a size with its unit, for input that comes from outside.
+ *
+ * @example isSize("512MiB") // true
+ */
+export function isSize(text: unknown): text is Extract<Size, string> {
+  return typeof text === "string" && /^\d*[1-9]\d*(KiB|MiB|GiB)$/.test(text);
+}
+
 /** Bytes for people, in binary units. @example formatBytes(5_242_880) // "5.0 MiB" */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;

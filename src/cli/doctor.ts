@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { exitCode } from "../base/errors.ts";
-import { kernelStore, storedKernel } from "../kernel/stored.ts";
+import { findCachedKernel } from "../kernel/list.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
 import { renderTable } from "../render/table.ts";
 import { toJson } from "../repro/evidence.ts";
@@ -20,8 +20,7 @@ export function addDoctor(program: Command, session: Session): void {
       const found = await findNeeds(context, "tests");
       // Nix is for NixOS guests and for the tests.
       const missing = found.filter(({ need, path }) => path === undefined && need.part !== "nix");
-      const [entry] = await kernelStore(context).list();
-      const kernel = entry && storedKernel(entry, "any");
+      const kernel = await findCachedKernel(context);
       const acceleration = kernel
         ? await probeAccelerator(kernel, context).catch(() => undefined)
         : undefined;

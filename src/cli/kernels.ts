@@ -24,7 +24,7 @@ export function addKernels(program: Command, session: Session): void {
       const rows = [
         ...list.cached.map((kernel) => [
           kernel.version,
-          `in the cache, ${formatBytes(kernel.bytes)}`,
+          `in the cache, ${formatBytes(kernel.bytes)}${kernel.debugInfo ? ", with debug information" : ""}`,
           kernel.provenance,
         ]),
         ...list.releases.map((kernel) => [kernel.selector, "source", kernel.source]),
@@ -53,11 +53,13 @@ export function addKernels(program: Command, session: Session): void {
     kernels
       .command(`${word} <selector>`)
       .description(description)
+      .option("--debug-info", "with DWARF, so that `dstate dmesg` can name the source lines of call chains")
       .option("--json", "one JSON document on standard output")
       .addHelpText("after", `\nExample: dstate kernels ${word} 6.1.115`)
-      .action(async (selector: string, options: { json?: boolean }) => {
-        const kernel = await provideKernel(parseKernelSelector(selector), await session.context());
-        session.print(options.json ? toJson(kernel) : `${kernel.boot}\n${kernel.provenance}`);
+      .action(async (selector: string, { json, debugInfo }: { json?: boolean; debugInfo?: boolean }) => {
+        const context = await session.context();
+        const kernel = await provideKernel(parseKernelSelector(selector), context, { debugInfo });
+        session.print(json ? toJson(kernel) : `${kernel.boot}\n${kernel.provenance}`);
       });
   }
 }

@@ -3,9 +3,11 @@ import { exitCode } from "../base/errors.ts";
 import { addBench } from "./bench.ts";
 import { addBisect } from "./bisect.ts";
 import { addCheck } from "./check.ts";
+import { addDmesg } from "./dmesg.ts";
 import { addDoctor } from "./doctor.ts";
 import { addImages } from "./images.ts";
 import { addKernels } from "./kernels.ts";
+import { addMatrix } from "./matrix.ts";
 import { addNew } from "./new.ts";
 import { addRepros } from "./repros.ts";
 import { addRun } from "./run.ts";
@@ -27,6 +29,7 @@ const program = new Command("dstate")
 const session: Session = openSession();
 for (const add of [
   addRun,
+  addMatrix,
   addBench,
   addBisect,
   addCheck,
@@ -34,6 +37,7 @@ for (const add of [
   addKernels,
   addImages,
   addShell,
+  addDmesg,
   addDoctor,
   addSetup,
   addNew,
@@ -50,5 +54,7 @@ try {
 } finally {
   session[Symbol.dispose]();
 }
+// A pipe takes what its reader has room for; what is left has to be waited for.
+await new Promise<void>((done) => process.stdout.write("", () => done()));
 // Nothing that was left behind, such as a channel to a wedged guest, may keep the process.
 process.exit();

@@ -28,6 +28,11 @@ export function openSession(): Session {
   // The starter below an older Node: when it is gone, so is whoever waits for us.
   if (process.send) process.on("disconnect", () => stop("the starter's end"));
   process.setMaxListeners(0);
+  // Whoever reads our output, such as `head`, may have seen enough: that is no error of anybody's.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
   const views: Disposable[] = [];
   return {
     width: process.stdout.columns ?? 120,

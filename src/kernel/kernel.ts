@@ -33,5 +33,7 @@ export const kernelAboutSchema = z.object({
   /** How many objects the build compiled: what the next build of the same configuration measures itself by. */
   objects: z.int().optional(),
   fragments: z.string().optional(),
+  /** It has DWARF, and its code is that of this other entry of the cache. */
+  debugInfoOf: z.string().optional(),
 });
 export type KernelAbout = z.infer<typeof kernelAboutSchema>;

@@ -15,6 +15,8 @@ export interface CachedKernel {
   /** What `uname -r` says in it. */
   readonly version: string;
   readonly bytes: number;
+  /** Whether it has DWARF, which decodes call chains. */
+  readonly debugInfo: boolean;
   readonly createdAt: string;
   readonly provenance: string;
 }
@@ -80,7 +82,8 @@ export async function listKernels(context: Context, options: ListKernelsOptions 
  */
 export async function findCachedKernel(context: Pick<Context, "settings">): Promise<Kernel | undefined> {
   const kernels = await storedKernels(context);
-  const kernel = kernels.find(({ about }) => about.kind !== "deb") ?? kernels[0];
+  const kinds = ["release", "deb", "git"] as const;
+  const kernel = kinds.flatMap((kind) => kernels.filter(({ about }) => about.kind === kind))[0];
   return kernel && storedKernel(kernel.entry, kernel.about.selector);
 }
 
@@ -92,6 +95,7 @@ function cachedKernel({ entry, about }: StoredKernel): CachedKernel {
     kind,
     version,
     bytes: entry.bytes,
+    debugInfo: about.debugInfoOf !== undefined,
     createdAt: entry.createdAt,
     provenance,
   };

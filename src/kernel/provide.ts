@@ -37,6 +37,11 @@ export async function provideKernel(
           next: "Choose a release such as 6.1.115, or a commit such as git:/path@REV.",
         });
       }
+      if (options.debugInfo) {
+        throw new UsageError(`${text} is built already: debug information cannot be added to it`, {
+          next: "For a distribution's kernel install its debug symbols, and give `dstate dmesg` the file with --vmlinux.",
+        });
+      }
   }
   switch (selector.type) {
     case "deb":

@@ -46,21 +46,30 @@ export class CallChains {
 
   /** The interrupted instruction: it stands before its chain, or inside one where an exception came in between. */
   instruction(frame: Frame): void {
-    if (this.#open && !this.#open.aside) this.push([frame]);
-    else if (!this.begun) this.#instruction ??= frame;
+    const marked: Frame = { ...frame, instruction: true };
+    if (this.#open && !this.#open.aside) this.push([marked]);
+    else if (!this.begun) this.#instruction ??= marked;
   }
 
   /** A line of a chain. */
   push(frames: readonly Frame[]): void {
-    const chain = this.#open ?? this.#begin(frames);
+    const chain = this.#open ?? this.#begin();
     if (!chain) return;
     // 32-bit arm repeats each caller as the next line's callee.
     const repeats = frames.length === 2 && chain.frames.at(-1)?.function === frames[0]?.function;
-    const fresh = repeats ? frames.slice(1) : frames;
+    // arm64's call trace begins with the instruction, x86's with its caller.
+    const [at] = chain.frames;
+    const [first] = frames;
+    const known =
+      chain.frames.length === 1 &&
+      at?.instruction &&
+      first?.function === at.function &&
+      first.offset === at.offset;
+    const fresh = repeats || known ? frames.slice(1) : frames;
     if (chain.frames.length + fresh.length <= limit.frames) chain.frames.push(...fresh);
   }
 
-  #begin(frames: readonly Frame[]): Chain | undefined {
+  #begin(): Chain | undefined {
     if (this.#chains.length >= limit.chains) return undefined;
     const chain: Chain = { ...this.#next, frames: [] };
     this.#chains.push(chain);
@@ -69,9 +78,7 @@ export class CallChains {
     const at = this.#instruction;
     if (at && !chain.aside) {
       this.#instruction = undefined;
-      const [first] = frames;
-      // arm64's call trace begins with the instruction, x86's with its caller.
-      if (first?.function !== at.function || first.offset !== at.offset) chain.frames.push(at);
+      chain.frames.push(at);
     }
     return chain;
   }

@@ -1,5 +1,17 @@
 import type { FindingKind } from "./kinds.ts";
 
+/** A line of the source that a frame stands for. */
+export interface SourcePlace {
+  readonly function: string;
+  /** Its path below the kernel's top folder. */
+  readonly file: string;
+  readonly line: number;
+  /** The compiler put this function into the one after it. */
+  readonly inlined: boolean;
+  /** Where a browser or an editor finds it. */
+  readonly link?: string;
+}
+
 /** One entry of a call chain, innermost first. */
 export interface Frame {
   /** As printed: with compiler suffixes such as `.isra.0`. */
@@ -10,8 +22,12 @@ export interface Frame {
   readonly module?: string;
   /** False for `? foo`: an address found on the stack that may be left from earlier calls. */
   readonly reliable: boolean;
+  /** It is where the CPU was; all other frames are where a call returns to. */
+  readonly instruction?: true;
   /** `path:line`, where the log was decoded before. */
   readonly file?: string;
+  /** Where it is in the source, for frames that were decoded: innermost first, inlined functions before their caller. */
+  readonly places?: readonly SourcePlace[];
 }
 
 /** One thing that the kernel said is wrong. */

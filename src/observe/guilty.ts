@@ -43,12 +43,14 @@ const perKind: Partial<Record<FindingKind, readonly RegExp[]>> = {
  * Where generic code hands over to the code that is particular to a system call, a timer, a work item or a packet.
  */
 const dispatchers =
-  /^(?:call_timer_fn|_*run_timers?|run_timer_softirq|_*hrtimer_run_queues|net_[rt]x_action|_*napi_poll|_*netif_receive_skb|netif_receive|process_backlog|handle_softirqs|_*do_softirq|tasklet_(?:action|hi)|rcu_do_batch|rcu_core|process_one_work|process_scheduled|worker_thread|kthread$|ret_from_fork|do_syscall|entry_|do_fast_syscall|do_int80|do_compat_syscall|el0_|invoke_syscall|ret_fast|x64_sys_call|_*(?:x64|ia32|arm64|se|do|ksys|compat)_(?:compat_)?sys_|(?:compat_)?sys_|(?:compat_|C_)?Sy[sS]|SYSC|_*vfs_|do_(?:iter|sync)_|new_sync_|do_vfs|ksys_|_*kern_|rtnetlink_rcv|netlink_(?:rcv|unicast)|genl_|nfnetlink_rcv|_*sock_(?:sendmsg|recvmsg|release|close)|sock_(?:do_ioctl|ioctl|setsockopt|read|write|poll)|_*fput|task_work_run|exit_to_user|_*do_exit|do_group_exit|kernel_init|start_kernel|do_idle|cpu_(?:startup|idle|kernel)|do_one_initcall|nf_hook|kernfs_fop_|sysfs_kf|seq_write|proc_reg_|param_attr|dev_attr|kobj_attr|module_attr|do_dentry_open|chrdev_open|get_signal|do_signal|arch_do_signal|generic_handle|_*handle_irq|handle_mm_fault|_*handle_mm_fault)/;
+  /^(?:call_timer_fn|_*run_timers?|run_timer_softirq|_*hrtimer_run_queues|net_[rt]x_action|_*napi_poll|_*netif_receive_skb|netif_receive|process_backlog|handle_softirqs|_*do_softirq|tasklet_(?:action|hi)|rcu_do_batch|rcu_core|process_one_work|process_scheduled|worker_thread|kthread$|ret_from_fork|do_syscall|entry_|do_fast_syscall|do_int80|do_compat_syscall|el0_|invoke_syscall|ret_fast|x64_sys_call|_*(?:x64|ia32|arm64|se|do|ksys|compat)_(?:compat_)?sys_|(?:compat_)?sys_|(?:compat_|C_)?Sy[sS]|SYSC|_*vfs_|do_(?:iter|sync)_|new_sync_|do_vfs|ksys_|_*kern_|rtnetlink_rcv|netlink_(?:rcv|unicast)|genl_|nfnetlink_rcv|_*sock_(?:sendmsg|recvmsg|release|close)|sock_(?:do_ioctl|ioctl|setsockopt|read|write|poll)|_*fput|task_work_run|exit_to_user|_*do_exit|do_group_exit|kernel_init|start_kernel|do_idle|cpu_(?:startup|idle|kernel)|do_one_initcall|nf_hook|kernfs_fop_|sysfs_kf|seq_write|proc_reg_|param_attr|dev_attr|kobj_attr|module_attr|full_proxy_|direct_entry$|lkdtm_do_action$|do_dentry_open|chrdev_open|get_signal|do_signal|arch_do_signal|generic_handle|_*handle_irq|handle_mm_fault|_*handle_mm_fault)/;
 
 /** How the timer interrupt that found the stall came to be on the stack. */
 const timerEntry =
   /^(?:(?:asm_)?sysvec_apic_timer|(?:smp_)?apic_timer_interrupt|el1_irq|el1h_64_irq$|_*irq_svc|timer_interrupt|asm_sysvec|handle_exception$|do_irq$|smp_apic)/;
 const ticks = /^(?:update_process_times|tick_|_*hrtimer_run|rcu_|check_cpu_stall|watchdog_timer)/;
+
+const exceptionEntry = /^(?:asm_exc_|(?:async_)?page_fault$|general_protection$|invalid_op$|error_entry$)/;
 
 /** Names that stand for no function. */
 const nameless = /^(?:0x)?[0-9a-f]{6,16}$|^0x|^$/;
@@ -78,8 +80,11 @@ export function guiltyFrame(kind: FindingKind, frames: readonly Frame[]): Frame 
   const particular = perKind[kind] === stallPatterns ? entered(kind, frames) : undefined;
   if (particular) return particular;
   const free = (frame: Frame): boolean => !isBlameless(kind, frame.function);
+  // Of addresses that were only found on the stack, those above the exception's entry are of its own handling.
+  const handled = frames.findLastIndex((frame) => exceptionEntry.test(frame.function));
   return (
     frames.find((frame) => frame.reliable && free(frame)) ??
+    frames.find((frame, index) => index > handled && !frame.reliable && free(frame)) ??
     frames.find((frame) => !frame.reliable && free(frame)) ??
     frames.find((frame) => frame.reliable && !isMachinery(frame.function))
   );

@@ -4,16 +4,10 @@ import { Input, maxLine } from "./input.ts";
 import type { FindingKind } from "./kinds.ts";
 import { type LogLine, readLine } from "./line.ts";
 import { Report } from "./report.ts";
+import { trigger } from "./triggers.ts";
 
 export type { Finding, Frame } from "./finding.ts";
 export { type FindingKind, findingKinds, type Severity } from "./kinds.ts";
-
-/**
- * What any line that matters on its own holds: the first words of every format, and the lines that set the stage
- * for one. It only has to be cheap and to miss nothing; the formats decide.
- */
-const trigger =
-  /BUG|WARNING: |INFO: |kernel tried|nable to handle |panic|LOCKUP|soft lockup|protection fault|ault: |Oops|Internal error|UBSAN|KAS[Aa][Nn]: |divide[ _]error|double fault|invalid opcode|unreferenced object|unregister_netdevice|netdev_wait_allrefs|cut here|list_add|list_del|usercopy|oom-killer|Out of memory|task:|stack guard|Insufficient stack|tack overflow|overflown|CFI failure|Unhandled |Alignment trap|Bad mode|SError|Machine Check|bad: sched|Division by|Slab corrupt|slab error|VFS: |fs error|XFS \(|BTRFS|error \(|Linux version|SeaBIOS|Booting the kernel|reboot: |Restarting system|Power down|-- Reboot|-- Boot|NMI backtrace|resetting|Resetting|sysrq: |Starting new kernel|\[#\d|int3: |segment: | D {2}/;
 
 /** Bounds that keep memory and attention bounded, and a report from taking lines that are not its own. */
 const limit = { open: 64, quiet: 60, body: 4000, seconds: 60, cutMessages: 4, silent: 500 } as const;
@@ -72,6 +66,11 @@ export class KernelLogParser {
   #cause: { firstLine: number; lastLine: number; time: number | undefined } | undefined;
   /** Whether a kernel has been running for a while, and has neither panicked nor been told to stop. */
   #running = false;
+
+  /** How many lines were read so far; one that has not ended yet counts once it has, or the log has. */
+  get lines(): number {
+    return this.#line;
+  }
 
   /** Take the next piece of the log. @returns the findings that are complete now. */
   push(chunk: string | Uint8Array): Finding[] {

@@ -1,3 +1,4 @@
+import { readJournal } from "./journal.ts";
 import { stripEscapes } from "./text.ts";
 
 /** One kernel line without its prefix. */
@@ -30,7 +31,11 @@ const syslog =
 /** A collector's clock and one-character mark. */
 const collector = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)? [-a-z] /y;
 /** A collector that writes its own clock in front of the console's lines. */
-const clock = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)? /y;
+const clock = /(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?) /y;
+/** `dmesg --time-format iso`: a comma before the fraction tells it from a system log. */
+const isoStamp = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) /y;
+/** What is left of a system log's prefix when its date was cut off. */
+const bare = /(?:[\w.-]{1,255} )?kernel: /y;
 const host = /[\w.-]{1,255} ([\w.@-]{1,128})(?:\[\d+\])?: /y;
 const vendor =
   /\s?(?:<\d>)?[.\- ]?\(\d\)\[\d+:[^\]]{1,40}\] ?|\s{0,2}\[\d: *[^:\]]{1,40}: *\d+\] ?|\s?\[<c\d>\] ?/y;
@@ -47,6 +52,15 @@ const embedded = /\[ *\d{1,7}\.\d{6}\](?=[ [])/g;
  * @see https://github.com/torvalds/linux/blob/master/kernel/printk/printk.c
  */
 export function readLine(raw: string, number: number): LogLine[] {
+  if (raw.startsWith('{"')) {
+    const record = readJournal(raw.trimEnd());
+    if (record === null) return [];
+    if (record) {
+      const { message, ...when } = record;
+      const parts = message.split("\n", 64).flatMap((part) => readLine(part, number));
+      return parts.map((line) => ({ ...line, stamped: true, ...when }));
+    }
+  }
   const clean = stripEscapes(raw);
   const lines: LogLine[] = [];
   for (const piece of clean.includes("\r") ? clean.split("\r") : [clean]) {
@@ -59,6 +73,8 @@ export function readLine(raw: string, number: number): LogLine[] {
 }
 
 function separate(piece: string): string[] {
+  // Nearly every line has no bracket but that of its own stamp.
+  if (piece.indexOf("[", piece.startsWith("[") ? 1 : 0) < 0) return [piece];
   const cuts: number[] = [];
   for (const match of piece.matchAll(embedded)) cuts.push(match.index);
   const first = cuts[0];
@@ -114,13 +130,18 @@ function strip(raw: string, number: number): LogLine | undefined {
       context = record[2] ?? "";
     } else if (take(logcat)) stamped = true;
   }
-  if (code !== 91 && !(stamped && time !== undefined)) {
+  const iso = code >= 48 && code <= 57 ? take(isoStamp) : null;
+  if (iso) {
+    date = iso[1];
+    stamped = true;
+  } else if (code !== 91 && !(stamped && time !== undefined)) {
     const system = take(collector) ? undefined : take(syslog);
     if (system) {
-      if (system[2] !== "kernel") return undefined;
+      if (system[2] !== "kernel" && system[2] !== "klogd") return undefined;
       date = system[1];
       stamped = true;
-    } else take(clock);
+    } else if (take(bare)) stamped = true;
+    else date = take(clock)?.[1];
   }
   take(level);
   blank();

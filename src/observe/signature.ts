@@ -32,26 +32,45 @@ export function fingerprint(finding: Finding): string {
  * @example sameBug(first, second)
  */
 export function sameBug(a: Finding, b: Finding): boolean {
-  if (a.kind !== b.kind) return false;
-  const [left = "", ...callersLeft] = unrepeated(fingerprint(a)).split(" < ");
-  const [right = "", ...callersRight] = unrepeated(fingerprint(b)).split(" < ");
+  return sameFingerprint(comparable(a), comparable(b));
+}
+
+/**
+ * A fingerprint for {@link sameFingerprint}: what differs by a character that was printed twice is equal in it.
+ *
+ * @example comparable(finding)
+ */
+export function comparable(finding: Finding): string {
+  return unrepeated(fingerprint(finding));
+}
+
+/** What {@link sameBug} says of the findings that these are the {@link comparable} fingerprints of. */
+export function sameFingerprint(a: string, b: string): boolean {
+  if (a === b) return true;
+  const [left = "", ...callersLeft] = a.split(" < ");
+  const [right = "", ...callersRight] = b.split(" < ");
   if (left !== right) return false;
   return callersLeft.every(
     (name, index) => callersRight[index] === undefined || callersRight[index] === name,
   );
 }
 
+/** What a finding is to be like; what is left out does not matter. */
 export interface FindingPattern {
   readonly kind?: FindingKind | readonly FindingKind[];
-  /** Functions that the call chain holds in this order, innermost first; others may stand between them. */
+  /**
+   * Functions that the call chain holds in this order, innermost first; others may stand between them. Without what
+   * the compiler appended: `__mutex_lock`, not `__mutex_lock.constprop.0`.
+   */
   readonly frames?: readonly string[];
+  /** The whole title, or a pattern that is found in it. */
   readonly title?: string | RegExp;
   /** The task's name, with `#` for any number: `iou-sqp-#`. */
   readonly task?: string;
 }
 
 /**
- * Whether a finding is of the kind, and holds the frames, that a signature names.
+ * Whether a finding is of the kind, and holds the frames, that a signature names. See also {@link finding}.
  *
  * @example matchesFinding(finding, { kind: "hung-task", frames: ["__mutex_lock", "io_uring_del_tctx_node"] })
  */
@@ -61,9 +80,33 @@ export function matchesFinding(finding: Finding, pattern: FindingPattern): boole
   const { title } = pattern;
   if (typeof title === "string" && title !== finding.title) return false;
   if (title instanceof RegExp && !title.test(finding.title)) return false;
+  return holdsFrames(finding.frames, pattern.frames ?? []);
+}
+
+/**
+ * A test for findings, to be handed to `some`, `find` or `filter`: how a repro's signature says "this finding".
+ *
+ * @example
+ * signature: ({ log }) =>
+ *   log.findings.some(finding({ kind: "hung-task", frames: ["__mutex_lock", "io_uring_del_tctx_node"] })),
+ */
+export function finding(pattern: FindingPattern): (candidate: Finding) => boolean {
+  return (candidate) => matchesFinding(candidate, pattern);
+}
+
+/**
+ * Whether a call chain holds functions in this order, innermost first; others may stand between them. For the
+ * frames of a finding and for the stacks of threads.
+ *
+ * @example thread.state === "D" && holdsFrames(thread.stack, ["io_uring_del_tctx_node", "do_exit"])
+ */
+export function holdsFrames(
+  frames: readonly { readonly function: string }[],
+  names: readonly string[],
+): boolean {
   let at = 0;
-  for (const name of pattern.frames ?? []) {
-    at = finding.frames.findIndex((frame, index) => index >= at && plainName(frame.function) === name) + 1;
+  for (const name of names) {
+    at = frames.findIndex((frame, index) => index >= at && plainName(frame.function) === name) + 1;
     if (at === 0) return false;
   }
   return true;

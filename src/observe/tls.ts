@@ -1,3 +1,5 @@
+import { callsNamed, type TraceEvent } from "./strace.ts";
+
 /** A thread-local variable of an object. */
 export interface TlsSymbol {
   /** As the linker has it; demangle it for people. */
@@ -60,16 +62,42 @@ export function parseTls(text: string): TlsUse {
 }
 
 /**
- * The ELF objects in a process' memory map, each once, in its order.
+ * The files in a process' memory map, each once, in its order.
  *
  * @param maps the text of /proc/PID/maps.
- * @example mappedObjects(maps) // ["/usr/bin/node", "/usr/lib/x86_64-linux-gnu/libc.so.6"]
+ * @returns those that are there, and those that are mapped still but were deleted or replaced.
+ * @example mappedObjects(maps).present // ["/usr/bin/node", "/usr/lib/x86_64-linux-gnu/libc.so.6"]
  */
-export function mappedObjects(maps: string): string[] {
+export function mappedObjects(maps: string): {
+  readonly present: readonly string[];
+  readonly gone: readonly string[];
+} {
   const paths = maps.split("\n").flatMap((line) => {
-    const match = /^[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ \S+ \d+ +(\/.*)$/.exec(line);
-    const path = match?.[1];
-    return path === undefined || path.endsWith(" (deleted)") || path.startsWith("/dev/") ? [] : [path];
+    const path = /^[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ \S+ \d+ +(\/.*)$/.exec(line)?.[1];
+    return path === undefined || /^\/(dev|memfd:)/.test(path) ? [] : [path];
+  });
+  const ended = " (deleted)";
+  const [gone, present] = [true, false].map((deleted) => [
+    ...new Set(paths.filter((path) => path.endsWith(ended) === deleted)),
+  ]);
+  return { present: present ?? [], gone: (gone ?? []).map((path) => path.slice(0, -ended.length)) };
+}
+
+/** The system calls whose trace {@link tracedObjects} reads; it wants paths shown. */
+export const mappingCalls: readonly string[] = ["execve", "mmap"];
+
+/**
+ * The files that traced processes mapped, each once, in their order: also those that the loader then gave back,
+ * because they did not fit.
+ *
+ * @param events of {@link mappingCalls}, with the paths of descriptors.
+ */
+export function tracedObjects(events: readonly TraceEvent[]): string[] {
+  const paths = callsNamed(events, ...mappingCalls).flatMap(({ call, args, errno }) => {
+    if (errno !== undefined) return [];
+    // mmap's last two arguments are the descriptor and the offset.
+    const path = (call === "execve" ? /^"(\/[^"]*)"/ : / \d+<(\/.*)>, (?:0x)?[0-9a-f]+$/).exec(args)?.[1];
+    return path === undefined || path.startsWith("/dev/") ? [] : [path];
   });
   return [...new Set(paths)];
 }

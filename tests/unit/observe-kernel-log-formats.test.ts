@@ -118,6 +118,10 @@ const logs: readonly (readonly [name: string, ...findings: Expected[]])[] = [
   ["rcu-stall-other-cpu", ["rcu-stall", "INFO: rcu detected stall in ringdrv_ioctl"]],
   ["rcu-stall-self", ["rcu-stall", "INFO: rcu detected stall in spin_forever_store"]],
   [
+    "recorded-execute-user-memory-6.1.115",
+    ["page-fault", "BUG: unable to handle kernel paging request in lkdtm_EXEC_USERSPACE"],
+  ],
+  [
     "recorded-io-uring-6.1.115",
     ["hung-task", "INFO: task hung in io_sq_thread"],
     ["hung-task", "INFO: task hung in io_sq_thread"],

@@ -80,7 +80,9 @@ describe("an oops", () => {
       size: 0x90,
       module: "treefs",
       reliable: true,
+      instruction: true,
     });
+    expect(finding?.frames[1]).not.toHaveProperty("instruction");
   });
 
   test("on arm64 does not repeat the instruction that its call trace begins with", () => {
@@ -90,6 +92,7 @@ describe("an oops", () => {
       "bank_write",
       "vfs_write",
     ]);
+    expect(arm64?.frames.filter((frame) => frame.instruction)).toEqual([arm64?.frames[0]]);
     expect(arm64?.registers).toContain("pstate: 60000005");
   });
 

@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Finding, parseKernelLog } from "../../src/observe/kernel-log.ts";
-import { fingerprint, matchesFinding, primaryFinding, sameBug } from "../../src/observe/signature.ts";
+import {
+  finding as findingLike,
+  fingerprint,
+  holdsFrames,
+  matchesFinding,
+  primaryFinding,
+  sameBug,
+} from "../../src/observe/signature.ts";
 
 const read = (name: string): string =>
   readFileSync(new URL(`./fixtures/kernel-log/${name}.txt`, import.meta.url), "utf8");
@@ -108,6 +115,33 @@ describe("matchesFinding", () => {
   test("a task's numbers do not matter", () => {
     const [, poller] = parseKernelLog(read("hung-task"));
     expect(poller && matchesFinding(poller, { task: "iou-sqp-#" })).toBe(true);
+  });
+});
+
+describe("a signature that names a finding", () => {
+  const hung = { kind: "hung-task", frames: ["io_uring_del_tctx_node"] } as const;
+
+  test("is a test for some, find and filter", () => {
+    const log = parseKernelLog(`${read("kasan")}${read("hung-task")}`);
+    expect(log.some(findingLike(hung))).toBe(true);
+    expect(log.filter(findingLike({ kind: "hung-task" }))).toHaveLength(2);
+    expect(log.find(findingLike({ title: /^KASAN/ }))?.guilty).toBe("tinytty_release");
+    expect(parseKernelLog(read("kasan")).some(findingLike(hung))).toBe(false);
+  });
+
+  test("counts the same bug in two trials whatever their addresses, pids and times", () => {
+    const trials = [read("hung-task"), again(read("hung-task")), read("soft-lockup")].map(parseKernelLog);
+    expect(trials.filter((found) => found.some(findingLike(hung)))).toHaveLength(2);
+    const [first, second] = trials.map((found) => found.find(findingLike(hung)));
+    expect(first && second && sameBug(first, second)).toBe(true);
+    expect(first).not.toEqual(second);
+  });
+
+  test("asks the stacks of threads in the same way", () => {
+    const stack = [{ function: "__mutex_lock.isra.0" }, { function: "io_uring_del_tctx_node" }];
+    expect(holdsFrames(stack, ["__mutex_lock", "io_uring_del_tctx_node"])).toBe(true);
+    expect(holdsFrames(stack, ["io_uring_del_tctx_node", "__mutex_lock"])).toBe(false);
+    expect(holdsFrames(stack, [])).toBe(true);
   });
 });
 

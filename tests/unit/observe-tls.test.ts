@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { mappedObjects, parseTls } from "../../src/observe/tls.ts";
+import { parseTrace } from "../../src/observe/strace.ts";
+import { mappedObjects, parseTls, tracedObjects } from "../../src/observe/tls.ts";
 
 const header = "  Type           Offset   VirtAddr           PhysAddr           FileSiz  MemSiz   Flg Align";
 const segment = (size: string, align = "0x8"): string =>
@@ -39,6 +40,24 @@ describe("an object's thread-local storage", () => {
   });
 });
 
+test("a trace's objects are listed once each, also what was mapped in vain", () => {
+  const trace = parseTrace(
+    [
+      '9 execve("/opt/node/bin/node", ["node", "load.cjs"], 0x7ffd /* 9 vars */) = 0',
+      '9 execve("/usr/bin/node", ["node"], 0x7ffd /* 9 vars */) = -1 ENOENT (No such file or directory)',
+      "9 mmap(NULL, 12, PROT_READ, MAP_PRIVATE|MAP_DENYWRITE, 3</usr/lib/libc.so.6>, 0) = 0x7f00",
+      "9 mmap(0x7f01, 12, PROT_READ|PROT_EXEC, MAP_PRIVATE|MAP_FIXED, 3</usr/lib/libc.so.6>, 0x1000) = 0x7f01",
+      "9 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f02",
+      "10 mmap(NULL, 12, PROT_READ, MAP_PRIVATE, 17</srv/work/a<b>, 1.node>, 0) = 0x7f03",
+    ].join("\n"),
+  );
+  expect(tracedObjects(trace)).toEqual([
+    "/opt/node/bin/node",
+    "/usr/lib/libc.so.6",
+    "/srv/work/a<b>, 1.node",
+  ]);
+});
+
 test("a memory map's objects are listed once each, without what is no file", () => {
   const maps = [
     "00400000-00401000 r--p 00000000 fe:00 12                         /usr/bin/node",
@@ -49,5 +68,8 @@ test("a memory map's objects are listed once each, without what is no file", () 
     "7f0000003000-7f0000004000 r-xp 00000000 fe:00 14                 /tmp/gone.so (deleted)",
     "7f0000004000-7f0000005000 rw-p 00000000 00:00 0 ",
   ].join("\n");
-  expect(mappedObjects(maps)).toEqual(["/usr/bin/node", "/srv/my lib.so"]);
+  expect(mappedObjects(maps)).toEqual({
+    present: ["/usr/bin/node", "/srv/my lib.so"],
+    gone: ["/tmp/gone.so"],
+  });
 });

@@ -1,41 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseKernelLog } from "../../src/observe/kernel-log.ts";
-import { findingRecords, frameText, renderFindings } from "../../src/render/findings.ts";
+import { findingRecord, frameText, placeText } from "../../src/render/findings.ts";
 
 const log = readFileSync(new URL("./fixtures/kernel-log/hung-task.txt", import.meta.url), "utf8");
-const findings = parseKernelLog(log);
+const records = parseKernelLog(log).map(findingRecord);
 
-describe("renderFindings", () => {
-  test("says that there are none", () => {
-    expect(renderFindings([])).toBe("no findings\n");
-  });
-
-  test("shows title, facts, details and call chain", () => {
-    expect(renderFindings(findings.slice(0, 1), { frames: 3 })).toBe(
-      [
-        "INFO: task hung in io_uring_del_tctx_node",
-        "  hung-task  lines 1-23  at 52.118935 s  task node  pid 132  Linux 6.1.115",
-        "  seconds: 10",
-        "  state: D",
-        "    __schedule+0x2a1/0x8d0",
-        "    ? __wake_up_common+0x71/0x130",
-        "    schedule+0x5e/0xd0",
-        "    ... 13 more",
-        "",
-      ].join("\n"),
-    );
-  });
-
-  test("colours only when asked to", () => {
-    expect(renderFindings(findings)).not.toContain("\x1b");
-    expect(renderFindings(findings, { colour: true })).toContain("\x1b[");
-  });
-});
-
-describe("findingRecords", () => {
-  test("add how bad it is and what it has in common with its repetitions", () => {
-    expect(findingRecords(findings)[1]).toMatchObject({
+describe("findingRecord", () => {
+  test("adds how bad it is and what it has in common with its repetitions", () => {
+    expect(records[1]).toMatchObject({
       kind: "hung-task",
       severity: "stall",
       fingerprint: "hung-task io_sq_thread < ret_from_fork",
@@ -43,8 +16,7 @@ describe("findingRecords", () => {
     });
   });
 
-  test("survive JSON unchanged", () => {
-    const records = findingRecords(findings);
+  test("survives JSON unchanged", () => {
     expect(JSON.parse(JSON.stringify(records))).toEqual(records);
   });
 });
@@ -56,5 +28,14 @@ describe("frameText", () => {
     [{ function: "foo", reliable: true, file: "fs/x.c:7" }, "foo fs/x.c:7"],
   ])("%j reads as the kernel prints it", (frame, text) => {
     expect(frameText(frame)).toBe(text);
+  });
+});
+
+describe("placeText", () => {
+  test.each([
+    [{ function: "foo", file: "fs/x.c", line: 7, inlined: true }, "at fs/x.c:7 (inlined foo)"],
+    [{ function: "foo", file: "fs/x.c", line: 7, inlined: false }, "at fs/x.c:7"],
+  ])("%j says where, and whose line it is where that is not told by the frame", (place, text) => {
+    expect(placeText(place)).toBe(text);
   });
 });

@@ -179,7 +179,6 @@ export const faults: readonly Format[] = [
     kind: "oops",
     pattern: /^(?:mce: )?\[Hardware Error\]: CPU (?<cpu>\d+): Machine Check Exception/,
     title: "machine check exception",
-    stamped: true,
   },
   {
     kind: "oops",

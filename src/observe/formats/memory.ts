@@ -34,6 +34,11 @@ export const memory: readonly Format[] = [
   },
   {
     kind: "slab-corruption",
+    pattern: /^BUG (?<cache>\S+) \((?:Not tainted|Tainted: .*?)\): (?<bug>(?!kasan:).+?)$/,
+    title: "BUG: {bug}[ in {fn}]",
+  },
+  {
+    kind: "slab-corruption",
     pattern: /^BUG (?<cache>\S+)(?: \(.*?\))?: (?<bug>(?!kasan:).+?)$/,
     title: "BUG: {bug}[ in {fn}]",
     stamped: true,

@@ -77,7 +77,7 @@ export const warnings: readonly Format[] = [
   },
   {
     kind: "warning",
-    pattern: new RegExp(`^WARNING:(?: CPU: ?(?<cpu>\\d+))?(?: PID: ?(?<pid>-?\\d+))? at ${fn}`),
+    pattern: new RegExp(`^WARNING:(?: CPU: ?(?<cpu>\\d+))(?: PID: ?(?<pid>-?\\d+))? at ${fn}`),
     title: "WARNING[: {flavour}][ in {fn}]",
     joins: ["list-corruption", "bug"],
   },
@@ -86,6 +86,12 @@ export const warnings: readonly Format[] = [
     pattern: new RegExp(
       `^WARNING: (?:\\[(?<condition>.*?)\\] )?(?<where>\\S+\\.[chS]:\\d+) at (?:${fn}|0x0).*?(?:, CPU#(?<cpu>\\d+): (?<task>.+)/(?<pid>\\d+))?$`,
     ),
+    title: "WARNING[: {flavour}][ in {fn}]",
+    joins: ["list-corruption", "bug"],
+  },
+  {
+    kind: "warning",
+    pattern: /^WARNING: at (?<fn>[A-Za-z_][\w.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+/,
     title: "WARNING[: {flavour}][ in {fn}]",
     joins: ["list-corruption", "bug"],
   },
@@ -114,6 +120,13 @@ export const warnings: readonly Format[] = [
     title: "VFS: {bug} (use-after-free)",
   },
   { kind: "bug", pattern: /^BUG: (?<bug>[\w].*)/, title: "BUG: {bug}", stamped: true },
+  {
+    kind: "bug",
+    pattern: /^BUG: (?<bug>[\w].*)/,
+    title: "BUG: {bug}",
+    // Without a kernel prefix anybody may have written it; only the kernel goes on like this.
+    confirm: /^(?:CPU: ?\d+ (?:UID: ?\d+ )?PID: ?\d+ Comm: |Pid: \d+, comm: |Call [Tt]race:)/,
+  },
 ];
 
 export const filesystems: readonly Format[] = [
@@ -128,13 +141,36 @@ export const filesystems: readonly Format[] = [
     pattern:
       /^(?<fs>XFS) \((?<device>[^)]*)\): (?:Internal error|Metadata (?:corruption|CRC error) detected at|Corruption (?:of in-memory data|detected)|Log I\/O Error Detected|Filesystem has been shut down)\b(?:.*?(?:Caller|detected at) (?<fn>[A-Za-z_]\w*)\+)?/,
     title: "{fs} error[ in {fn}]",
-    stamped: true,
   },
   {
     kind: "filesystem-error",
     pattern:
-      /^(?<fs>BTRFS)(?: critical| error| warning)? ?\(device (?<device>[^):]*)[^)]*\)(?:: | in (?<fn>\w+):\d+: )(?:(?:.*(?:corrupt|forced readonly|errno=|Transaction aborted|parent transid verify failed|unable to find).*))/,
+      /^(?<fs>BTRFS)(?: critical| error| warning|: error)? ?\(device (?<device>[^):]*)[^)]*\)(?:: | in (?<fn>\w+):\d+: )(?:(?:.*(?:corrupt|forced readonly|errno=|Transaction aborted|parent transid verify failed|unable to find).*))/,
     title: "{fs} error[ in {fn}]",
+    alone: true,
+  },
+  {
+    kind: "filesystem-error",
+    pattern: /^(?<fs>BTRFS): Transaction aborted \(error -\d+\)/,
+    title: "{fs} error",
+    alone: true,
+  },
+  {
+    kind: "filesystem-error",
+    pattern: /^(?<fs>FAT|exFAT)-fs \((?<device>[^)]*)\): error, (?<fn>\w+)?/,
+    title: "{fs}-fs error[ in {fn}]",
+    alone: true,
+  },
+  {
+    kind: "filesystem-error",
+    pattern: /^(?<fs>F2FS)-fs \((?<device>[^)]*)\): (?:inconsistent node block|.*\bcorrupted\b)/,
+    title: "{fs}-fs error",
+    alone: true,
+  },
+  {
+    kind: "filesystem-error",
+    pattern: /^Aborting journal on device (?<device>[^.\s]+)/,
+    title: "JBD2 error",
     alone: true,
   },
   {

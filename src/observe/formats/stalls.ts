@@ -39,6 +39,11 @@ export const stalls: readonly Format[] = [
     title: "INFO: rcu detected stall[ in {fn}]",
   },
   {
+    kind: "rcu-stall",
+    pattern: /^INFO: RCU detected CPU (?<cpu>\d+) stall/,
+    title: "INFO: rcu detected stall[ in {fn}]",
+  },
+  {
     kind: "soft-lockup",
     pattern:
       /^(?:\w[\w ]*: )?BUG: soft lockup(?: - CPU#(?<cpu>\d+) stuck for (?<seconds>\d+)s!(?: \[(?<task>.+):(?<pid>\d+)\])?)?/,
@@ -47,7 +52,7 @@ export const stalls: readonly Format[] = [
   {
     kind: "hard-lockup",
     pattern:
-      /^(?:(?:NMI )?[Ww]atchdog: )?(?:Watchdog detected hard LOCKUP on cpu ?(?<cpu>\d+)|CPU (?<cpu2>\d+) (?:self-)?detected hard LOCKUP|BUG: hard lockup)/,
+      /^(?:(?:NMI )?[Ww]atchdog: )?(?:(?:CPU ?\d+: )?Watchdog detected hard LOCKUP on cpu ?(?<cpu>\d+)|CPU (?<cpu2>\d+) (?:self-)?detected hard LOCKUP|BUG: hard lockup)/,
     title: "BUG: hard lockup[ in {fn}]",
   },
   {

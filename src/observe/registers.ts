@@ -1,0 +1,44 @@
+/** Where a virtual CPU stands, as QEMU's monitor tells. */
+export interface CpuPosition {
+  readonly cpu: number;
+  /** Address of the next instruction. */
+  readonly instruction: bigint;
+  /** Address of the top of the stack. */
+  readonly stack: bigint;
+  /** 0: kernel, 3: user space. */
+  readonly privilege: number;
+  /** Whether it takes interrupts. A CPU that spins without them is deaf to everything but an NMI. */
+  readonly interrupts: boolean;
+  /** Whether it waits for an interrupt, as an idle CPU does. */
+  readonly halted: boolean;
+}
+
+/** Interrupt enable flag. @see https://en.wikipedia.org/wiki/FLAGS_register */
+const interruptFlag = 0x200;
+
+/**
+ * What `info registers -a` of QEMU's monitor prints for x86, one entry a CPU. What it does not know it passes over.
+ *
+ * @see https://www.qemu.org/docs/master/system/monitor.html
+ * @example parseRegisters(await qmp.human("info registers -a"))[0]?.halted
+ */
+export function parseRegisters(text: string): CpuPosition[] {
+  return text.split(/^CPU#/m).flatMap((part) => {
+    const cpu = /^(\d{1,5})\s/.exec(part)?.[1];
+    const at = /\b[RE]IP=([0-9a-f]{8,16})\s+[RE]FL=([0-9a-f]{8,16})\b[^\n]*\bCPL=(\d)[^\n]*\bHLT=(\d)/.exec(
+      part,
+    );
+    const stack = /\b[RE]SP=([0-9a-f]{8,16})\b/.exec(part)?.[1];
+    if (cpu === undefined || !at || stack === undefined) return [];
+    return [
+      {
+        cpu: Number(cpu),
+        instruction: BigInt(`0x${at[1]}`),
+        stack: BigInt(`0x${stack}`),
+        privilege: Number(at[3]),
+        interrupts: (Number(`0x${at[2]}`) & interruptFlag) !== 0,
+        halted: at[4] === "1",
+      },
+    ];
+  });
+}

@@ -1,0 +1,150 @@
+import { readLine } from "./line.ts";
+
+/** A task as the kernel names it. */
+export interface WaitingTask {
+  readonly comm: string;
+  readonly pid: number;
+}
+
+/** One task that waits for a lock, and who has it, where the kernel says so. */
+export interface Wait {
+  readonly waiter: WaitingTask;
+  /** `mutex`, `semaphore`, `rw-semaphore`; or the name of lockdep's class, such as `&ctx->uring_lock`. */
+  readonly lock: string;
+  /** Missing where the kernel did not find it. */
+  readonly owner?: WaitingTask;
+  /** `hung-task`: the detector says "likely". `lockdep`: from the list of all held locks. */
+  readonly source: "hung-task" | "lockdep";
+}
+
+/**
+ * "INFO: task a:1 is blocked on a mutex likely owned by task b:2." since Linux 6.16; semaphores, rw-semaphores and
+ * the reader or writer of each came later.
+ *
+ * @see https://github.com/torvalds/linux/blob/master/kernel/hung_task.c (debug_show_blocker)
+ */
+const blocked =
+  /^INFO: task (?<waiter>.{1,64}?):(?<pid>\d+)(?: <\w+>)?(?: is)? blocked on an? (?<lock>[\w-]+),? (?:(?:likely owned by|likely last held by) task (?<owner>.{1,64}):(?<ownerPid>\d+)|but the (?:owner|last holder) is not found)/;
+
+/** @see https://github.com/torvalds/linux/blob/master/kernel/locking/lockdep.c (lockdep_print_held_locks) */
+const holder = /^(?:\d+ locks?|no locks) held by (?<comm>.{1,64})\/(?<pid>\d+):?/;
+const held = /^#(?<index>\d+): (?<address>[0-9a-f]{8,16}) \((?<lock>.{1,128}?)\)\{/;
+
+interface Held {
+  readonly task: WaitingTask;
+  readonly lock: string;
+  readonly last: boolean;
+}
+
+/**
+ * Who waits for whom, as far as a kernel log tells: from the hung-task detector's lines, and from lockdep's list of
+ * all held locks (sysrq d, or below a hung task) where the kernel has lockdep. Nothing is inferred from stacks.
+ *
+ * @example readWaits("INFO: task a:1 is blocked on a mutex likely owned by task b:2.")[0]?.owner // { comm: "b", pid: 2 }
+ */
+export function readWaits(log: string): Wait[] {
+  const waits = new Map<string, Wait>();
+  const add = (wait: Wait): void => {
+    const key = `${wait.source} ${wait.waiter.pid} ${wait.lock} ${wait.owner?.pid}`;
+    if (waits.size < 1000) waits.set(key, wait);
+  };
+  let task: WaitingTask | undefined;
+  let before: { address: string; entry: Held } | undefined;
+  // By the lock's address: every task that lists it. A second list starts anew.
+  let locks = new Map<string, Held[]>();
+  const flush = (last: boolean): void => {
+    if (before) {
+      const entries = locks.get(before.address) ?? [];
+      entries.push({ ...before.entry, last });
+      locks.set(before.address, entries);
+    }
+    before = undefined;
+  };
+  const finish = (): void => {
+    flush(true);
+    for (const wait of contended(locks)) add(wait);
+    locks = new Map();
+    task = undefined;
+  };
+  for (const [number, raw] of log.split("\n").entries()) {
+    for (const { text } of readLine(raw.slice(0, 4096), number + 1)) {
+      const block = blocked.exec(text)?.groups;
+      if (block) add(waitOf(block));
+      if (text.startsWith("Showing all locks held in the system")) finish();
+      const who = holder.exec(text)?.groups;
+      if (who) {
+        flush(true);
+        task = { comm: who.comm ?? "", pid: Number(who.pid) };
+        continue;
+      }
+      const lock = task && held.exec(text)?.groups;
+      if (!task || !lock) continue;
+      flush(false);
+      before = { address: lock.address ?? "", entry: { task, lock: lock.lock ?? "", last: false } };
+    }
+  }
+  finish();
+  return [...waits.values()];
+}
+
+function waitOf(groups: Readonly<Record<string, string | undefined>>): Wait {
+  const owner =
+    groups.owner === undefined ? {} : { owner: { comm: groups.owner, pid: Number(groups.ownerPid) } };
+  return {
+    waiter: { comm: groups.waiter ?? "", pid: Number(groups.pid) },
+    lock: groups.lock ?? "",
+    ...owner,
+    source: "hung-task",
+  };
+}
+
+/**
+ * Lockdep lists a lock from the moment a task asks for it, so who waits and who holds look alike. A task that took
+ * another lock after it has this one; only when there is exactly one such task are the others said to wait for it.
+ */
+function contended(locks: ReadonlyMap<string, readonly Held[]>): Wait[] {
+  return [...locks.values()].flatMap((entries) => {
+    const owners = entries.filter((entry) => !entry.last);
+    const owner = owners[0];
+    if (entries.length < 2 || owners.length !== 1 || !owner) return [];
+    return entries
+      .filter((entry) => entry !== owner)
+      .map((entry) => ({
+        waiter: entry.task,
+        lock: entry.lock,
+        owner: owner.task,
+        source: "lockdep" as const,
+      }));
+  });
+}
+
+/**
+ * Waits as lines for people, each from a task that nobody waits for to the last one known. A circle is called one.
+ *
+ * @example describeWaits(waits) // ["cat:12 waits for sh:10 (mutex)"]
+ */
+export function describeWaits(waits: readonly Wait[]): string[] {
+  const byWaiter = new Map(waits.map((wait) => [wait.waiter.pid, wait]));
+  const owners = new Set(waits.map((wait) => wait.owner?.pid));
+  const open = waits.filter((wait) => !owners.has(wait.waiter.pid));
+  const lines: string[] = [];
+  const told = new Set<number>();
+  for (const start of [...open, ...waits]) {
+    if (told.has(start.waiter.pid)) continue;
+    let line = `${start.waiter.comm}:${start.waiter.pid}`;
+    const seen = new Set<number>();
+    for (let wait: Wait | undefined = start; wait; wait = byWaiter.get(wait.owner?.pid ?? -1)) {
+      seen.add(wait.waiter.pid);
+      told.add(wait.waiter.pid);
+      line += wait.owner
+        ? ` waits for ${wait.owner.comm}:${wait.owner.pid} (${wait.lock})`
+        : ` waits for a ${wait.lock} whose owner the kernel does not know`;
+      if (wait.owner && seen.has(wait.owner.pid)) {
+        line += ": a circle";
+        break;
+      }
+    }
+    lines.push(line);
+  }
+  return lines;
+}

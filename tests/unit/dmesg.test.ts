@@ -1,0 +1,162 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test, vi } from "vitest";
+
+// Each test starts the real command line, and a busy machine takes its time over that.
+vi.setConfig({ testTimeout: 60_000 });
+
+const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`./fixtures/kernel-log/${name}.txt`, import.meta.url));
+
+const dir = mkdtempSync(join(tmpdir(), "dstate-test-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+// A cache of their own: what this machine has must not change what is printed.
+const env: NodeJS.ProcessEnv = { ...process.env, DSTATE_CACHE: join(dir, "cache"), NO_COLOR: "1" };
+
+interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function dmesg(args: readonly string[], options: { input?: Buffer | string; path?: string } = {}): Result {
+  const { input = "", path = env.PATH } = options;
+  return spawnSync(process.execPath, [bin, "dmesg", ...args], {
+    env: { ...env, PATH: path },
+    input,
+    encoding: "utf8",
+    maxBuffer: 1e8,
+  });
+}
+
+describe("dstate dmesg", () => {
+  test("prints the findings of a file and exits with 1", () => {
+    const { status, stdout, stderr } = dmesg([fixture("hung-task")]);
+    expect(stdout).toContain(
+      "INFO: task hung in io_uring_del_tctx_node\n  hung-task · lines 1-23 · 52.119 s",
+    );
+    expect(stdout).toMatch(/\n2 findings of 1 kind in 39 lines \(.*\)\n$/);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: "" });
+  });
+
+  test("says that there are none and exits with 0", () => {
+    const { status, stdout } = dmesg([fixture("harmless")]);
+    expect(stdout).toMatch(/^no findings in \d+ lines/);
+    expect(status).toBe(0);
+  });
+
+  test.each([[["-"]], [[]]])("reads standard input with the arguments %j", (args) => {
+    const { status, stdout } = dmesg([...args, "--json"], { input: readFileSync(fixture("kasan")) });
+    const document = JSON.parse(stdout);
+    expect(status).toBe(1);
+    expect(document).toMatchObject({
+      log: "standard input",
+      compression: null,
+      lines: 37,
+      total: 1,
+      kinds: { kasan: 1 },
+      findings: [
+        {
+          kind: "kasan",
+          severity: "crash",
+          title: "KASAN: slab-use-after-free Read in tinytty_release",
+          guilty: "tinytty_release",
+          firstLine: 2,
+          count: 1,
+        },
+      ],
+    });
+  });
+
+  test("prints one whole JSON document however long it is", () => {
+    const folder = new URL("./fixtures/kernel-log/", import.meta.url);
+    const all = readdirSync(folder).map((name) => readFileSync(new URL(name, folder)));
+    const { status, stdout } = dmesg(["--json"], { input: Buffer.concat(all) });
+    expect(stdout.length).toBeGreaterThan(100_000);
+    expect(JSON.parse(stdout).findings.length).toBeGreaterThan(80);
+    expect(status).toBe(1);
+  });
+
+  test.each([[["--json"]], [["--full"]], [[]]])(
+    "lets nothing of a hostile log reach the terminal raw: %j",
+    (args) => {
+      const title = "INFO: task \x1b]0;owned\x07\u202eevil\x9b2J:1 blocked for more than 10 seconds.";
+      const junk = Buffer.from(Array.from({ length: 4096 }, (_, index) => (index * 167) % 256));
+      const input = Buffer.concat([
+        junk,
+        Buffer.from(`\n${title}\n`),
+        Buffer.from(`[    1.0] \x1b[31m holder+0x1/0x2 [\x1b]8;;x\x1b\\]\n holder+0x1/0x20\n`),
+        Buffer.from(`BUG: KASAN: ${"x".repeat(1_000_000)}\x1b]`),
+        junk,
+      ]);
+      const { status, stdout } = dmesg(args, { input });
+      expect(stdout).toContain("task hung in holder");
+      expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/);
+      expect(status).toBe(1);
+    },
+  );
+
+  test.each([
+    ["a file that is not there", ["no-such-file"], "no-such-file cannot be read: there is no such file"],
+    ["a folder", [tmpdir()], "is a folder, and a log is a file"],
+    ["two images", ["--vmlinux", "a", "--kernel", "6.1.115", fixture("kasan")], "give one of them"],
+    ["an image that is none", ["--vmlinux", fixture("kasan"), fixture("kasan")], "is no kernel image"],
+    ["no image", ["--vmlinux", "no-such-file", fixture("kasan")], "no-such-file cannot be read"],
+    [
+      "a kernel without debug information",
+      ["--kernel", "6.1.115", fixture("kasan")],
+      "dstate kernels build 6.1.115 --debug-info",
+    ],
+    ["an unknown option", ["--since", "yesterday"], "unknown option"],
+  ])("ends with 2 and a sentence for %s", (_, args, sentence) => {
+    const { status, stdout, stderr } = dmesg(args);
+    expect(stderr).toContain(sentence);
+    expect(stderr).not.toContain("    at ");
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  });
+
+  test("ends quietly when whoever reads has seen enough", async () => {
+    const child = spawn(process.execPath, [bin, "dmesg", "--json"], { env, stdio: ["pipe", "pipe", "pipe"] });
+    let said = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    child.stdout.destroy();
+    child.stdin.end(readFileSync(fixture("kasan")));
+    const code = await new Promise((done) => child.on("close", done));
+    expect({ code, said }).toEqual({ code: 1, said: "" });
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "ends orderly with 130 on %s, though no line comes in",
+    async (signal) => {
+      const child = spawn(process.execPath, [bin, "dmesg"], { env, stdio: ["pipe", "pipe", "pipe"] });
+      let said = "";
+      child.stderr.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+      const closed = new Promise((done) => child.on("close", done));
+      // More than a pipe holds is taken only once it reads.
+      await new Promise<void>((done) => child.stdin.write("a line\n".repeat(100_000), () => done()));
+      child.kill(signal);
+      expect(await closed).toBe(130);
+      expect(said).toContain(`interrupted by ${signal}`);
+      child.stdin.destroy();
+    },
+  );
+
+  test("takes a damaged packed log for no clean one, and a missing unpacker for no fault of the log", () => {
+    const path = join(dir, "packed.log");
+    writeFileSync(path, Buffer.from("fd377a585a000004e6d6b4460200", "hex"));
+    const missing = dmesg([path], { path: dir });
+    expect(missing.stderr).toContain('the program "xz" is not installed');
+    expect(missing.status).toBe(70);
+    const damaged = dmesg([path]);
+    expect(damaged.status === 2 || damaged.stderr.includes("is not installed")).toBe(true);
+  });
+});
