@@ -25,6 +25,12 @@
       # The system of an image that is booted with somebody else's kernel.
       anyKernel = guest null;
 
+      # The same for the musl report: node of pkgsMusl, with the report's two addons.
+      musl = import ./vm/nixos/guest.nix {
+        inherit nixpkgs system;
+        extra = [ ./vm/nixos/musl.nix ];
+      } null;
+
       # The machine of https://github.com/nodejs/node/issues/55587.
       report = import ./vm/nixos/report.nix {
         inherit system;
@@ -36,7 +42,7 @@
       nixosModules.dstate-guest = ./vm/nixos/default.nix;
 
       nixosConfigurations = guests // {
-        inherit report;
+        inherit report musl;
         guest = anyKernel;
       };
 
@@ -44,6 +50,7 @@
         inherit dstate;
         default = dstate;
         image = anyKernel.config.system.build.dstateImage;
+        image-musl = musl.config.system.build.dstateImage;
       }
       // lib.mapAttrs' (name: built: {
         name = "image-${name}";

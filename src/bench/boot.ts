@@ -6,6 +6,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { withDeadline } from "../base/wait.ts";
+import { takeRoom } from "../machine/lease.ts";
 import type { Parts } from "../repro/vm.ts";
 import { Vm } from "../repro/vm.ts";
 import { openSshControl } from "./openssh.ts";
@@ -133,10 +134,12 @@ async function clonesAtOnce(
 ): Promise<
   Pick<BootBench, "anonymousBytesPerClone" | "clonesAtOnce" | "clonesTogetherBytes" | "clonesAllReadySeconds">
 > {
+  // All at once: room for one after the other would be waited for without end where it does not suffice.
+  using room = await takeRoom(shape.memory, context, { machines: count });
   await using stack = new AsyncDisposableStack();
   const start = performance.now();
   const vms = await Promise.all(
-    Array.from({ length: count }, async () => stack.use(await Vm.start(shape, context))),
+    Array.from({ length: count }, async () => stack.use(await Vm.start({ ...shape, room }, context))),
   );
   const ready = (performance.now() - start) / 1000;
   const memory = await Promise.all(vms.map(async (vm) => await memoryOf(vm.machine.pid)));

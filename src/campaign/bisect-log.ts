@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { UsageError } from "../base/errors.ts";
 import { type BisectState, stateOf } from "./bisect.ts";
+import { priorOf } from "./bisect-run.ts";
 import { type Campaign, campaignSchema, type Ledger } from "./ledger.ts";
-import { knownRate, unknownRate } from "./rates.ts";
 
 const entrySchema = z.object({
   candidate: z.string(),
@@ -43,7 +43,7 @@ export function writeLog(campaign: Campaign, ledger: Ledger): string {
  *
  * @throws {UsageError} when the text is no log of a bisection.
  */
-export function readLog(text: string, rate?: number): { campaign: Campaign; state: BisectState } {
+export function readLog(text: string): { campaign: Campaign; state: BisectState } {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const parse = (line: string, index: number): unknown => {
     try {
@@ -70,11 +70,10 @@ export function readLog(text: string, rate?: number): { campaign: Campaign; stat
     if ("skipped" in entry.data) skipped[place] = true;
     else trials[place]?.push(entry.data);
   }
-  const prior = rate === undefined ? unknownRate() : knownRate(rate);
   return {
     campaign,
     state: stateOf(
-      { candidates: campaign.candidates, prior, confidence: campaign.confidence },
+      { candidates: campaign.candidates, prior: priorOf(campaign), confidence: campaign.confidence },
       trials,
       skipped,
     ),

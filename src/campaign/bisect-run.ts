@@ -4,8 +4,9 @@ import { keyOf } from "../base/store.ts";
 import type { FoundRepro } from "../repro/find.ts";
 import { type BisectOptions, type BisectResult, type BisectState, bisect, stateOf } from "./bisect.ts";
 import type { Candidate } from "./candidates.ts";
+import { type SeenRate, seenRate } from "./learned-rate.ts";
 import type { Campaign, Ledger } from "./ledger.ts";
-import { knownRate, type RatePrior, unknownRate } from "./rates.ts";
+import { knownRate, learnedRate, type RatePrior, unknownRate } from "./rates.ts";
 import { openTries } from "./tries.ts";
 
 export interface RunBisectOptions {
@@ -18,6 +19,10 @@ export interface RunBisectOptions {
   readonly budget: number;
   /** Reproduction rate of a bad candidate, where the user knows it. */
   readonly rate?: number | undefined;
+  /** Trials side by side. */
+  readonly jobs?: number | undefined;
+  /** What else to show of a candidate, where it is known only after it was tried. */
+  readonly details?: (() => Promise<readonly string[]>) | undefined;
   readonly cold?: boolean | undefined;
 }
 
@@ -48,10 +53,17 @@ export async function runBisect(
   const keys: string[] = [];
   for (const { cell } of candidates) keys.push(await tries.key(cell));
   const keyAt = (index: number): string => keys[index] ?? "";
+  const learned =
+    options.rate === undefined
+      ? seenRate(ledger.trialsOfDefinition(tries.definition), new Set(keys))
+      : undefined;
+  if (learned) context.progress({ type: "note", text: describeLearned(learned) });
   const campaign: Campaign = {
     repro: found.repro.id,
     range: options.range,
     confidence: options.confidence,
+    ...(options.rate === undefined ? {} : { rate: options.rate }),
+    ...(learned === undefined ? {} : { learned }),
     candidates: candidates.map(({ name, detail, parents }, index) => ({
       name,
       detail,
@@ -63,9 +75,10 @@ export async function runBisect(
   ledger.saveCampaign(id, campaign);
   const plan: BisectOptions = {
     candidates,
-    prior: priorOf(options.rate),
+    prior: priorOf(campaign),
     confidence: options.confidence,
     budget: options.budget,
+    jobs: options.jobs,
     seconds: guess,
     onStep: (state, next) => context.progress({ type: "note", text: describeStep(state, next, candidates) }),
   };
@@ -86,24 +99,36 @@ export async function runBisect(
       return await tries.run(cell);
     },
   });
-  return { id, campaign, result };
+  const details = await options.details?.();
+  if (!details) return { id, campaign, result };
+  const described: Campaign = {
+    ...campaign,
+    candidates: campaign.candidates.map((candidate, index) => ({
+      ...candidate,
+      detail: details[index] ?? candidate.detail,
+    })),
+  };
+  ledger.saveCampaign(id, described);
+  return { id, campaign: described, result };
 }
 
-/**
- * What a bisection of the ledger knows by now, without running anything.
- *
- * @param rate as the bisection was told it.
- */
-export function recall(campaign: Campaign, ledger: Ledger, rate?: number): BisectState {
+/** What a bisection of the ledger knows by now, without running anything. */
+export function recall(campaign: Campaign, ledger: Ledger): BisectState {
   return stateOf(
-    { candidates: campaign.candidates, prior: priorOf(rate), confidence: campaign.confidence },
+    { candidates: campaign.candidates, prior: priorOf(campaign), confidence: campaign.confidence },
     campaign.candidates.map(({ cell }) => ledger.trialsOf(cell)),
     campaign.candidates.map(({ cell }) => ledger.skipOf(cell) !== undefined),
   );
 }
 
-function priorOf(rate: number | undefined): RatePrior {
-  return rate === undefined ? unknownRate() : knownRate(rate);
+/** What was believed of the reproduction rate when a bisection began. */
+export function priorOf({ rate, learned }: Pick<Campaign, "rate" | "learned">): RatePrior {
+  if (rate !== undefined) return knownRate(rate);
+  return learned === undefined ? unknownRate() : learnedRate(unknownRate(), learned);
+}
+
+function describeLearned({ reproduced, clean }: SeenRate): string {
+  return `earlier trials of this repro in other bad cells hint at its rate: ${reproduced} of ${reproduced + clean} reproduced; --rate says another`;
 }
 
 function describeStep(state: BisectState, next: number, candidates: readonly Candidate[]): string {

@@ -1,7 +1,9 @@
 import { InfraError, messageOf } from "../base/errors.ts";
 import type { Outcome } from "../repro/outcome.ts";
+import { chooseBatch } from "./batch.ts";
+import { chanceToBuild } from "./buildable.ts";
 import type { Candidate } from "./candidates.ts";
-import { chooseTest, spreadCost } from "./choose.ts";
+import { chooseTest } from "./choose.ts";
 import { type Conclusion, conclude, type Suspects, suspectsOf } from "./conclude.ts";
 import { mergedHistory } from "./history.ts";
 import {
@@ -41,6 +43,8 @@ export interface BisectOptions {
   readonly confidence: number;
   /** New trials at the most. */
   readonly budget: number;
+  /** Trials side by side. Default 1. */
+  readonly jobs?: number | undefined;
   /** Seconds that a build and a trial take, until they are measured. */
   readonly seconds: { readonly build: number; readonly trial: number };
   readonly onStep?: (state: BisectState, next: number) => void;
@@ -115,38 +119,64 @@ export function stateOf(
 export async function bisect(options: BisectOptions, world: BisectWorld): Promise<BisectResult> {
   const numbers = options.candidates.map((_, index) => index);
   const trials = numbers.map((number) => [...world.past(number)]);
-  const current = (): BisectState =>
+  const current = (guesses: readonly Observation[] = []): BisectState =>
     stateOf(
       options,
-      trials,
+      trials.map((list, number) => [...list, ...guesses.filter(({ test }) => test === number)]),
       numbers.map((number) => world.skipped(number) !== undefined),
     );
   const measured = { build: new Mean(options.seconds.build), trial: new Mean(options.seconds.trial) };
-  const cost = new Float64Array(numbers.length);
-  let state = current();
-  for (let newTrials = 0; ; ) {
-    if (state.conclusion.type !== "open") return { ...state, newTrials, stopped: "concluded" };
-    if (newTrials >= options.budget) return { ...state, newTrials, stopped: "budget" };
-    const build = Float64Array.from(numbers, (number) => (world.built(number) ? 0 : measured.build.value));
-    spreadCost(cost, build, measured.trial.value, state.belief);
-    const next = chooseTest(state.belief, { testable: state.testable, cost });
-    if (next === undefined) return { ...state, newTrials, stopped: "nothing-left" };
-    options.onStep?.(state, next);
+  /** Whether a trial was run: not when the candidate could not be built. */
+  const attempt = async (next: number): Promise<boolean> => {
     const start = performance.now();
-    const isNew = (build[next] ?? 0) > 0;
+    const isNew = !world.built(next);
     try {
       const trial = await world.trial(next);
       const seconds = (performance.now() - start) / 1000;
       if (!isNew) measured.trial.add(seconds);
       else measured.build.add(Math.max(seconds - measured.trial.value, 0));
       trials[next]?.push(trial);
-      newTrials += 1;
       const last = (trials[next] ?? []).slice(-patience);
       if (last.length === patience && last.every(({ outcome }) => outcome === "infra-error"))
         world.skip(next, `its trials fail for reasons of their own: ${trial.summary}`);
+      return true;
     } catch (error) {
       if (!(error instanceof InfraError) || !/could not be built/.test(messageOf(error))) throw error;
       world.skip(next, messageOf(error).split("\n")[0] ?? "it cannot be built");
+      return false;
+    }
+  };
+  let state = current();
+  for (let newTrials = 0; ; ) {
+    if (state.conclusion.type !== "open") return { ...state, newTrials, stopped: "concluded" };
+    if (newTrials >= options.budget) return { ...state, newTrials, stopped: "budget" };
+    const chances = chanceToBuild(
+      numbers.map((number) =>
+        world.skipped(number) !== undefined ? "broken" : world.built(number) ? "works" : "unknown",
+      ),
+    );
+    // A build that fails costs its time and tells nothing.
+    const build = Float64Array.from(chances, (chance, number) =>
+      world.built(number) ? 0 : measured.build.value / chance,
+    );
+    const seconds = { build, trial: measured.trial.value };
+    const { testable } = state;
+    const batch = chooseBatch({
+      size: Math.min(options.jobs ?? 1, options.budget - newTrials),
+      believe: (guesses) => {
+        const guessed = current(guesses);
+        return guessed.conclusion.type === "open" ? guessed.belief : undefined;
+      },
+      choose: (belief, isAllowed) =>
+        chooseTest(belief, { testable: testable.map((can, test) => (isAllowed(test) ? can : 0)), seconds }),
+      isBuilt: (test) => world.built(test),
+    });
+    if (batch.length === 0) return { ...state, newTrials, stopped: "nothing-left" };
+    for (const next of batch) options.onStep?.(state, next);
+    const ended = await Promise.allSettled(batch.map(attempt));
+    for (const one of ended) {
+      if (one.status === "rejected") throw one.reason;
+      if (one.value) newTrials += 1;
     }
     state = current();
   }

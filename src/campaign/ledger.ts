@@ -22,6 +22,10 @@ export const campaignSchema = z.object({
   repro: z.string(),
   range: z.string(),
   confidence: z.number(),
+  /** Reproduction rate of a bad candidate, where the user said it. */
+  rate: z.number().optional(),
+  /** Else what trials of the same repro in other bad cells had shown of it. */
+  learned: z.object({ reproduced: z.int(), clean: z.int() }).optional(),
   candidates: z.array(
     z.object({ name: z.string(), detail: z.string(), cell: z.string(), parents: z.array(z.int()) }),
   ),
@@ -45,10 +49,14 @@ const tables = `
     id INTEGER PRIMARY KEY, repro TEXT NOT NULL, cell TEXT NOT NULL, outcome TEXT NOT NULL, summary TEXT NOT NULL,
     evidence TEXT NOT NULL, startedAt TEXT NOT NULL, took REAL NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS trials_of_cell ON trials (cell);
+  CREATE TABLE IF NOT EXISTS cells (
+    cell TEXT PRIMARY KEY, definition TEXT NOT NULL, description TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS skips (cell TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS campaigns (
     id TEXT PRIMARY KEY, plan TEXT NOT NULL, usedAt TEXT NOT NULL) STRICT;
 `;
+
+const columns = "id, cell, outcome, summary, evidence, startedAt, took";
 
 /**
  * Every trial that was ever run here, in SQLite. A trial is written the moment it ends, so that a crash or
@@ -82,14 +90,36 @@ export class Ledger implements Disposable {
       .run(repro, cell, outcome, summary, evidence, startedAt, took);
   }
 
+  /** Remember what a cell's name stands for: the repro as it was, and the cell as people read it. */
+  nameCell(cell: string, about: { readonly definition: string; readonly description: string }): void {
+    this.#database
+      .prepare("INSERT OR REPLACE INTO cells (cell, definition, description) VALUES (?, ?, ?)")
+      .run(cell, about.definition, about.description);
+  }
+
   /** All trials of a cell, the first one first. */
   trialsOf(cell: string): LedgerTrial[] {
     return this.#database
-      .prepare(
-        "SELECT id, cell, outcome, summary, evidence, startedAt, took FROM trials WHERE cell = ? ORDER BY id",
-      )
+      .prepare(`SELECT ${columns} FROM trials WHERE cell = ? ORDER BY id`)
       .all(cell)
       .map((row) => trialSchema.parse(row));
+  }
+
+  /** All trials of a repro as it is now, in whatever cell, the first one first. */
+  trialsOfDefinition(definition: string): LedgerTrial[] {
+    return this.#database
+      .prepare(
+        `SELECT ${columns} FROM trials WHERE cell IN (SELECT cell FROM cells WHERE definition = ?) ORDER BY id`,
+      )
+      .all(definition)
+      .map((row) => trialSchema.parse(row));
+  }
+
+  /** The number of the trial that was recorded last; 0 when there is none. */
+  lastTrial(): number {
+    return z
+      .int()
+      .parse(this.#database.prepare("SELECT coalesce(max(id), 0) AS last FROM trials").get()?.last);
   }
 
   /** Record that a cell cannot be tried, for example because its kernel does not build. */

@@ -1,5 +1,8 @@
-import { availableParallelism, freemem } from "node:os";
+import { availableParallelism } from "node:os";
 import pMap from "p-map";
+import type { Settings } from "../base/settings.ts";
+import { roomOf } from "../machine/lease.ts";
+import { mostOf, type Room, reservationFor } from "../machine/room.ts";
 
 export interface PoolShape {
   /** Processors of each machine. */
@@ -11,26 +14,37 @@ export interface PoolShape {
 /** What the host has to give. */
 export interface HostRoom {
   readonly cpus: number;
-  /** Bytes that can be taken without pushing anything out. */
-  readonly memory: number;
+  readonly room: Room;
 }
 
 /**
- * How many machines to run side by side when nobody says: never more memory than the host has free, a quarter
- * of it left alone. A trial of a hang waits more than it computes, so one machine more than the processors
- * would carry is worth it.
+ * How many machines to run side by side when nobody says: no more than fit into memory, and one machine more
+ * than the processors would carry, for a trial of a hang waits more than it computes. Whatever is said, no
+ * machine starts before there is room for it.
  *
- * @example defaultJobs({ cpus: 2, memory: 2 * 2 ** 30 }, { cpus: 2, memory: 20 * 2 ** 30 }) // 2
+ * @example defaultJobs({ cpus: 2, memory: 2 * 2 ** 30 }, { cpus: 2, room: { type: "budget", bytes: 20 * 2 ** 30 } }) // 2
  */
-export function defaultJobs(shape: PoolShape, room: HostRoom = hostRoom()): number {
-  const byMemory = Math.floor((room.memory * 0.75) / shape.memory);
-  const byCpus = Math.ceil(room.cpus / shape.cpus) + 1;
-  return Math.max(1, Math.min(byMemory, byCpus));
+export function defaultJobs(shape: PoolShape, host: HostRoom): number {
+  return Math.max(1, Math.min(fitting(shape, host), Math.ceil(host.cpus / shape.cpus) + 1));
 }
 
-/** This host's processors and free memory. */
-export function hostRoom(): HostRoom {
-  return { cpus: availableParallelism(), memory: freemem() };
+/**
+ * How many machines to run side by side where one must not slow another down: no more than fit into memory and
+ * than the processors carry.
+ *
+ * @example undisturbedJobs({ cpus: 2, memory: 2 ** 30 }, { cpus: 8, room: { type: "budget", bytes: 20 * 2 ** 30 } }) // 4
+ */
+export function undisturbedJobs(shape: PoolShape, host: HostRoom): number {
+  return Math.max(1, Math.min(fitting(shape, host), Math.floor(host.cpus / shape.cpus)));
+}
+
+function fitting({ memory }: PoolShape, { room }: HostRoom): number {
+  return Math.floor(mostOf(room) / reservationFor(memory));
+}
+
+/** This host's processors, and what machines may take of its memory. */
+export function hostRoom(settings: Pick<Settings, "memory">): HostRoom {
+  return { cpus: availableParallelism(), room: roomOf(settings) };
 }
 
 /**
@@ -47,4 +61,50 @@ export async function runPool<Item, Result>(
   work: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
   return await pMap(items, work, { concurrency: options.jobs, signal: options.signal });
+}
+
+/** Something to do, or nothing that anybody will ever do. */
+export type NextWork = (signal: AbortSignal) => Promise<((signal: AbortSignal) => Promise<void>) | undefined>;
+
+/**
+ * Run what `next` gives, at most `jobs` at a time, where what is next depends on what has ended. A place that is
+ * free asks at once; it stays free while `next` waits. Ends when every place was told that nothing is left.
+ *
+ * @throws what the first failing work throws, when the others, told to stop, have ended too.
+ */
+export async function runJobs(
+  options: { readonly jobs: number; readonly signal: AbortSignal },
+  next: NextWork,
+): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const place = async (): Promise<void> => {
+    for (;;) {
+      signal.throwIfAborted();
+      const work = await next(signal);
+      if (!work) return;
+      await work(signal);
+    }
+  };
+  await together(stop, Array.from({ length: options.jobs }, place));
+}
+
+/**
+ * Wait for works that run side by side; when one fails, the others are told to stop and waited for.
+ *
+ * @param stop aborts what the works listen to.
+ * @throws what failed first.
+ */
+export async function together(stop: AbortController, works: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(
+    works.map(
+      async (work) =>
+        await work.catch((error: unknown) => {
+          // Only the first one's reason stays.
+          stop.abort(error);
+          throw error;
+        }),
+    ),
+  );
+  stop.signal.throwIfAborted();
 }

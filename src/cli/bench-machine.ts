@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { formatBytes, toBytes } from "../base/size.ts";
 import { type BootBench, benchBoot } from "../bench/boot.ts";
+import { benchRestore, type RestoreBench } from "../bench/restore.ts";
 import type { Figures } from "../bench/statistics.ts";
 import { benchTrials } from "../bench/trial.ts";
-import { defaultJobs } from "../campaign/pool.ts";
+import { defaultJobs, hostRoom } from "../campaign/pool.ts";
 import { renderTable } from "../render/table.ts";
 import { chooseCell } from "../repro/cell.ts";
 import { toJson } from "../repro/evidence.ts";
@@ -13,7 +14,7 @@ import { provideParts } from "../repro/trial.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-/** `dstate bench boot` and `dstate bench trial`: how fast machines and trials are here. */
+/** `dstate bench boot`, `restore` and `trial`: how fast machines and trials are here. */
 export function addMachineBenches(bench: Command, session: Session): void {
   addCellOptions(
     bench
@@ -49,6 +50,21 @@ export function addMachineBenches(bench: Command, session: Session): void {
     );
   addCellOptions(
     bench
+      .command("restore")
+      .description("many restores in a row: whether each answers, as a machine of its own")
+      .option("--count <n>", "how many", positiveInteger, 100)
+      .option("--json", "one JSON document on standard output"),
+  )
+    .addHelpText("after", "\nExample: dstate bench restore --kernel 6.1.129 --count 100 --json")
+    .action(async (options: CellOptions & { count: number; json?: boolean }) => {
+      const context = await session.context();
+      const cell = chooseCell({ kernel: ["6.1.129"], node: ["20.9.0"] }, choiceOf(options));
+      const parts = await provideParts({ id: "bench", npm: "10.1.0" }, cell, context);
+      const result = await benchRestore({ parts, count: options.count }, context);
+      session.print(options.json ? toJson({ cell, ...result }) : renderRestore(result));
+    });
+  addCellOptions(
+    bench
       .command("trial [repro]")
       .description("trials an hour in a cell")
       .option("--trials <n>", "how many", positiveInteger, 10)
@@ -66,7 +82,7 @@ export function addMachineBenches(bench: Command, session: Session): void {
         const cell = chooseCell(repro.axes, choiceOf(options));
         const parts = await provideParts(repro, cell, context);
         const shape = { cpus: repro.machine?.cpus ?? 2, memory: toBytes(repro.machine?.memory ?? "1GiB") };
-        const jobs = options.jobs ?? defaultJobs(shape);
+        const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
         const result = await benchTrials({ repro, cell, parts, trials: options.trials, jobs }, context);
         if (options.json) session.print(toJson(result));
         else {
@@ -101,6 +117,35 @@ function renderBoot(result: BootBench, width: number): string {
   const { anonymousBytesPerClone: memory } = result;
   return [
     renderTable(["", "min", "median", "max", "n"], rows, { width }),
+    ...renderRatios(result),
     `${result.clonesAtOnce} clones at once: ${formatBytes(result.clonesTogetherBytes)} together, ${formatBytes(memory.median)} anonymous each (median), all ready after ${result.clonesAllReadySeconds.toFixed(1)} s`,
+  ].join("\n");
+}
+
+/** Medians of one run against each other: what carries over to another host. */
+function renderRatios(result: BootBench): string[] {
+  const { restoreToFirstCommandSeconds: restore, coldBootToFirstCommandSeconds: cold } = result;
+  const { sshRoundTripMilliseconds: ssh, openSshMultiplexedMilliseconds: openSsh } = result;
+  const { virtmeNgSeconds: vng } = result;
+  return [
+    ...(vng
+      ? [
+          `against vng --run: restore takes ${(vng.median / restore.median).toFixed(0)} times less, a cold boot ${(cold.median / vng.median).toFixed(2)} of it`,
+        ]
+      : []),
+    ...(openSsh
+      ? [
+          `ssh2 takes ${(ssh.median / openSsh.median).toFixed(2)} of what OpenSSH takes over its open connection`,
+        ]
+      : []),
+  ];
+}
+
+function renderRestore(result: RestoreBench): string {
+  const { restoreToFirstCommandSeconds: seconds, clockErrorMilliseconds: clock } = result;
+  return [
+    `${result.count} restores in a row, ${result.warm} of them warm; ${seconds.median.toFixed(2)} s to the first command (median)`,
+    `different: ${result.machineIds} machine ids, ${result.hostnames} hostnames, ${result.randomSeeds} random seeds`,
+    `${result.sawAnothersWrite} saw another one's write; the guest's clock was off by ${clock.median.toFixed(0)} ms (median), ${clock.max.toFixed(0)} ms at most`,
   ].join("\n");
 }

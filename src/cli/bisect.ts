@@ -3,22 +3,19 @@ import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
+import { toBytes } from "../base/size.ts";
 import type { BisectState } from "../campaign/bisect.ts";
 import { readLog, writeLog } from "../campaign/bisect-log.ts";
-import { recall, runBisect } from "../campaign/bisect-run.ts";
-import {
-  type Candidate,
-  commitCandidates,
-  kernelCandidates,
-  nodeCandidates,
-  parseRange,
-} from "../campaign/candidates.ts";
+import { type RunBisectOptions, recall, runBisect } from "../campaign/bisect-run.ts";
+import { commitCandidates, kernelCandidates, nodeCandidates, parseRange } from "../campaign/candidates.ts";
 import { type Campaign, Ledger } from "../campaign/ledger.ts";
+import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
 import { describeConclusion, renderPosterior, rowsOf } from "../render/posterior.ts";
 import { chooseCell } from "../repro/cell.ts";
 import type { Repro } from "../repro/define.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
+import { knownLibuv } from "../runtime/node.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -28,6 +25,7 @@ interface BisectCommandOptions extends CellOptions {
   readonly confidence: number;
   readonly budget: number;
   readonly rate?: number;
+  readonly jobs?: number;
   readonly json?: boolean;
 }
 
@@ -44,6 +42,11 @@ export function addBisect(program: Command, session: Session): void {
     .option("--confidence <p>", "stop when one answer is this likely", probability, 0.99)
     .option("--budget <n>", "new trials at the most", positiveInteger, 1000)
     .option("--rate <p>", "how often a bad candidate reproduces, if that is known", probability)
+    .option(
+      "--jobs <n>",
+      "trials side by side; default: as many machines as have processors",
+      positiveInteger,
+    )
     .option("--json", "one JSON document on standard output")
     .addHelpText(
       "after",
@@ -57,10 +60,14 @@ export function addBisect(program: Command, session: Session): void {
       throw new UsageError("say which repro to bisect", { next: "`dstate repros` lists them." });
     const context = await session.context();
     const found = await findRepro(name, context.settings);
-    const { range, candidates } = await candidatesOf(found.repro, options, context);
+    const { repro } = found;
+    const { range, candidates, details } = await candidatesOf(repro, options, context);
+    // A trial beside another, not knowing what that one shows, tells less: it has to cost nothing.
+    const shape = { cpus: repro.machine?.cpus ?? 2, memory: toBytes(repro.machine?.memory ?? "1GiB") };
+    const jobs = options.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = openLedger(context);
     const { id, campaign, result } = await runBisect(
-      { ...options, found, range, candidates },
+      { ...options, jobs, found, range, candidates, details },
       ledger,
       context,
     );
@@ -133,7 +140,7 @@ async function candidatesOf(
   repro: Repro,
   options: BisectCommandOptions,
   context: Context,
-): Promise<{ range: string; candidates: Candidate[] }> {
+): Promise<Pick<RunBisectOptions, "range" | "candidates" | "details">> {
   const isRange = (text: string | undefined): text is string =>
     text?.includes("..") === true && !/^(git|file):/.test(text);
   const asked = [isRange(options.kernel), isRange(options.node), options.git !== undefined];
@@ -152,7 +159,17 @@ async function candidatesOf(
   }
   if (isRange(node)) {
     const cell = chooseCell(repro.axes, { ...choiceOf(options), node: undefined });
-    return { range: `node ${node}`, candidates: await nodeCandidates(parseRange(node), cell, context) };
+    const candidates = await nodeCandidates(parseRange(node), cell, context);
+    const details = async (): Promise<readonly string[]> => {
+      const libuv = await knownLibuv(context);
+      return candidates.map(({ name }) => (libuv.has(name) ? `libuv ${libuv.get(name)}` : ""));
+    };
+    const known = await details();
+    return {
+      range: `node ${node}`,
+      candidates: candidates.map((candidate, index) => ({ ...candidate, detail: known[index] ?? "" })),
+      details,
+    };
   }
   if (options.range === undefined)
     throw new UsageError("--git needs --range GOOD..BAD", {

@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { Command } from "commander";
-import { UsageError } from "../base/errors.ts";
+import { messageOf, UsageError } from "../base/errors.ts";
 import type { Session } from "./session.ts";
 import { reproTemplate } from "./templates/repro.ts";
 
@@ -10,38 +10,79 @@ export function addNew(program: Command, session: Session): void {
   program
     .command("new <id>")
     .description("write the folder of a new repro, ready to run")
-    .option("--in <folder>", "where its folder is made", "repros")
+    .option(
+      "--in <folder>",
+      "where its folder is made (default: tests/repros where there is one, else repros)",
+    )
     .addHelpText("after", "\nExample: dstate new my-report && dstate run my-report")
-    .action(async (id: string, options: { in: string }) => {
-      if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(id)) {
-        throw new UsageError(`a repro's id is kebab-case, such as "my-report"; found "${id}"`);
-      }
+    .action(async (id: string, options: { in?: string }) => {
       const { settings } = await session.context({ quiet: true });
-      const folder = resolve(options.in, id);
-      const files = reproTemplate(id, { library: libraryFor(folder, settings.homeDir) });
-      await mkdir(dirname(folder), { recursive: true });
-      await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-        throw new UsageError(
-          error.code === "EEXIST"
-            ? `${folder} exists already, and nothing in it was touched`
-            : `${folder} cannot be made: ${error.message}`,
-          { next: "Choose another id, or another place with --in.", cause: error },
-        );
+      const cwd = process.cwd();
+      const { folder, files } = await writeRepro(id, {
+        cwd,
+        homeDir: settings.homeDir,
+        ...(options.in === undefined ? {} : { place: options.in }),
       });
-      for (const [name, text] of Object.entries(files)) {
-        const path = join(folder, name);
-        await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, text);
-      }
-      const shown = relative(process.cwd(), folder);
+      const shown = relative(cwd, folder);
+      // By its name, where `dstate run` looks for it.
+      const name = ["repros", join("tests", "repros")].includes(dirname(shown)) ? id : `./${shown}`;
       session.print(
         [
-          ...Object.keys(files).map((name) => `wrote ${join(shown, name)}`),
+          ...files.map((file) => `wrote ${join(shown, file)}`),
           "",
-          `Run it: dstate run ./${shown}`,
+          `Run it:   dstate run ${name}`,
+          `Check it: dstate check ${name}`,
+          `Test it:  vitest run ${shown}`,
         ].join("\n"),
       );
     });
+}
+
+/** What {@link writeRepro} wrote. */
+export interface WrittenRepro {
+  readonly folder: string;
+  /** Their paths in the folder. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Write a new repro's folder.
+ *
+ * @param options.place where, from `cwd`. Default: `tests/repros` where there is one, else `repros`.
+ * @throws {UsageError} when the id is not kebab-case, or the folder is there already or cannot be made.
+ * @example await writeRepro("my-report", { cwd: process.cwd(), homeDir: settings.homeDir })
+ */
+export async function writeRepro(
+  id: string,
+  options: { readonly cwd: string; readonly homeDir: string; readonly place?: string },
+): Promise<WrittenRepro> {
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(id)) {
+    throw new UsageError(`a repro's id is kebab-case, such as "my-report"; found "${id}"`, {
+      next: "The place for its folder is chosen with --in.",
+    });
+  }
+  const { cwd, homeDir } = options;
+  const tests = await readdir(join(cwd, "tests/repros")).then(
+    () => "tests/repros",
+    () => "repros",
+  );
+  const folder = resolve(cwd, options.place ?? tests, id);
+  const files = reproTemplate(id, { library: libraryFor(folder, homeDir) });
+  const next = "Choose another id, or another place with --in.";
+  const refuse = (cause: unknown): never => {
+    throw new UsageError(`${folder} cannot be made: ${messageOf(cause)}`, { next, cause });
+  };
+  await mkdir(dirname(folder), { recursive: true }).catch(refuse);
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") refuse(error);
+    throw new UsageError(`${folder} exists already, and nothing in it was touched`, { next, cause: error });
+  });
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  }
+  return { folder, files: Object.keys(files) };
 }
 
 /**

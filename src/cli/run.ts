@@ -11,6 +11,7 @@ import type { Session } from "./session.ts";
 interface RunOptions extends CellOptions {
   readonly json?: boolean;
   readonly trials: number;
+  readonly memoryDump?: boolean;
 }
 
 /** `dstate run`: one cell of a repro. */
@@ -19,8 +20,13 @@ export function addRun(program: Command, session: Session): void {
     .command("run <repro>")
     .description("run a repro in one cell and say what was seen")
     .option("--trials <n>", "how often; stops at the first reproduction", positiveInteger, 1)
+    .option("--memory-dump", "save the guest's memory of a trial that cannot be judged")
     .option("--json", "one JSON document on standard output")
-    .addHelpText("after", "\nExample: dstate run io-uring-dstate --kernel 6.1.115 --node 20.9.0 --json");
+    .addHelpText(
+      "after",
+      "\nFor rates, or several cells side by side, see `dstate matrix`." +
+        "\n\nExample: dstate run io-uring-dstate --kernel 6.1.115 --node 20.9.0 --json",
+    );
   addCellOptions(command).action(async (name: string, options: RunOptions) => {
     const context = await session.context();
     const { repro } = await findRepro(name, context.settings);
@@ -28,7 +34,10 @@ export function addRun(program: Command, session: Session): void {
     const parts = await provideParts(repro, cell, context);
     const trials: TrialResult[] = [];
     for (let count = 0; count < options.trials; count += 1) {
-      const trial = await runTrial(repro, cell, parts, context, { cold: options.cold });
+      const trial = await runTrial(repro, cell, parts, context, {
+        cold: options.cold,
+        memoryDump: options.memoryDump,
+      });
       trials.push(trial);
       if (trial.outcome === "reproduced") break;
     }

@@ -1,77 +1,146 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { messageOf, UsageError } from "../base/errors.ts";
-import { mappedObjects } from "../observe/tls.ts";
+import type { Context } from "../base/context.ts";
+import { UsageError } from "../base/errors.ts";
+import { toBytes } from "../base/size.ts";
+import { mappingCalls, tracedObjects } from "../observe/tls.ts";
 import { renderTable } from "../render/table.ts";
+import { chooseCell } from "../repro/cell.ts";
 import { toJson } from "../repro/evidence.ts";
-import { auditTls } from "../runtime/tls.ts";
+import { findRepro } from "../repro/find.ts";
+import { provideParts } from "../repro/trial.ts";
+import { Vm } from "../repro/vm.ts";
+import { runTraced } from "../runtime/strace.ts";
+import { auditTls, processObjects, type TlsAudit, type TlsFile } from "../runtime/tls.ts";
+import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
+
+interface TlsCommandOptions extends CellOptions {
+  readonly in?: string;
+  readonly run?: string;
+  readonly symbols: number;
+  readonly json?: boolean;
+}
 
 /** `dstate tls`: who takes the static TLS block. */
 export function addTls(program: Command, session: Session): void {
-  program
-    .command("tls <target...>")
+  const command = program
+    .command("tls [target...]")
     .description(
       "thread-local storage of ELF files, or of every object in a process (by its pid), largest first",
     )
-    .option("--symbols <n>", "how many variables of each object to show", "5")
+    .option("--in <repro>", "files and processes of a fresh machine of the repro's cell, not of this host")
+    .option("--run <line>", "with --in: run this in /srv/work, and list what it mapped or tried to")
+    .option("--symbols <n>", "how many variables of each object to show", positiveInteger, 5)
     .option("--json", "one JSON document on standard output")
     .addHelpText(
       "after",
       "\nA static object needs its place beside the program's own when it is loaded; glibc keeps about 1.6 KiB\n" +
         'for such objects, and dlopen fails with "cannot allocate memory in static TLS block" when they are used up.' +
-        "\n\nExample: dstate tls ./addon.node\nExample: dstate tls 4242 --json",
-    )
-    .action(async (targets: string[], options: { symbols: string; json?: boolean }) => {
-      const { signal } = await session.context({ quiet: true });
-      const files = (await Promise.all(targets.map(objectsOf))).flat();
-      const audits = await auditTls([...new Set(files)], { signal });
-      if (options.json) return session.print(toJson(audits));
-      if (audits.length === 0) return session.print("None of them has thread-locals.");
-      session.print(
-        renderTable(
-          ["object", "bytes", "align", "model", "largest variables"],
-          audits.map(({ object, bytes, align, model, symbols }) => [
-            object,
-            `${bytes}`,
-            `${align}`,
-            model,
-            symbols
-              .slice(0, Number(options.symbols) || 5)
-              .map((symbol) => `${symbol.bytes} ${symbol.name}`)
-              .join("\n"),
-          ]),
-          { width: session.width },
-        ),
-      );
-    });
+        "\n\nExample: dstate tls ./addon.node" +
+        "\nExample: dstate tls 4242 --json" +
+        '\nExample: dstate tls --in static-tls-exhaustion --run "node load.cjs ./ie-4248.node"',
+    );
+  addCellOptions(command).action(async (targets: string[], options: TlsCommandOptions) => {
+    checkUse(targets, options);
+    const context = await session.context({ quiet: options.in === undefined });
+    const audits =
+      options.in === undefined
+        ? await onHost(targets, context)
+        : await inGuest(options.in, targets, options, context);
+    if (options.json) return session.print(toJson(audits));
+    if (audits.length === 0) return session.print("None of them has thread-locals.");
+    session.print(table(audits, options.symbols, session.width));
+  });
 }
 
-async function objectsOf(target: string): Promise<string[]> {
-  if (!/^\d+$/.test(target)) {
-    const head = await readFile(target).catch((error: unknown) => {
-      throw new UsageError(`${target} cannot be read: ${messageOf(error)}`, {
-        next: "Give an ELF file, or the pid of a process.",
-      });
+function checkUse(targets: readonly string[], options: TlsCommandOptions): void {
+  if (targets.length === 0 && options.run === undefined) {
+    throw new UsageError("there is nothing to look at", {
+      next: "Give an ELF file or the pid of a process, or --in REPRO --run LINE.",
     });
-    if (head.toString("latin1", 0, 4) !== "\x7fELF") {
-      throw new UsageError(`${target} is no ELF file`, {
-        next: "Give a program, a library or an addon (.node).",
-      });
+  }
+  if (options.in !== undefined) return;
+  const alone = (["run", "kernel", "node", "env", "axis", "image", "cold"] as const).find(
+    (name) => options[name] !== undefined,
+  );
+  if (alone !== undefined) {
+    throw new UsageError(`--${alone} is about a machine, and none is asked for`, {
+      next: "Say which with --in REPRO.",
+    });
+  }
+}
+
+async function onHost(targets: readonly string[], context: Context): Promise<TlsAudit[]> {
+  const files: TlsFile[] = [];
+  for (const target of targets) {
+    if (!isPid(target)) files.push(target);
+    else {
+      const { objects, gone } = await processObjects(Number(target));
+      files.push(...objects);
+      if (gone.length > 0) note(`not read, for they were deleted or replaced: ${gone.join(", ")}`);
     }
-    return [target];
   }
-  const maps = await readFile(`/proc/${target}/maps`, "utf8").catch((error: unknown) => {
-    throw new UsageError(`the memory map of process ${target} cannot be read: ${messageOf(error)}`, {
-      next: "Check the pid, and that the process is yours.",
+  return await auditTls(files, context);
+}
+
+async function inGuest(
+  name: string,
+  targets: readonly string[],
+  options: TlsCommandOptions,
+  context: Context,
+): Promise<TlsAudit[]> {
+  const { signal, settings } = context;
+  const { repro } = await findRepro(name, settings);
+  const cell = chooseCell(repro.axes, choiceOf(options));
+  const parts = await provideParts(repro, cell, context);
+  await mkdir(settings.logsDir, { recursive: true });
+  const evidenceDir = await mkdtemp(join(settings.logsDir, "tls-"));
+  const { cpus = 2, memory = "1GiB" } = repro.machine ?? {};
+  await using vm = await Vm.start(
+    { parts, cpus, memory: toBytes(memory), evidenceDir, cold: options.cold },
+    context,
+  );
+  const audits: TlsAudit[] = [];
+  const files = targets.filter((target) => !isPid(target)).map((path) => resolve("/srv/work", path));
+  if (files.length > 0) audits.push(...(await vm.tls({ files }, { signal })));
+  for (const pid of targets.filter(isPid)) audits.push(...(await vm.tls({ pid: Number(pid) }, { signal })));
+  if (options.run !== undefined) {
+    const run = await runTraced(vm.guest, ["sh", "-c", options.run], {
+      trace: { calls: mappingCalls, paths: true },
+      within: repro.deadline,
+      cwd: "/srv/work",
+      env: cell.env,
+      signal,
     });
-  });
-  const objects: string[] = [];
-  for (const path of mappedObjects(maps)) {
-    // As the process sees it: it may be in a container.
-    const seen = `/proc/${target}/root${path}`;
-    const head = await readFile(seen).catch(() => undefined);
-    if (head?.toString("latin1", 0, 4) === "\x7fELF") objects.push(seen);
+    note(`${options.run}: ${run.signal ?? `exit code ${run.exitCode}`}\n${run.stderr.trim()}`.trim());
+    const mapped = tracedObjects(run.trace.events);
+    audits.push(...(await vm.tls({ files: mapped, others: "skip" }, { signal })));
   }
-  return objects;
+  const once = new Map(audits.map((audit) => [audit.object, audit]));
+  return [...once.values()].sort((a, b) => b.bytes - a.bytes);
+}
+
+const isPid = (target: string): boolean => /^\d+$/.test(target);
+
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function table(audits: readonly TlsAudit[], symbolCount: number, width: number): string {
+  return renderTable(
+    ["object", "bytes", "align", "model", "largest variables"],
+    audits.map(({ object, bytes, align, model, symbols }) => [
+      object,
+      `${bytes}`,
+      `${align}`,
+      model,
+      symbols
+        .slice(0, symbolCount)
+        .map((symbol) => `${symbol.bytes} ${symbol.name}`)
+        .join("\n"),
+    ]),
+    { width },
+  );
 }

@@ -4,7 +4,7 @@ import { InfraError } from "../base/errors.ts";
 import type { WaitOptions } from "../base/wait.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BoundedOutput } from "./output.ts";
-import { type Command, type CommandPlace, quote, shellText } from "./shell.ts";
+import { type Command, type CommandPlace, isPlainLine, quote, shellText } from "./shell.ts";
 
 /** How a command on the fast channel ended. A shell folds signals into the code: 128 + number. */
 export interface FastResult {
@@ -49,9 +49,10 @@ export class FastShell {
   async exec(command: Command, options: WaitOptions & CommandPlace): Promise<FastResult> {
     if (!this.idle) throw new InfraError("the fast channel is busy with an earlier command");
     const line = typeof command === "string" ? command : command.join(" ");
-    const plain = typeof command === "string" && options.cwd === undefined && options.env === undefined;
-    // A subshell, so that nothing a command does (exit, cd, a syntax error) reaches the next one.
-    const text = plain ? command : shellText(command, options);
+    const text = shellText(command, options);
+    // A subshell, so that nothing a command does (exit, cd, a syntax error) reaches the next one. What we have
+    // quoted ourselves or what is only words needs no eval in it, which would cost the guest a second fork.
+    const inner = text !== command || isPlainLine(text) ? text : `eval ${quote(text)}`;
     const mark = randomBytes(12).toString("hex");
     this.#busy = true;
     const stdout = this.#until(this.#commands, mark);
@@ -61,7 +62,7 @@ export class FastShell {
     });
     both.catch(() => {});
     this.#commands.write(
-      `( eval ${quote(text)} ) </dev/null; dstate_code=$?; echo >&2; echo ${mark} >&2; echo; echo ${mark} $dstate_code\n`,
+      `( ${inner} ) </dev/null; dstate_code=$?; printf '\\n%s\\n' ${mark} >&2; printf '\\n%s %s\\n' ${mark} $dstate_code\n`,
     );
     return await this.#machine.race(`"${line.slice(0, 80)}" in the guest`, options, async () => {
       const [out, err] = await both;

@@ -1,4 +1,3 @@
-import type { ClientChannel } from "ssh2";
 import type { Duration } from "../base/duration.ts";
 import { DstateError } from "../base/errors.ts";
 import type { WaitOptions } from "../base/wait.ts";
@@ -8,7 +7,7 @@ import { FastShell } from "./fast-shell.ts";
 import { BoundedOutput } from "./output.ts";
 import { GuestProcess } from "./process.ts";
 import { type Command, type CommandPlace, shellText } from "./shell.ts";
-import { connectSsh, type SshConnection } from "./ssh.ts";
+import { type CommandExit, connectSsh, type SshCommand, type SshConnection } from "./ssh.ts";
 
 export interface ExecOptions extends CommandPlace {
   /** Default 60 s. */
@@ -100,11 +99,11 @@ export class Guest implements Disposable {
     const line = typeof command === "string" ? command : command.join(" ");
     const race = { within: options.within ?? "60s", signal: options.signal };
     const result = await this.machine.race(`"${line.slice(0, 80)}" in the guest`, race, async (signal) => {
-      const channel = await this.#channel(shellText(command, options), signal);
-      const closeOnAbort = (): void => channel.close();
+      const started = await this.#start(shellText(command, options), signal);
+      const closeOnAbort = (): void => started.channel.close();
       signal.addEventListener("abort", closeOnAbort, { once: true });
       try {
-        return await collect(channel, options.input);
+        return await collect(started, options.input);
       } finally {
         signal.removeEventListener("abort", closeOnAbort);
       }
@@ -125,8 +124,8 @@ export class Guest implements Disposable {
       "a command to start in the guest",
       { within: "30s", signal: options.signal },
       async (signal) => {
-        const channel = await this.#channel(text, signal);
-        return await GuestProcess.adopt(this, channel, { onOutput: options.onOutput, signal });
+        const started = await this.#start(text, signal);
+        return await GuestProcess.adopt(this, started, { onOutput: options.onOutput, signal });
       },
     );
   }
@@ -149,14 +148,11 @@ export class Guest implements Disposable {
     // A person may stay as long as they like; everything else still ends the wait.
     return await this.machine.race("the shell", { within: "24h", signal: options.signal }, async (signal) => {
       const connection = await this.#connect(signal);
-      const channel = await connection.exec(text, signal, terminal);
+      const started = await connection.exec(text, signal, terminal);
+      const { channel } = started;
       const resize = (): void => channel.setWindow(size().rows, size().cols, 0, 0);
       const ended = Promise.withResolvers<number>();
-      let code = 0;
-      channel.on("exit", (value: number | null) => {
-        code = value ?? 1;
-      });
-      channel.on("close", () => ended.resolve(code));
+      channel.on("close", () => ended.resolve(started.exit?.exitCode ?? 1));
       signal.addEventListener("abort", () => channel.close(), { once: true });
       stdin.setRawMode(true);
       stdin.pipe(channel);
@@ -185,24 +181,21 @@ export class Guest implements Disposable {
     return await this.#connection;
   }
 
-  async #channel(text: string, signal: AbortSignal): Promise<ClientChannel> {
+  async #start(text: string, signal: AbortSignal): Promise<SshCommand> {
     const connection = await this.#connect(signal);
     return await connection.exec(text, signal);
   }
 }
 
-async function collect(channel: ClientChannel, input: string | Buffer | undefined): Promise<ExecResult> {
+async function collect(started: SshCommand, input: string | Buffer | undefined): Promise<ExecResult> {
+  const { channel } = started;
   const stdout = new BoundedOutput();
   const stderr = new BoundedOutput();
-  const ended = Promise.withResolvers<{ exitCode: number | null; signal: string | null }>();
-  let exit: { exitCode: number | null; signal: string | null } | undefined;
+  const ended = Promise.withResolvers<CommandExit>();
   channel.on("data", (chunk: Buffer) => stdout.add(chunk));
   channel.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
-  channel.on("exit", (code: number | null, signal?: string) => {
-    exit = { exitCode: code, signal: signal ?? null };
-  });
   channel.on("close", () => {
-    if (exit) ended.resolve(exit);
+    if (started.exit) ended.resolve(started.exit);
     else
       ended.reject(new ConnectionLost("the ssh connection to the guest broke off before the command ended"));
   });

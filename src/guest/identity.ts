@@ -1,47 +1,80 @@
 import { randomBytes } from "node:crypto";
 import type { WaitOptions } from "../base/wait.ts";
 import type { Guest } from "./guest.ts";
+import { quote } from "./shell.ts";
+
+/**
+ * Start the program that waits, in the frozen machine, for the first thing every clone is told: the time and
+ * fresh randomness. Both need system calls that no shell has, and a program that runs already need not be loaded
+ * and linked by a guest whose every instruction is translated anew. A guest without Perl does without.
+ *
+ * @see https://man7.org/linux/man-pages/man2/clock_settime.2.html (227 on x86-64)
+ * @see https://man7.org/linux/man-pages/man4/random.4.html (RNDRESEEDCRNG, 0x5207)
+ */
+export async function prepareIdentity(guest: Guest, options: WaitOptions): Promise<void> {
+  await guest.quick(["sh", "-c", prepareScript, "sh", waker], { ...options, allowFailure: true });
+}
+
+const waker = `
+open(my $calls, "+<", "/run/dstate/wake") or die;
+open(my $answers, "+<", "/run/dstate/woken") or die;
+open(my $random, "+<", "/dev/urandom") or die;
+unlink "/run/dstate/waiting";
+my ($seconds, $nanoseconds, $entropy, $reseed) = split " ", scalar <$calls>;
+my $failed = syscall(227, 0, pack("qq", $seconds, $nanoseconds));
+syswrite($random, pack("H*", $entropy));
+$failed ||= ! ioctl($random, 0x5207, 0) if $reseed;
+syswrite($answers, $failed ? "failed\\n" : "awake\\n");
+unlink "/run/dstate/wake", "/run/dstate/woken";
+# The first command goes first: an end wakes systemd.
+sleep 2;
+`;
+
+const prepareScript = `
+command -v perl > /dev/null || exit 0
+mkfifo /run/dstate/wake /run/dstate/woken && : > /run/dstate/waiting
+setsid perl -e "$1" > /dev/null 2>&1 < /dev/null &
+tries=100
+while [ -e /run/dstate/waiting ] && [ $((tries -= 1)) -gt 0 ]; do sleep 0.05; done
+[ ! -e /run/dstate/waiting ] || rm -f /run/dstate/w*
+`;
 
 /**
  * Tell a guest that goes on from a frozen state who it is now: this run's key, a machine id and a hostname of
  * its own, the time, and fresh randomness. The kernel reseeds its pool by itself where it knows QEMU's VM
  * generation device (Linux 5.18 and newer); where not, it is told to.
  *
- * @see https://man7.org/linux/man-pages/man4/random.4.html (RNDRESEEDCRNG)
  * @see https://www.qemu.org/docs/master/specs/vmgenid.html
  */
 export async function adoptIdentity(guest: Guest, options: WaitOptions): Promise<void> {
   const { seed } = guest.machine;
   const id = randomBytes(16).toString("hex");
+  const entropy = randomBytes(32).toString("hex");
+  const now = Date.now();
+  // Only what the shell does by itself, if it can be: each program started costs a tenth of a warm start.
   await guest.quick(
-    [
-      "sh",
-      "-c",
-      adoptScript,
-      "sh",
-      seed.files.authorized_keys ?? "",
-      `${seed.hostname}-${id.slice(0, 6)}`,
-      id,
-      `@${(Date.now() / 1000).toFixed(3)}`,
-      randomBytes(32).toString("hex"),
-    ],
+    `set -e
+echo ${quote((seed.files.authorized_keys ?? "").trimEnd())} > /run/dstate/seed/authorized_keys
+echo ${seed.hostname}-${id.slice(0, 6)} > /proc/sys/kernel/hostname
+echo ${id} > /etc/machine-id
+reseed=1
+[ ! -e /sys/bus/acpi/drivers/vmgenid ] || reseed=0
+if [ -p /run/dstate/wake ]; then
+  echo ${Math.floor(now / 1000)} ${(now % 1000) * 1_000_000} ${entropy} $reseed > /run/dstate/wake
+  read -r answer < /run/dstate/woken
+  [ "$answer" = awake ]
+else
+  date -s @${(now / 1000).toFixed(3)} > /dev/null
+  echo ${entropy} > /dev/urandom
+  [ $reseed = 0 ] || perl -e 'open(my $f, ">", "/dev/urandom") or die; ioctl($f, 0x5207, 0) or die'
+fi`,
     options,
   );
 }
 
-const adoptScript = `
-set -e
-printf %s "$1" > /run/dstate/seed/authorized_keys
-echo "$2" > /proc/sys/kernel/hostname
-echo "$3" > /etc/machine-id
-date -s "$4" > /dev/null
-echo "$5" > /dev/urandom
-[ -e /sys/bus/acpi/drivers/vmgenid ] || perl -e 'open(my $f, ">", "/dev/urandom") or die; ioctl($f, 0x5207, 0)'
-`;
-
 /** Mount the workload's disk at /srv/work. It may have come after the guest last looked at the device. */
 export async function mountWorkload(guest: Guest, options: WaitOptions): Promise<void> {
-  await guest.quick(["sh", "-c", mountScript], options);
+  await guest.quick(mountScript, options);
 }
 
 const mountScript = `

@@ -1,8 +1,14 @@
+import type { StuckProcess } from "../observe/stuck.ts";
 import type { ProcessSnapshot, Thread } from "../observe/threads.ts";
 
 /** A thread that a signal did not end, with the process it belongs to. */
 export interface StuckThread extends Thread {
   readonly pid: number;
+  /**
+   * Whether it slept one and the same uninterruptible sleep at every recent look: always in D, and never switched in
+   * between. A thread that does much I/O is often seen in D and is not stuck.
+   */
+  readonly lasting: boolean;
 }
 
 interface Common {
@@ -17,13 +23,19 @@ interface Common {
  * What became of a job after a signal.
  * - `reaped`: nothing of it is left.
  * - `zombie`: it ended, and its parent has not collected it.
- * - `D`: threads stayed in uninterruptible sleep at every look.
+ * - `D`: threads stayed in one uninterruptible sleep at every look.
  * - `running`: threads are left that are not in D (the signal was ignored, or they had no time yet).
  */
 export type KillVerdict = Common &
   (
     | { readonly state: "reaped" | "zombie"; readonly threads: readonly [] }
-    | { readonly state: "D" | "running"; readonly threads: readonly StuckThread[] }
+    | { readonly state: "running"; readonly threads: readonly StuckThread[] }
+    | {
+        readonly state: "D";
+        readonly threads: readonly StuckThread[];
+        /** What the kernel shows of the processes beyond their threads; missing when the guest did not tell. */
+        readonly processes?: readonly StuckProcess[];
+      }
   );
 
 /**
@@ -37,7 +49,13 @@ export function verdictOf(
   facts: { signal: NodeJS.Signals; after: number },
 ): KillVerdict {
   const last = looks.at(-1) ?? [];
-  const left = stuckThreads(last);
+  const recent = looks.slice(-Math.max(2, Math.ceil(looks.length / 2)));
+  const left = threadsLeft(last).map(
+    (thread): StuckThread => ({
+      ...thread,
+      lasting: looks.length >= 2 && recent.every((look) => isSameSleep(thread, look)),
+    }),
+  );
   const stackHas = (name: string | RegExp): boolean =>
     left.some((thread) =>
       thread.stack.some((frame) =>
@@ -47,16 +65,19 @@ export function verdictOf(
   const common = { ...facts, stackHas };
   if (last.length === 0) return { ...common, state: "reaped", threads: [] };
   if (left.length === 0) return { ...common, state: "zombie", threads: [] };
-  const recent = looks.slice(-Math.max(2, Math.ceil(looks.length / 2)));
-  const lasting = left.some(
-    (thread) =>
-      thread.state === "D" &&
-      recent.every((look) => stuckThreads(look).some((t) => t.tid === thread.tid && t.state === "D")),
-  );
-  return { ...common, state: lasting && looks.length >= 2 ? "D" : "running", threads: left };
+  return { ...common, state: left.some((thread) => thread.lasting) ? "D" : "running", threads: left };
 }
 
-function stuckThreads(processes: readonly ProcessSnapshot[]): StuckThread[] {
+function isSameSleep(thread: Thread, look: readonly ProcessSnapshot[]): boolean {
+  return (
+    thread.state === "D" &&
+    threadsLeft(look).some(
+      (other) => other.tid === thread.tid && other.state === "D" && other.switches === thread.switches,
+    )
+  );
+}
+
+function threadsLeft(processes: readonly ProcessSnapshot[]): Omit<StuckThread, "lasting">[] {
   return processes.flatMap((process) =>
     process.threads
       .filter((thread) => thread.state !== "Z" && thread.state !== "X")

@@ -1,4 +1,3 @@
-import type { ClientChannel } from "ssh2";
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { DeadlineError, InfraError } from "../base/errors.ts";
 import { pause, wait } from "../base/wait.ts";
@@ -7,12 +6,11 @@ import { type ProcessSnapshot, parseSample, samplerScript } from "../observe/thr
 import type { Guest } from "./guest.ts";
 import { type KillVerdict, verdictOf } from "./kill-verdict.ts";
 import { BoundedOutput } from "./output.ts";
+import type { CommandExit, SshCommand } from "./ssh.ts";
+import { inspectStuck } from "./stuck.ts";
 
 /** How a job's first process ended, as ssh tells. */
-export interface ProcessExit {
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-}
+export type ProcessExit = CommandExit;
 
 /** Why a wait for a job ended. */
 export type WaitOutcome =
@@ -31,7 +29,7 @@ export interface StallOptions {
   /** How long nothing may happen before the job counts as stalled. Default 8 s. */
   readonly quiet?: Duration;
   readonly policy?: Partial<StallPolicy>;
-  /** Time between looks. Default 1 s. */
+  /** Time between looks. Default 2 s: a look takes the guest up to a tenth of that. */
   readonly every?: Duration;
   /** Told after each look why the job counts as alive or how long it has been quiet. */
   readonly onLook?: (state: StallState) => void;
@@ -56,15 +54,15 @@ export class GuestProcess {
   /** Take over a channel whose command prints its pid on its first line. */
   static async adopt(
     guest: Guest,
-    channel: ClientChannel,
+    command: SshCommand,
     options: {
       onOutput?: ((stream: "stdout" | "stderr", text: string) => void) | undefined;
       signal: AbortSignal;
     },
   ): Promise<GuestProcess> {
+    const { channel } = command;
     const started = Promise.withResolvers<number>();
     const ended = Promise.withResolvers<ProcessExit>();
-    let exit: ProcessExit = { exitCode: null, signal: null };
     let head: Buffer | undefined = Buffer.alloc(0);
     let job: GuestProcess | undefined;
     const stderrBefore: Buffer[] = [];
@@ -88,11 +86,8 @@ export class GuestProcess {
       started.resolve(pid);
     });
     channel.stderr.on("data", (chunk: Buffer) => (job ? tell("stderr", chunk) : stderrBefore.push(chunk)));
-    channel.on("exit", (exitCode: number | null, signal?: string) => {
-      exit = { exitCode, signal: signal ?? null };
-    });
     channel.on("close", () => {
-      ended.resolve(exit);
+      ended.resolve(command.exit ?? { exitCode: null, signal: null });
       started.reject(new InfraError("the guest closed the channel before the command started"));
     });
     started.promise.catch(() => {});
@@ -130,24 +125,28 @@ export class GuestProcess {
       ...options.policy,
     });
     const exited = this.exited.then((exit) => ({ type: "exit" as const, exit }));
-    let processes: readonly ProcessSnapshot[] = [];
+    let printed = -1;
     for (;;) {
-      const left = deadline - performance.now();
-      if (left <= 0) return { type: "deadline", processes, after: this.age };
+      const left = Math.max(0, deadline - performance.now());
       const next = await this.#guest.machine.race(
         "the job",
         { within: left + 1_000, signal: options.signal },
         async (signal) =>
-          await Promise.race([exited, pause(Math.min(toMilliseconds(options.every ?? "1s"), left), signal)]),
+          await Promise.race([exited, pause(Math.min(toMilliseconds(options.every ?? "2s"), left), signal)]),
       );
       if (next) return { ...next, after: this.age };
+      const output = this.stdout.bytes + this.stderr.bytes;
+      const over = performance.now() >= deadline;
+      if (output !== printed && !over) {
+        // It lives: looking closer would only take time from it.
+        printed = output;
+        options.onLook?.({ type: "progress", because: "output" });
+        continue;
+      }
       const sample = await this.#sample({ within: "30s", signal: options.signal });
-      processes = sample.processes;
-      const state = detector.observe({
-        at: sample.at,
-        output: this.stdout.bytes + this.stderr.bytes,
-        processes,
-      });
+      const { processes } = sample;
+      if (over) return { type: "deadline", processes, after: this.age };
+      const state = detector.observe({ at: sample.at, output, processes });
       options.onLook?.(state);
       // Sampled while it was ending: its exit is on its way over ssh.
       if (processes.length === 0) continue;
@@ -157,7 +156,8 @@ export class GuestProcess {
 
   /**
    * Send a signal to every process of the job and see what becomes of it. The verdict `D` is given only when
-   * the same threads are in D at every look until the deadline.
+   * the same threads are in one and the same uninterruptible sleep at every look until the deadline; then it also
+   * tells the processes' io_uring rings and where their threads came from in user space.
    *
    * @example const after = await npm.kill("SIGKILL", { within: "5s" }); after.state // "reaped" | "zombie" | "D" | "running"
    */
@@ -191,8 +191,20 @@ export class GuestProcess {
         return verdict;
       }
       // Two looks at least, however short the time is.
-      if (elapsed >= limit && looks.length >= 2) return verdict;
+      if (elapsed >= limit && looks.length >= 2) return await this.#withDetails(verdict, options.signal);
       await pause(Math.min(250, Math.max(limit - elapsed, 50)), options.signal);
+    }
+  }
+
+  /** Evidence, and no part of the verdict: a guest that does not tell leaves it out. */
+  async #withDetails(verdict: KillVerdict, signal: AbortSignal | undefined): Promise<KillVerdict> {
+    if (verdict.state !== "D") return verdict;
+    const pids = [...new Set(verdict.threads.map((thread) => thread.pid))];
+    try {
+      return { ...verdict, processes: await inspectStuck(this.#guest, pids, { within: "15s", signal }) };
+    } catch {
+      signal?.throwIfAborted();
+      return verdict;
     }
   }
 

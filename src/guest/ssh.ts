@@ -5,18 +5,39 @@ import { pause } from "../base/wait.ts";
 import { ConnectionLost } from "../machine/fault.ts";
 import type { Machine } from "../machine/machine.ts";
 
+/** Where a guest's ssh daemon is, and the keys of both sides. */
+export type SshPlace = Pick<Machine, "seed" | "sshPort">;
+
 /** An open ssh connection to a guest. */
 export interface SshConnection extends Disposable {
   /** Start a command; the guest's shell runs the text. */
-  exec(command: string, signal: AbortSignal, pty?: PseudoTtyOptions): Promise<ClientChannel>;
+  exec(command: string, signal: AbortSignal, pty?: PseudoTtyOptions): Promise<SshCommand>;
   readonly closed: boolean;
+}
+
+/** How a command's first process ended, as ssh tells. */
+export interface CommandExit {
+  /** null when a signal ended it. */
+  readonly exitCode: number | null;
+  /** Such as `SIGKILL`; null when it exited by itself. */
+  readonly signal: string | null;
+}
+
+/** A command that was started over ssh. */
+export interface SshCommand {
+  readonly channel: ClientChannel;
+  /**
+   * How it ended, as soon as that is known. A short command's end comes in one packet with the news that it was
+   * started: who listens for it later than that misses it.
+   */
+  readonly exit: CommandExit | undefined;
 }
 
 /**
  * Open a connection, trying again until the guest's daemon is there; deadline, exit and crash come with the
  * signal.
  */
-export async function connectSsh(machine: Machine, signal: AbortSignal): Promise<SshConnection> {
+export async function connectSsh(machine: SshPlace, signal: AbortSignal): Promise<SshConnection> {
   for (;;) {
     try {
       return await connectOnce(machine, signal);
@@ -36,11 +57,13 @@ function isRefusal(error: unknown): boolean {
 
 class WrongHostKey extends InfraError {}
 
-async function connectOnce(machine: Machine, signal: AbortSignal): Promise<SshConnection> {
+async function connectOnce(machine: SshPlace, signal: AbortSignal): Promise<SshConnection> {
   const client = new ssh2.Client();
   const ready = Promise.withResolvers<void>();
   let wrongKey: Error | undefined;
   let closed = false;
+  // Small writes in a row: each would wait for the answer to the one before, which slirp delays.
+  client.once("connect", () => client.setNoDelay(true));
   client.once("ready", ready.resolve);
   client.once("error", (error) => ready.reject(wrongKey ?? error));
   client.once("close", () => {
@@ -71,7 +94,7 @@ async function connectOnce(machine: Machine, signal: AbortSignal): Promise<SshCo
   };
 }
 
-function settings(machine: Machine, onWrongKey: (error: Error) => void): ConnectConfig {
+function settings(machine: SshPlace, onWrongKey: (error: Error) => void): ConnectConfig {
   return {
     host: "127.0.0.1",
     port: machine.sshPort,
@@ -98,9 +121,9 @@ async function openChannel(
   command: string,
   signal: AbortSignal,
   pty?: PseudoTtyOptions,
-): Promise<ClientChannel> {
+): Promise<SshCommand> {
   signal.throwIfAborted();
-  const opened = Promise.withResolvers<ClientChannel>();
+  const opened = Promise.withResolvers<SshCommand>();
   const onAbort = (): void => opened.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   const onClose = (): void => opened.reject(new ConnectionLost("the ssh connection to the guest broke off"));
@@ -110,11 +133,24 @@ async function openChannel(
       if (error) opened.reject(new ConnectionLost(`the guest refused to run a command: ${messageOf(error)}`));
       // Nobody waits for it any more: do not leave it open in the guest.
       else if (signal.aborted) channel.close();
-      else opened.resolve(channel);
+      else opened.resolve(watchExit(channel));
     });
     return await opened.promise;
   } finally {
     client.removeListener("close", onClose);
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+function watchExit(channel: ClientChannel): SshCommand {
+  let exit: CommandExit | undefined;
+  channel.on("exit", (exitCode: number | null, signal?: string) => {
+    exit = { exitCode, signal: signal ?? null };
+  });
+  return {
+    channel,
+    get exit() {
+      return exit;
+    },
+  };
 }

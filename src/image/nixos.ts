@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Context } from "../base/context.ts";
+import { UsageError } from "../base/errors.ts";
 import { nixBuild, nixPinName } from "../base/nix.ts";
 import type { Image } from "./image.ts";
 
@@ -9,16 +10,23 @@ import type { Image } from "./image.ts";
  * modules; any other kernel gets the system that needs none.
  *
  * @param nixKernel the version of the kernel if it is one of nixpkgs, as in `--kernel nix:6.6.58`.
- * @throws {UsageError} when the kernel's pin is refused.
+ * @param system another system than the plain guest, such as `musl`: the flake has `image-<system>` of it.
+ * @throws {UsageError} when the kernel's pin is refused, or the system is not made for a kernel of nixpkgs.
  * @throws {InfraError} when there is no Nix here, or the build fails.
  * @example (await provideNixosImage(context, { nixKernel: "6.6.58" })).path
  */
 export async function provideNixosImage(
   context: Context,
-  options: { nixKernel?: string | undefined } = {},
+  options: { nixKernel?: string | undefined; system?: string | undefined } = {},
 ): Promise<Image> {
-  const { nixKernel } = options;
-  const name = nixKernel === undefined ? "image" : `image-${nixPinName(nixKernel)}`;
+  const { nixKernel, system } = options;
+  if (nixKernel !== undefined && system !== undefined) {
+    throw new UsageError(`the NixOS system "${system}" is made for kernels that need no modules`, {
+      next: "Choose a release such as 6.1.129, or a Debian kernel such as deb:7.2.",
+    });
+  }
+  const wanted = system ?? (nixKernel === undefined ? undefined : nixPinName(nixKernel));
+  const name = wanted === undefined ? "image" : `image-${wanted}`;
   const folder = await nixBuild(name, context);
   const label = (await readFile(join(folder, "label"), "utf8")).trim();
   return {

@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { access, constants, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { keyOf } from "../base/store.ts";
 import { wait } from "../base/wait.ts";
 import type { Accelerator } from "./argv.ts";
+import { identifyQemu, qemuProgram } from "./qemu-binary.ts";
 
 const answerSchema = z.object({ type: z.enum(["kvm", "tcg"]), because: z.string() });
 
@@ -34,12 +34,10 @@ export async function probeAccelerator(
   );
   if (!openable)
     return { accelerator: { type: "tcg" }, because: "there is no /dev/kvm that this user may open" };
-  const version = (
-    await command(["qemu-system-x86_64", "--version"], { within: "20s", signal: context.signal })
-  ).stdout;
+  const qemu = await identifyQemu(context.settings);
   const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
   const dir = join(context.settings.cacheDir, "accelerator");
-  const file = join(dir, `${keyOf({ version, boot })}.json`);
+  const file = join(dir, `${keyOf({ qemu, boot })}.json`);
   const known = answerSchema.safeParse(
     await readFile(file, "utf8")
       .then(JSON.parse)
@@ -59,16 +57,7 @@ async function bootsUnderKvm(kernel: string, signal: AbortSignal): Promise<boole
   const child = spawn(
     "setpriv",
     [
-      ...[
-        "--pdeathsig",
-        "KILL",
-        "--",
-        "qemu-system-x86_64",
-        "-no-user-config",
-        "-nodefaults",
-        "-display",
-        "none",
-      ],
+      ...["--pdeathsig", "KILL", "--", qemuProgram, "-no-user-config", "-nodefaults", "-display", "none"],
       ...["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "256M", "-no-reboot", "-serial", "stdio"],
       ...["-kernel", kernel, "-append", "console=ttyS0 panic=-1 rootwait=1"],
     ],

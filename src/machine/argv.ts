@@ -34,6 +34,15 @@ export interface MachineArguments {
 }
 
 /**
+ * Everything TCG can do, less what makes it slow: a `rep movsb` is emulated byte by byte, and a kernel that sees
+ * ERMS copies and clears all memory that way; with SMAP each access to a process' memory ends a translated block
+ * and looks its pages up in a table of its own.
+ *
+ * @see https://www.qemu.org/docs/master/system/qemu-cpu-models.html
+ */
+const emulatedProcessor = "max,-erms,-smap";
+
+/**
  * QEMU's argument vector for a machine.
  *
  * @see https://www.qemu.org/docs/master/system/invocation.html
@@ -50,7 +59,7 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ],
     ...memoryArguments(machine),
     ...["-accel", machine.accelerator.type === "tcg" ? "tcg,thread=multi" : "kvm"],
-    ...["-cpu", machine.accelerator.type === "tcg" ? "max" : "host"],
+    ...["-cpu", machine.accelerator.type === "tcg" ? emulatedProcessor : "host"],
     ...["-smp", `${machine.cpus}`],
     ...["-m", `${Math.ceil(machine.memory / 1024 ** 2)}M`],
     ...["-kernel", machine.kernel],

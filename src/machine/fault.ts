@@ -23,6 +23,8 @@ export class ConnectionLost extends InfraError {}
  */
 export function crashIn(line: string): "panic" | "oops" | undefined {
   if (/Kernel panic - not syncing/.test(line)) return "panic";
+  // A program that faulted, with its pid in brackets: "traps: crun[206] general protection fault ip:...".
+  if (/(?:\]|^)\s*traps: /.test(line)) return undefined;
   if (
     /(?:\]|^)\s*(?:Oops: |Internal error: |BUG: unable to handle|BUG: kernel NULL pointer|general protection fault|kernel BUG at )/.test(
       line,

@@ -10,6 +10,7 @@ import { pause, withDeadline } from "../base/wait.ts";
 import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
 import { Console } from "./console.ts";
 import { ConnectionLost, crashIn, MachineFault } from "./fault.ts";
+import { qemuProgram } from "./qemu-binary.ts";
 import { Qmp } from "./qmp.ts";
 import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
@@ -279,7 +280,7 @@ export class Machine implements AsyncDisposable {
  * @see https://man7.org/linux/man-pages/man1/setpriv.1.html
  */
 function launch(argv: readonly string[], cwd: string, state: number | undefined): ChildProcess {
-  return spawn("setpriv", ["--pdeathsig", "KILL", "--", "qemu-system-x86_64", ...argv], {
+  return spawn("setpriv", ["--pdeathsig", "KILL", "--", qemuProgram, ...argv], {
     cwd,
     detached: true,
     stdio: ["ignore", "ignore", "pipe", ...(state === undefined ? [] : [state])],

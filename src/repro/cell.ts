@@ -19,6 +19,8 @@ export interface Axes {
   readonly node?: readonly [string, ...string[]];
   readonly env?: readonly [Readonly<Record<string, string>>, ...Readonly<Record<string, string>>[]];
   readonly own?: Readonly<Record<string, readonly [string, ...string[]]>>;
+  /** Which of its own axes also take the path of a file of the user's, such as a seccomp profile. */
+  readonly files?: readonly string[];
 }
 
 /** A cell as somebody asks for it: what is not said is the first value of the repro's axis. */
@@ -49,10 +51,10 @@ export function chooseCell(axes: Axes, choice: CellChoice): Cell {
             : `Its own axes are: ${known.join(", ")}.`,
       });
     }
-    // A path stands for a file of the user's, such as a seccomp profile; the repro reads it.
-    if (!values.includes(value) && !value.includes("/")) {
+    const takesFile = axes.files?.includes(name) === true;
+    if (!values.includes(value) && !(takesFile && value.includes("/"))) {
       throw new UsageError(`the axis "${name}" has no value "${value}"`, {
-        next: `Its values are: ${values.join(", ")}.`,
+        next: `Its values are: ${values.join(", ")}${takesFile ? ", and the path of a file, such as ./mine.json" : ""}.`,
       });
     }
   }
@@ -75,10 +77,18 @@ export function chooseCell(axes: Axes, choice: CellChoice): Cell {
  */
 export function describeCell(cell: Cell): string {
   return [
-    `kernel ${cell.kernel}`,
+    `kernel ${shortKernel(cell.kernel)}`,
     ...(cell.node === undefined ? [] : [`node ${cell.node}`]),
     ...(cell.image === "debian" ? [] : [`image ${cell.image}`]),
     ...Object.entries(cell.env).map(([name, value]) => `${name}=${value}`),
     ...Object.entries(cell.axes).map(([name, value]) => `${name} ${value}`),
   ].join(", ");
+}
+
+/** A commit's full id and its tree's whole path fill a line; the JSON has them. */
+function shortKernel(selector: string): string {
+  return selector.replace(
+    /^git:.*?([^/]*)@([0-9a-f]{40})$/,
+    (_whole, tree: string, id: string) => `git:${tree}@${id.slice(0, 12)}`,
+  );
 }

@@ -67,9 +67,11 @@ export interface ReproDefinition<Observation> {
   /** Version of npm to go with the Node of the cell. */
   readonly npm?: string | ((node: string) => string | undefined);
   /** Look at a cell before anything is fetched or booted: throw a UsageError for a value that cannot be used. */
-  readonly check?: (cell: Cell) => Promise<unknown>;
+  readonly check?: (cell: Cell, context: Context) => Promise<unknown>;
   /** Kernel configuration for a cell, such as `CONFIG_MEMBARRIER=n`: for kernels that are built here. */
   readonly kernelFragments?: (cell: Cell) => readonly string[];
+  /** Another NixOS system than the plain guest, for `--image nixos`: `image-<name>` of flake.nix. */
+  readonly nixosSystem?: (cell: Cell) => string | undefined;
   readonly machine?: { readonly cpus?: number; readonly memory?: Size };
   /** What `dstate shell --view` shows: the workload in a loop, and the process it is about. */
   readonly view?: ReproView;
@@ -116,7 +118,7 @@ export interface JudgedTrial {
 /**
  * Define a repro.
  *
- * @throws {UsageError} when the id is not kebab-case.
+ * @throws {UsageError} when the id is not kebab-case, or a part is missing.
  * @example export default defineRepro({ id: "io-uring-dstate", ... });
  */
 export function defineRepro<Observation>(definition: ReproDefinition<Observation>): Repro {
@@ -124,6 +126,15 @@ export function defineRepro<Observation>(definition: ReproDefinition<Observation
     throw new UsageError(`a repro's id is kebab-case, such as "io-uring-dstate"; found "${definition.id}"`);
   }
   const { trial, signature, healthy, summary, columns, ...rest } = definition;
+  // Types are stripped, not checked, when a repro is run.
+  const missing = Object.entries({ trial, signature, healthy, summary }).find(
+    ([, part]) => typeof part !== "function",
+  );
+  if (missing) {
+    throw new UsageError(`the repro "${definition.id}" has no \`${missing[0]}\``, {
+      next: "See docs/new-repro.md: what counts as reproduced and as clean has to be said.",
+    });
+  }
   return {
     ...rest,
     run: async (context) => {

@@ -10,9 +10,11 @@ import { provideNixosImage } from "../image/nixos.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { MachineFault } from "../machine/fault.ts";
+import { takeRoom } from "../machine/lease.ts";
 import { sanitize } from "../observe/text.ts";
 import { provideNode } from "../runtime/node.ts";
 import { type Cell, describeCell } from "./cell.ts";
+import { type Collected, type Depth, EvidenceCollector, ensureFindings } from "./collect-evidence.ts";
 import type { Repro } from "./define.ts";
 import { openEvidence } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
@@ -33,6 +35,15 @@ export interface TrialResult {
   /** Milliseconds. */
   readonly took: number;
   readonly evidence: string;
+  /** What was collected when it was over, and what could not be. */
+  readonly collected: readonly Collected[];
+}
+
+export interface TrialOptions {
+  /** Boot the machine, and neither use nor make a frozen one. */
+  readonly cold?: boolean | undefined;
+  /** Also save the guest's memory when the trial cannot be judged. As large as the guest's memory, at worst. */
+  readonly memoryDump?: boolean | undefined;
 }
 
 /**
@@ -43,12 +54,12 @@ export interface TrialResult {
  * @throws {InfraError} when something cannot be fetched or built.
  */
 export async function provideParts(
-  repro: Pick<Repro, "id" | "npm" | "workload" | "prepare" | "kernelFragments" | "check">,
+  repro: Pick<Repro, "id" | "npm" | "workload" | "prepare" | "kernelFragments" | "nixosSystem" | "check">,
   cell: Cell,
   context: Context,
 ): Promise<Parts> {
   const selector = parseKernelSelector(cell.kernel);
-  await repro.check?.(cell);
+  await repro.check?.(cell, context);
   // The image may have a Node of its own, as NixOS images do.
   const release = cell.node === "image" ? undefined : cell.node;
   const npm =
@@ -61,7 +72,10 @@ export async function provideParts(
   });
   const image =
     cell.image === "nixos"
-      ? await provideNixosImage(context, selector.type === "nix" ? { nixKernel: selector.version } : {})
+      ? await provideNixosImage(context, {
+          nixKernel: selector.type === "nix" ? selector.version : undefined,
+          system: repro.nixosSystem?.(cell),
+        })
       : await provideDebianImage(context);
   const workload = await provideWorkload(repro, cell, context);
   return { kernel, image, node, workload };
@@ -76,16 +90,21 @@ export async function runTrial(
   cell: Cell,
   parts: Parts,
   context: Context,
-  options: { readonly cold?: boolean | undefined } = {},
+  options: TrialOptions = {},
 ): Promise<TrialResult> {
+  const memory = toBytes(repro.machine?.memory ?? "1GiB");
+  // What it waits for other machines is no part of the trial.
+  using room = await takeRoom(memory, context);
   const startedAt = new Date();
   const start = performance.now();
   const name = `${startedAt.toISOString().slice(0, 19).replaceAll(":", "-")}-${repro.id}-${randomBytes(2).toString("hex")}`;
   const evidence = await openEvidence(join(context.settings.logsDir, name));
+  let collector: EvidenceCollector | undefined;
   const finish = async (
     result: Pick<TrialResult, "outcome" | "summary" | "columns" | "observation">,
     more: Record<string, string> = {},
   ): Promise<TrialResult> => {
+    const collected = [...(collector?.collected ?? []), ...(await ensureFindings(evidence))];
     const trial: TrialResult = {
       repro: repro.id,
       cell,
@@ -94,6 +113,7 @@ export async function runTrial(
       startedAt: startedAt.toISOString(),
       took: Math.round(performance.now() - start),
       evidence: evidence.dir,
+      collected,
     };
     await evidence.saveJson("trial.json", trial);
     return trial;
@@ -107,27 +127,38 @@ export async function runTrial(
         {
           parts,
           cpus: repro.machine?.cpus ?? 2,
-          memory: toBytes(repro.machine?.memory ?? "1GiB"),
+          memory,
           evidenceDir: evidence.dir,
           cold: options.cold,
+          room,
         },
         context,
       );
       booted = true;
+      const say = (text: string): void => progress.update({ detail: text });
+      const { signal } = context;
+      collector = new EvidenceCollector(vm, evidence, { signal, say, memoryDump: options.memoryDump });
+      vm.beforePowerOff(async () => await collector?.throughGuest());
       const judged = await withDeadline(
         `the trial of ${repro.id}`,
-        { within: repro.deadline, signal: context.signal },
-        async (signal) =>
+        { within: repro.deadline, signal },
+        async (inner) =>
           await repro.run({
             vm,
             cell,
             workload: "/srv/work",
             deadline: repro.deadline,
-            signal,
+            signal: inner,
             evidence,
-            say: (text) => progress.update({ detail: text }),
+            say,
           }),
-      );
+      ).catch(async (error: unknown) => {
+        // Whatever went wrong, the machine is still there to be asked.
+        signal.throwIfAborted();
+        await collector?.collect("full");
+        throw error;
+      });
+      await collector.collect(depthFor[judged.outcome]);
       return await finish(judged, { acceleration: vm.acceleration });
     });
   } catch (error) {
@@ -144,6 +175,13 @@ export async function runTrial(
     });
   }
 }
+
+/** A clean trial has nothing to tell; one that was judged needs no more than a healthy kernel tells at once. */
+const depthFor: Record<Exclude<Outcome, "infra-error">, Depth> = {
+  clean: "log",
+  reproduced: "light",
+  inconclusive: "full",
+};
 
 function versionsOf(parts: Parts): Record<string, string> {
   return {

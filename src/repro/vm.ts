@@ -9,11 +9,14 @@ import { type PowerOffVerdict, powerOff } from "../guest/power-off.ts";
 import type { Image } from "../image/image.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
+import { type Lease, takeRoom } from "../machine/lease.ts";
 import { Machine } from "../machine/machine.ts";
 import type { Finding } from "../observe/finding.ts";
 import { parseKernelLog } from "../observe/kernel-log.ts";
 import { sanitize } from "../observe/text.ts";
+import { guestFilesTls, guestProcessTls } from "../runtime/guest-tls.ts";
 import type { NodeRuntime } from "../runtime/node.ts";
+import type { TlsAudit } from "../runtime/tls.ts";
 import { bootOptions, type Shape } from "./boot.ts";
 import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore } from "./snapshot.ts";
 
@@ -39,6 +42,8 @@ export interface VmOptions {
   readonly commandLine?: readonly string[];
   /** Boot, and neither use nor make a frozen machine. */
   readonly cold?: boolean | undefined;
+  /** The host's memory for this machine, given back with it. Default: taken, which may wait for other machines. */
+  readonly room?: Lease | undefined;
 }
 
 /** The kernel log of a guest, from the best source that answers, with what the parser found in it. */
@@ -57,15 +62,20 @@ export class Vm implements AsyncDisposable {
   readonly acceleration: string;
   /** `warm`: it went on from a frozen machine; `cold`: it booted. */
   readonly start: "warm" | "cold";
+  readonly #room: Lease;
+  #beforePowerOff: ((signal: AbortSignal | undefined) => Promise<void>) | undefined;
+  #poweringOff = false;
 
   private constructor(
     machine: Machine,
     parts: Parts,
-    about: { acceleration: string; start: "warm" | "cold" },
+    about: { acceleration: string; start: "warm" | "cold"; room: Lease },
   ) {
     this.machine = machine;
     this.guest = new Guest(machine);
     this.parts = parts;
+    this.#room = about.room;
+    about.room.claim(machine.pid);
     this.acceleration = about.acceleration;
     this.start = about.start;
   }
@@ -85,21 +95,31 @@ export class Vm implements AsyncDisposable {
     if (options.parts.kernel.config)
       await copyFile(options.parts.kernel.config, join(options.evidenceDir, "kernel-config"));
     const shape = { ...options, accelerator };
-    if (options.cold !== true) {
-      const vm = await Vm.#warm(shape, acceleration, context);
-      if (vm) return vm;
+    const room = options.room ?? (await takeRoom(options.memory, context));
+    try {
+      if (options.cold !== true) {
+        const vm = await Vm.#warm(shape, { acceleration, room }, context);
+        if (vm) return vm;
+      }
+      const machine = await Machine.start(bootOptions(shape, context));
+      return await Vm.#ready(machine, options, { acceleration, start: "cold", room }, context);
+    } catch (error) {
+      room[Symbol.dispose]();
+      throw error;
     }
-    const machine = await Machine.start(bootOptions(shape, context));
-    return await Vm.#ready(machine, options, { acceleration, start: "cold" }, context);
   }
 
-  static async #warm(shape: Shape, acceleration: string, context: Context): Promise<Vm | undefined> {
+  static async #warm(
+    shape: Shape,
+    about: { acceleration: string; room: Lease },
+    context: Context,
+  ): Promise<Vm | undefined> {
     const store = snapshotStore(context);
     const key = await snapshotKey(shape, context);
     try {
       const snapshot = await provideSnapshot(shape, key, context);
       const machine = await Machine.start(restoreOptions(shape, snapshot, context));
-      return await Vm.#ready(machine, shape, { acceleration, start: "warm" }, context);
+      return await Vm.#ready(machine, shape, { ...about, start: "warm" }, context);
     } catch (error) {
       context.signal.throwIfAborted();
       context.progress({ type: "note", text: `no warm start, booting instead: ${messageOf(error)}` });
@@ -111,7 +131,7 @@ export class Vm implements AsyncDisposable {
   static async #ready(
     machine: Machine,
     options: VmOptions,
-    about: { acceleration: string; start: "warm" | "cold" },
+    about: { acceleration: string; start: "warm" | "cold"; room: Lease },
     context: Context,
   ): Promise<Vm> {
     const vm = new Vm(machine, options.parts, about);
@@ -125,7 +145,8 @@ export class Vm implements AsyncDisposable {
       if (options.parts.workload !== undefined) await mountWorkload(vm.guest, wait);
       return vm;
     } catch (error) {
-      await vm[Symbol.asyncDispose]();
+      // Not its room: another machine is started in it.
+      await vm.#end();
       throw error;
     }
   }
@@ -148,12 +169,51 @@ export class Vm implements AsyncDisposable {
     return { source: fromGuest === undefined ? "console" : "guest", text, findings: parseKernelLog(text) };
   }
 
+  /** Have something done before the guest is told to power off: what only the guest can tell is read then. */
+  beforePowerOff(hook: (signal: AbortSignal | undefined) => Promise<void>): void {
+    this.#beforePowerOff = hook;
+  }
+
+  /** Whether the guest was told to power off: it has no shell any more then, even if it got stuck. */
+  get poweringOff(): boolean {
+    return this.#poweringOff;
+  }
+
+  /**
+   * Thread-local storage of every object that a process in the guest has mapped, or of files in it: largest first,
+   * with the variables that take it.
+   *
+   * @throws {UsageError} when there is no such process or file.
+   * @example (await vm.tls({ pid: job.pid }))[0]?.symbols
+   */
+  async tls(
+    target: { readonly pid: number } | { readonly files: readonly string[]; readonly others?: "skip" },
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<TlsAudit[]> {
+    const { node } = this.parts;
+    // Node is large, and this host has it.
+    const known = node ? { "/opt/node/bin/node": join(node.dir, "bin/node") } : {};
+    if ("pid" in target) return await guestProcessTls(this.guest, target.pid, { ...options, known });
+    return await guestFilesTls(this.guest, target.files, {
+      ...options,
+      known,
+      others: target.others ?? "refuse",
+    });
+  }
+
   /** Tell the guest to power off and judge what happens. @example (await vm.powerOff({ within: "30s" })).state */
   async powerOff(options: { within: Duration; signal?: AbortSignal }): Promise<PowerOffVerdict> {
+    if (!this.#poweringOff) await this.#beforePowerOff?.(options.signal);
+    this.#poweringOff = true;
     return await powerOff(this.guest, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+    this.#room[Symbol.dispose]();
+  }
+
+  async #end(): Promise<void> {
     this.guest[Symbol.dispose]();
     await this.machine[Symbol.asyncDispose]();
   }

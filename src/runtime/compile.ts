@@ -3,6 +3,9 @@ import { command } from "../base/command.ts";
 /** The host's compilers for workloads: what they make runs on the image's own glibc, or on musl. */
 export type Compiler = "gcc" | "g++" | "musl-gcc";
 
+/** The compiler for each C library: the image's own glibc, or musl, whose loader the image has too. */
+export const compilerOf = { glibc: "gcc", musl: "musl-gcc" } as const;
+
 const packages: Record<Compiler, string> = { gcc: "gcc", "g++": "g++", "musl-gcc": "musl-tools" };
 
 export interface CompileOptions {

@@ -115,6 +115,22 @@ export async function listNodeVersions(context: Context): Promise<string[]> {
     .sort(compareVersions);
 }
 
+/**
+ * The libuv of each Node release that was ever fetched here. No list of the registry has it, so that of others
+ * is not known without fetching them.
+ *
+ * @example (await knownLibuv(context)).get("20.9.0") // "1.46.0"
+ */
+export async function knownLibuv(context: Pick<Context, "settings">): Promise<ReadonlyMap<string, string>> {
+  const known = new Map<string, string>();
+  for (const entry of await runtimeStore(context).list()) {
+    const about = aboutSchema.safeParse(entry.about);
+    if (about.success && about.data.versions.uv !== undefined)
+      known.set(about.data.version, about.data.versions.uv);
+  }
+  return known;
+}
+
 async function newestOfLine(line: string, context: Context): Promise<string> {
   const versions = await listNodeVersions(context);
   const newest = versions.filter((version) => version.startsWith(`${line}.`)).at(-1);

@@ -1,58 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import type { Context } from "../base/context.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
+import { fromEngine, looksLikeEngine, ociProfile, type SeccompProfile } from "./seccomp-format.ts";
 
-const action = z.enum([
-  "SCMP_ACT_KILL",
-  "SCMP_ACT_KILL_PROCESS",
-  "SCMP_ACT_KILL_THREAD",
-  "SCMP_ACT_TRAP",
-  "SCMP_ACT_ERRNO",
-  "SCMP_ACT_TRACE",
-  "SCMP_ACT_ALLOW",
-  "SCMP_ACT_LOG",
-]);
-
-const rule = z.strictObject({
-  names: z.array(z.string().min(1)).min(1),
-  action,
-  errnoRet: z.int().min(0).max(4095).optional(),
-  args: z
-    .array(
-      z.strictObject({
-        index: z.int().min(0).max(5),
-        value: z.int().min(0),
-        valueTwo: z.int().min(0).optional(),
-        op: z.enum([
-          "SCMP_CMP_NE",
-          "SCMP_CMP_LT",
-          "SCMP_CMP_LE",
-          "SCMP_CMP_EQ",
-          "SCMP_CMP_GE",
-          "SCMP_CMP_GT",
-          "SCMP_CMP_MASKED_EQ",
-        ]),
-      }),
-    )
-    .optional(),
-});
-
-const profileSchema = z.strictObject({
-  defaultAction: action,
-  defaultErrnoRet: z.int().min(0).max(4095).optional(),
-  architectures: z.array(z.string().startsWith("SCMP_ARCH_")).optional(),
-  flags: z.array(z.string().startsWith("SECCOMP_FILTER_FLAG_")).optional(),
-  syscalls: z.array(rule).optional(),
-});
-
-/**
- * A seccomp profile as the OCI runtime specification has it.
- *
- * @see https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#seccomp
- */
-export type SeccompProfile = z.infer<typeof profileSchema>;
+export type { SeccompProfile } from "./seccomp-format.ts";
 
 /** What a system call is answered with instead of being made. Numbers of errno(3) on x86-64. */
 export const errno = { EPERM: 1, ENOSYS: 38 } as const;
@@ -76,10 +29,10 @@ const changes: Readonly<Record<string, { readonly syscall: string; readonly errn
   };
 
 /**
- * A profile by its name or by the path of a file in the OCI format.
+ * A profile by its name, or by the path of a file in the OCI format or that of the container engines.
  *
  * @returns undefined for `unconfined`.
- * @throws {UsageError} when there is no such profile, or the file cannot be read or is no OCI profile.
+ * @throws {UsageError} when there is no such profile, or the file cannot be read or is no profile.
  * @example await provideSeccomp("clone3-eperm")
  */
 export async function provideSeccomp(name: string): Promise<SeccompProfile | undefined> {
@@ -106,7 +59,8 @@ async function readProfile(path: string): Promise<SeccompProfile> {
 }
 
 /**
- * Read a profile's text.
+ * Read a profile's text: in the OCI format, or in that of the container engines, whose conditions are decided for
+ * containers as they are here (x86-64, no capabilities).
  *
  * @param from where the text is from, for the error.
  * @throws {UsageError} that names the first thing that is wrong.
@@ -118,20 +72,50 @@ export function parseSeccomp(text: string, from: string): SeccompProfile {
   } catch (error) {
     throw new UsageError(`the seccomp profile ${from} is no JSON: ${messageOf(error)}`, { cause: error });
   }
-  const parsed = profileSchema.safeParse(value);
+  const engine = looksLikeEngine(value);
+  const parsed = engine ? fromEngine(value) : ociProfile.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const place = issue?.path.join(".") || "its top level";
-  const template =
-    typeof value === "object" && value !== null && ("archMap" in value || text.includes('"includes"'));
-  throw new UsageError(
-    `the seccomp profile ${from} is not in the OCI format, at ${place}: ${issue?.message}`,
-    {
-      next: template
-        ? "This looks like a container engine's own template. Give the `linux.seccomp` object of a bundle's config.json."
-        : "The format is that of `linux.seccomp` in a bundle's config.json.",
-    },
-  );
+  const format = engine ? "a container engine's format" : "the OCI format";
+  throw new UsageError(`the seccomp profile ${from} is not in ${format}, at ${place}: ${issue?.message}`, {
+    next:
+      "Give what an engine takes with `--security-opt seccomp=FILE`, or the `linux.seccomp` object of an OCI " +
+      "bundle's config.json.",
+  });
+}
+
+/**
+ * Look at the seccomp profile of a cell before anything boots. What a runtime passes over in silence, a name that is
+ * no system call, is told as a note: it may be newer than this host, or mistyped.
+ *
+ * @throws {UsageError} as {@link provideSeccomp} does.
+ * @example check: async ({ axes }, context) => await checkSeccomp(axes.seccomp, context)
+ */
+export async function checkSeccomp(name: string | undefined, context: Context): Promise<void> {
+  const profile = await provideSeccomp(name ?? "unconfined");
+  const known = await systemCalls();
+  if (!profile || !known) return;
+  const names = new Set((profile.syscalls ?? []).flatMap((rule) => rule.names));
+  const odd = [...names].filter((call) => !known.has(call));
+  if (odd.length === 0) return;
+  context.progress({
+    type: "note",
+    text: `the seccomp profile ${name} names what is no system call to this host: ${odd.slice(0, 8).join(", ")}${odd.length > 8 ? `, and ${odd.length - 8} more` : ""}. crun passes over such names.`,
+  });
+}
+
+/** The calls of x86-64 and its two smaller kin, as this host's headers and our profile have them; undefined: there are no headers. */
+async function systemCalls(): Promise<ReadonlySet<string> | undefined> {
+  const names = new Set<string>();
+  for (const kin of ["64", "32", "x32"]) {
+    const text = await readFile(`/usr/include/x86_64-linux-gnu/asm/unistd_${kin}.h`, "utf8").catch(() => "");
+    for (const [, call] of text.matchAll(/^#define __NR_(\w+)/gm)) if (call !== undefined) names.add(call);
+  }
+  if (names.size === 0) return undefined;
+  // Our own profile knows calls that are newer than some hosts.
+  const own = await provideSeccomp("default");
+  return new Set([...names, ...(own?.syscalls ?? []).flatMap((rule) => rule.names)]);
 }
 
 /**

@@ -6,9 +6,13 @@ import type { Duration } from "../base/duration.ts";
 import { toMilliseconds } from "../base/duration.ts";
 import { readSettings } from "../base/settings.ts";
 import { type Size, toBytes } from "../base/size.ts";
+import { withDeadline } from "../base/wait.ts";
+import { takeRoom } from "../machine/lease.ts";
 import { reap } from "../machine/run-directory.ts";
 import type { Cell } from "../repro/cell.ts";
+import { EvidenceCollector } from "../repro/collect-evidence.ts";
 import type { PrepareContext } from "../repro/define.ts";
+import { openEvidence } from "../repro/evidence.ts";
 import { provideParts } from "../repro/trial.ts";
 import { Vm } from "../repro/vm.ts";
 
@@ -28,7 +32,12 @@ export interface VmTestOptions {
   };
   readonly cpus?: number;
   readonly memory?: Size;
-  /** Of the whole test, the machine's boot too. Default 5 minutes. */
+  /** When the test fails, also save the guest's memory with the rest of the evidence. */
+  readonly memoryDump?: boolean;
+  /**
+   * Of the test's body. Default 5 minutes. What has to be fetched or built before, and other machines that take
+   * the host's memory meanwhile, do not count.
+   */
   readonly within?: Duration;
 }
 
@@ -38,15 +47,20 @@ export interface VmTest {
   readonly context: Context;
 }
 
+/** A kernel that has to be built, and machines of other workers, may take this long before a test begins. */
+const mostWaiting = toMilliseconds("1h");
+
 /**
- * A test with a machine of its own, booted before it and ended after it.
+ * A test with a machine of its own, booted before it and ended after it. Workers that run such tests side by side
+ * start no more machines than the host's memory holds: the others wait.
  *
  * @example
  * test("SIGKILL ends npm ci on a fixed kernel", { kernel: "6.1.129", node: "20.9.0" }, async ({ vm }) => { ... });
  */
 export function test(name: string, options: VmTestOptions, body: (fixtures: VmTest) => Promise<void>): void {
-  const within: TestOptions = { timeout: toMilliseconds(options.within ?? "5m") };
-  vitestTest(name, within, async ({ signal }: TestContext) => {
+  const within = toMilliseconds(options.within ?? "5m");
+  const timeout: TestOptions = { timeout: within + mostWaiting };
+  vitestTest(name, timeout, async ({ signal }: TestContext) => {
     const context = await testContext(signal);
     const cell: Cell = {
       kernel: options.kernel,
@@ -68,11 +82,23 @@ export function test(name: string, options: VmTestOptions, body: (fixtures: VmTe
     const parts = await provideParts(repro, cell, context);
     await mkdir(context.settings.logsDir, { recursive: true });
     const evidenceDir = await mkdtemp(join(context.settings.logsDir, `test-${id}-`));
-    await using vm = await Vm.start(
-      { parts, cpus: options.cpus ?? 2, memory: toBytes(options.memory ?? "1GiB"), evidenceDir },
-      context,
-    );
-    await body({ vm, signal, context });
+    const memory = toBytes(options.memory ?? "1GiB");
+    using room = await takeRoom(memory, context);
+    await using vm = await Vm.start({ parts, cpus: options.cpus ?? 2, memory, evidenceDir, room }, context);
+    try {
+      await withDeadline(
+        `the test "${name}"`,
+        { within, signal },
+        async (inner) => await body({ vm, signal: inner, context: { ...context, signal: inner } }),
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      const { memoryDump } = options;
+      await new EvidenceCollector(vm, await openEvidence(evidenceDir), { signal, memoryDump }).collect(
+        "full",
+      );
+      throw error;
+    }
   });
 }
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { verdictOf } from "../../src/guest/kill-verdict.ts";
 import { BoundedOutput } from "../../src/guest/output.ts";
-import { shellText } from "../../src/guest/shell.ts";
+import { isPlainLine, shellText } from "../../src/guest/shell.ts";
 import { type Sample, StallDetector } from "../../src/observe/stall.ts";
 import {
   type ProcessSnapshot,
@@ -150,8 +150,23 @@ describe("the verdict on a killed job", () => {
       "running",
     ],
     ["one look is all there is", [[stuck]], "running"],
+    [
+      "it was in D at every look, and ran in between: much I/O",
+      [1, 2, 3].map((switches) => [processOf([thread({ state: "D", switches })])]),
+      "running",
+    ],
   ] as const)("when %s it is %s", (_what, looks, state) => {
     expect(verdictOf(looks, facts).state).toBe(state);
+  });
+
+  test("it says of each thread whether it slept one sleep", () => {
+    const look = (switches: number): ProcessSnapshot[] => [
+      processOf([thread({ state: "D", switches: 4 }), thread({ tid: 8, state: "D", switches })]),
+    ];
+    expect(verdictOf([look(1), look(2)], facts).threads).toMatchObject([
+      { tid: 7, lasting: true },
+      { tid: 8, lasting: false },
+    ]);
   });
 
   test("it can be asked for a function on any stack", () => {
@@ -175,6 +190,41 @@ describe("commands for the guest", () => {
           expect(out.split("\0").slice(0, -1)).toEqual(words.map((word) => Buffer.from(word).toString()));
         },
       ),
+      { numRuns: 30 },
+    );
+  });
+
+  test("a command that needs no scene set gets no program to set it", () => {
+    expect(shellText(["npm", "ci"])).toBe("'exec' 'npm' 'ci'");
+    expect(shellText("npm ci", { env: {} })).toBe("'exec' 'sh' '-c' 'npm ci'");
+    expect(shellText(["npm"], { cwd: "/srv" })).toBe("'exec' 'env' '-C' '/srv' 'npm'");
+  });
+
+  test.each([
+    ["uname -r", true],
+    ["systemctl is-active a.service b=c", true],
+    ["echo a; echo b", false],
+    ["echo $HOME", false],
+    ["echo *", false],
+    ["A=1 env", false],
+    ["if true", false],
+    ["done", false],
+    ["echo  two blanks", false],
+    ["echo #", false],
+    ["", false],
+  ])("%j is a plain line: %s", (line, plain) => {
+    expect(isPlainLine(line)).toBe(plain);
+  });
+
+  test("a plain line is the same inside a shell's brackets as in an argument vector", () => {
+    const word = fc.stringMatching(/^[\w./:@%+,-]+$/);
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 4 }), (words) => {
+        const line = ["echo", ".", ...words].join(" ");
+        expect(isPlainLine(line)).toBe(true);
+        const out = execFileSync("sh", ["-c", `( ${line} ) < /dev/null`], { encoding: "utf8" });
+        expect(out).toBe(`${[".", ...words].join(" ")}\n`);
+      }),
       { numRuns: 30 },
     );
   });

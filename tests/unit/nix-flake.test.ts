@@ -13,14 +13,19 @@ afterAll(async () => await lab[Symbol.asyncDispose]());
 const pins = ["linux-6_1_106", "linux-6_1_115", "linux-6_1_129", "linux-6_6_58"];
 
 describe("the flake has", () => {
-  test("a system for each kernel pin, one for any kernel, and the machine of the report", async () => {
-    expect(await lab.eval("nixosConfigurations", "builtins.attrNames")).toEqual(["guest", ...pins, "report"]);
+  test("a system for each kernel pin, one for any kernel, one of musl, and the machine of the report", async () => {
+    expect(await lab.eval("nixosConfigurations", "builtins.attrNames")).toEqual([
+      "guest",
+      ...pins,
+      "musl",
+      "report",
+    ]);
   });
 
   test("the CLI, an image for each system, and a kernel for each pin as packages that can be built", async () => {
     const packages = await lab.eval("packages.x86_64-linux", "builtins.mapAttrs (name: built: built.type)");
     const names = [
-      ...["dstate", "default", "image"],
+      ...["dstate", "default", "image", "image-musl"],
       ...pins.map((pin) => `image-${pin}`),
       ...pins.map((pin) => `kernel-${pin}`),
     ];

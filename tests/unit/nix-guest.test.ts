@@ -158,6 +158,20 @@ describe("the runtime", () => {
     expect(await lab.expression(`(${guestWith('libc = "musl";')}).node.pname`)).toBe("nodejs-musl");
   });
 
+  test("of the musl report has its two addons where the trial looks, compiled like its node", async () => {
+    const config = "nixosConfigurations.musl.config";
+    const runtime = await lab.eval(`${config}.dstate.runtime.package`, "package: package.node.pname");
+    expect(runtime).toBe("nodejs-musl");
+    const addons = `${config}.environment.etc."dstate/addons".source`;
+    expect(await lab.eval(addons, "addons: addons.name")).toBe("dstate-musl-addons");
+    const build = String(await lab.eval(addons, "addons: addons.buildPhase"));
+    expect(build).toMatch(/-I\S+nodejs-musl-[\d.]+\/include\/node/);
+    // As on Debian: see prepare.ts of the repro.
+    expect(build).toContain("$CC $flags -DWATCHER -o watcher.node addons.c watcher.c -ldl");
+    const trial = await readFile(join(home, "tests/repros/musl-membarrier-eintr/trial.ts"), "utf8");
+    expect(trial).toContain('"/etc/dstate/addons"');
+  });
+
   test("prefers the Node that dstate brings on a disk", async () => {
     const script = String(await lab.expression(`(${guestWith("")}).script`));
     expect(script.indexOf("exec /opt/node/bin/node")).toBeLessThan(script.indexOf('/bin/node "$@"\nEND'));

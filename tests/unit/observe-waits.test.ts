@@ -59,14 +59,28 @@ describe("who waits for whom", () => {
     expect(readWaits(log)).toEqual([]);
   });
 
-  test("locks that a second list shows under an address of the first are not mixed with it", () => {
-    const list = (task: string): string[] => [
+  const list = (...holders: readonly (readonly string[])[]): string =>
+    [
       "Showing all locks held in the system:",
-      `2 locks held by ${task}:`,
-      " #0: ffff888004c1a0a8 (&x){+.+.}-{3:3}, at: f+0x1/0x2",
-      " #1: ffff888004c1b0a8 (&y){+.+.}-{3:3}, at: f+0x1/0x2",
-    ];
-    expect(readWaits([...list("a/1"), ...list("b/2")].join("\n"))).toEqual([]);
+      ...holders.flatMap(([task, ...locks]) => [
+        `${locks.length} locks held by ${task}:`,
+        ...locks.map(
+          (lock, index) => ` #${index}: ffff888004c1a0${lock} (&${lock}){+.+.}-{3:3}, at: f+0x1/0x2`,
+        ),
+      ]),
+    ].join("\n");
+
+  test("a lock that a second list shows is not mixed with the same one in the first", () => {
+    const first = list(["a/1", "aa", "bb"]);
+    const second = list(["b/2", "aa"]);
+    expect(readWaits(`${first}\n${second}`)).toEqual([]);
+    expect(readWaits(list(["a/1", "aa", "bb"], ["b/2", "aa"]))).toMatchObject([
+      { waiter: { pid: 2 }, lock: "&aa", owner: { pid: 1 } },
+    ]);
+  });
+
+  test("of two readers that both went on, neither is said to hold up a third", () => {
+    expect(readWaits(list(["a/1", "aa", "bb"], ["b/2", "aa", "cc"], ["c/3", "aa"]))).toEqual([]);
   });
 
   test("a chain is one line, and a circle is called one", () => {

@@ -1,87 +1,27 @@
-import { describe, expect, test } from "vitest";
-import { libraryFor } from "../../src/cli/new.ts";
+import { expect, test } from "vitest";
+import type { Context } from "../../src/base/context.ts";
+import { readSettings } from "../../src/base/settings.ts";
+import { parseTrace } from "../../src/observe/strace.ts";
+import { type CellChoice, chooseCell } from "../../src/repro/cell.ts";
+import epoll from "../repros/epoll-mt-conformance/repro.ts";
 import { parseResults } from "../repros/epoll-mt-conformance/results.ts";
-import { parseStrace } from "../repros/musl-membarrier-eintr/strace.ts";
-import {
-  diagnose,
-  parseDenials,
-  parseFacts,
-  parseFailedCalls,
-  softLimit,
-  type ThreadEvidence,
-} from "../repros/seccomp-thread-create/diagnose.ts";
+import musl from "../repros/musl-membarrier-eintr/repro.ts";
+import { readTrace } from "../repros/musl-membarrier-eintr/trial.ts";
+import seccomp from "../repros/seccomp-thread-create/repro.ts";
+import tls from "../repros/static-tls-exhaustion/repro.ts";
 
-const nothing: ThreadEvidence = {
-  failedCalls: [],
-  denials: [],
-  pidsRefused: 0,
-  pidsMax: "max",
-  pidsLog: [],
-  maxProcesses: "unlimited",
-  maxAddressSpace: "unlimited",
-};
-const failed = (call: string, errno: string) => ({ call, errno, line: `${call}(...) = -1 ${errno}` });
-
-describe("why no thread can be made", () => {
-  const eagain = [failed("clone", "EAGAIN")];
-  const denial = { comm: "node", syscall: 435, line: "type=1326 syscall=435" };
-  test.each<[string, Partial<ThreadEvidence>]>([
-    ["seccomp", { failedCalls: [failed("clone3", "EPERM")], denials: [denial] }],
-    ["pids-limit", { failedCalls: eagain, pidsRefused: 1, pidsMax: "2" }],
-    [
-      "pids-limit",
-      { failedCalls: eagain, pidsRefused: undefined, pidsLog: ["fork rejected by pids controller"] },
-    ],
-    ["rlimit-nproc", { failedCalls: eagain, maxProcesses: "2" }],
-    ["memory", { failedCalls: [failed("mmap", "ENOMEM")] }],
-    ["none", { failedCalls: [failed("clone3", "ENOSYS")], denials: [denial] }],
-    ["none", {}],
-    // An errno alone is no witness.
-    ["unknown", { failedCalls: [failed("clone3", "EPERM")] }],
-    ["unknown", { failedCalls: eagain }],
-  ])("%s, from %j", (kind, evidence) => {
-    expect(diagnose({ ...nothing, ...evidence }).kind).toBe(kind);
-  });
-
-  test("the failed calls are taken from strace's lines, whole or resumed", () => {
-    const text = [
-      "151   clone3({flags=CLONE_VM|CLONE_THREAD, stack_size=0x7ffec0}, 88) = -1 EPERM (Operation not permitted)",
-      "152   mmap(NULL, 1073745920, PROT_NONE, MAP_PRIVATE, -1, 0) = -1 ENOMEM (Cannot allocate memory)",
-      '153   openat(AT_FDCWD, "clone", O_RDONLY) = -1 ENOENT (No such file or directory)',
-      "154   clone3({flags=CLONE_VM}, 88) = 155",
-    ].join("\n");
-    expect(parseFailedCalls(text).map(({ call, errno }) => [call, errno])).toEqual([
-      ["clone3", "EPERM"],
-      ["mmap", "ENOMEM"],
-    ]);
-  });
-
-  test("seccomp's audit lines are found among others", () => {
-    const log = [
-      '[   11.5] audit: type=1326 audit(1.0:4): uid=1000 pid=134 comm="node" syscall=435 code=0x50000',
-      "[   11.6] audit: type=1400 audit(1.0:5): syscall=1",
-    ].join("\n");
-    expect(parseDenials(log)).toMatchObject([{ comm: "node", syscall: 435 }]);
-  });
-
-  test("the container's notes give the status and the files, and limits by name", () => {
-    const facts = parseFacts("status 134\nfile /a\n  max 2\n  other 3\nfile /b\n");
-    expect(facts).toEqual({ status: 134, files: { "/a": "max 2\nother 3\n", "/b": "" } });
-    const limits = "Limit  Soft  Hard  Units\nMax processes             2          2          processes\n";
-    expect(softLimit(limits, "Max processes")).toBe("2");
-    expect(softLimit(limits, "Max address space")).toBeUndefined();
-  });
-});
-
-test("strace shows membarrier refused, signal 34, and the poll that it ended", () => {
-  const traced = parseStrace(
-    [
-      "9 membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) = -1 EPERM (Operation not permitted)",
-      "9 membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) = -1 EPERM (Operation not permitted)",
-      "10 <... poll resumed>) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)",
-      "10 --- SIGRT_2 {si_signo=SIGRT_2, si_code=SI_TKILL, si_pid=2, si_uid=1000} ---",
-      "9 --- SIGCHLD {si_signo=SIGCHLD} ---",
-    ].join("\n"),
+test("a trace shows membarrier refused, signal 34, and the poll that it ended", () => {
+  const traced = readTrace(
+    parseTrace(
+      [
+        "9 membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) = -1 EPERM (Operation not permitted)",
+        "9 membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) = -1 EPERM (Operation not permitted)",
+        "10 poll([{fd=3, events=POLLIN}], 1, 3000 <unfinished ...>",
+        "10 <... poll resumed>) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)",
+        "10 --- SIGRT_2 {si_signo=SIGRT_2, si_code=SI_TKILL, si_pid=2, si_uid=1000} ---",
+        "9 --- SIGCHLD {si_signo=SIGCHLD} ---",
+      ].join("\n"),
+    ),
   );
   expect(traced.refused.map(({ errno }) => errno)).toEqual(["EPERM"]);
   expect(traced.signals).toHaveLength(1);
@@ -96,10 +36,26 @@ test("a test that says nothing is missing, not passed", () => {
   ]);
 });
 
+test("a node for musl is asked of NixOS only, for npm's registry has none", async () => {
+  const context: Context = {
+    settings: readSettings({}),
+    progress: () => {},
+    signal: AbortSignal.timeout(10_000),
+  };
+  const check = async (choice: CellChoice): Promise<unknown> =>
+    await musl.check?.(chooseCell(musl.axes, choice), context);
+  await expect(check({ axes: { program: "node" } })).rejects.toThrow("no official build of node for musl");
+  await check({ axes: { program: "node", libc: "glibc" } });
+  await check({ axes: { program: "node" }, image: "nixos" });
+  expect(musl.nixosSystem?.(chooseCell(musl.axes, {}))).toBe("musl");
+});
+
 test.each([
-  ["/checkout/repros/my-report", "/checkout/", "../../src"],
-  ["/elsewhere/my-report", "/checkout/", "../../checkout/src"],
-  ["/project/repros/x", "/project/node_modules/dstate/", "dstate"],
-])("a new repro in %s of dstate in %s imports it from %s", (folder, home, library) => {
-  expect(libraryFor(folder, home)).toBe(library);
+  ["epoll-mt-conformance", epoll],
+  ["musl-membarrier-eintr", musl],
+  ["seccomp-thread-create", seccomp],
+  ["static-tls-exhaustion", tls],
+])("every bad and control cell of %s exists, each once", (_, repro) => {
+  const cells = [...repro.cells.bad, ...repro.cells.control].map((choice) => chooseCell(repro.axes, choice));
+  expect(new Set(cells.map((cell) => JSON.stringify(cell))).size).toBe(cells.length);
 });

@@ -6,7 +6,7 @@ import { crashIn } from "../../src/machine/fault.ts";
 import { makeKeyPair } from "../../src/machine/seed.ts";
 import { fitWidths, renderTable } from "../../src/render/table.ts";
 import { type Axes, chooseCell, describeCell } from "../../src/repro/cell.ts";
-import { defineRepro, judge } from "../../src/repro/define.ts";
+import { defineRepro, judge, type ReproDefinition } from "../../src/repro/define.ts";
 import { exitCodeOf, type Outcome, worstOutcome } from "../../src/repro/outcome.ts";
 import { nearestVersions } from "../../src/runtime/version.ts";
 
@@ -33,10 +33,19 @@ describe("cells", () => {
     expect(() => chooseCell(axes, { axes: { workload: "nothing" } })).toThrow(/no value "nothing"/);
   });
 
+  test("only an axis that says so takes the path of a file", () => {
+    const open: Axes = { ...axes, files: ["workload"] };
+    expect(chooseCell(open, { axes: { workload: "./mine.json" } }).axes).toEqual({ workload: "./mine.json" });
+    expect(() => chooseCell(open, { axes: { workload: "mine.json" } })).toThrow(/no value/);
+    expect(() => chooseCell(axes, { axes: { workload: "./mine.json" } })).toThrow(/no value/);
+  });
+
   test("a cell reads as one line", () => {
     expect(describeCell(chooseCell(axes, { env: { UV_USE_IO_URING: "0" } }))).toBe(
       "kernel 6.1.115, node 20.9.0, UV_USE_IO_URING=0, workload lstat",
     );
+    const kernel = `git:/home/me/linux@${"0123456789".repeat(4)}`;
+    expect(describeCell(chooseCell(axes, { kernel }))).toContain("kernel git:linux@012345678901,");
   });
 });
 
@@ -71,22 +80,26 @@ describe("outcomes", () => {
     ]);
   });
 
-  test("an id that is not kebab-case is refused", () => {
-    const define = (id: string): unknown =>
-      defineRepro({
-        id,
-        title: "",
-        upstream: ["https://example.org"],
-        axes: { kernel: ["6.1"] },
-        cells: { bad: [{}], control: [{}] },
-        deadline: "1m",
-        trial: async () => ({}),
-        signature: () => false,
-        healthy: () => true,
-        summary: () => "",
-      });
-    expect(() => define("Not Kebab")).toThrow(UsageError);
-    expect(() => define("is-kebab")).not.toThrow();
+  test("an id that is not kebab-case is refused, and so is a definition with a part missing", () => {
+    const complete: ReproDefinition<object> = {
+      id: "is-kebab",
+      title: "",
+      upstream: ["https://example.org"],
+      axes: { kernel: ["6.1"] },
+      cells: { bad: [{}], control: [{}] },
+      deadline: "1m",
+      trial: async () => ({}),
+      signature: () => false,
+      healthy: () => true,
+      summary: () => "",
+    };
+    expect(() => defineRepro(complete)).not.toThrow();
+    expect(() => defineRepro({ ...complete, id: "Not Kebab" })).toThrow(UsageError);
+    for (const part of ["trial", "signature", "healthy", "summary"]) {
+      const lacking = Object.fromEntries(Object.entries(complete).filter(([name]) => name !== part));
+      // What a file without type checking hands over.
+      expect(() => defineRepro(lacking as unknown as typeof complete)).toThrow(`has no \`${part}\``);
+    }
   });
 });
 
@@ -122,6 +135,8 @@ describe("the machine's arguments", () => {
     ["[    1.0] BUG: kernel NULL pointer dereference, address: 0000000000000000", "oops"],
     ["[    1.0] INFO: task node:132 blocked for more than 10 seconds.", undefined],
     ["[    1.0] WARNING: CPU: 0 PID: 1 at kernel/x.c:1 f+0x1/0x2", undefined],
+    ["[    1.0] general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP", "oops"],
+    ["[  153.3] traps: crun[206] general protection fault ip:7faf sp:7ffd error:0 in libc.so.6", undefined],
     ["audit: text about a Kernel panic in a log", undefined],
   ])("the line %j is a crash: %s", (line, kind) => {
     expect(crashIn(line)).toBe(kind);

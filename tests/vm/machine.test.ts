@@ -1,11 +1,14 @@
-import { spawn } from "node:child_process";
-import { readdir, readFile, rm, truncate } from "node:fs/promises";
+import { execFileSync, spawn } from "node:child_process";
+import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { identify } from "../../src/base/owner.ts";
 import { readSettings } from "../../src/base/settings.ts";
+import { adoptIdentity } from "../../src/guest/identity.ts";
+import { connectSsh } from "../../src/guest/ssh.ts";
 import type { Vm } from "../../src/index.ts";
 import { reap } from "../../src/machine/run-directory.ts";
+import { makeKeyPair } from "../../src/machine/seed.ts";
 import { bootVm } from "./vm.ts";
 
 const { runtimeDir } = readSettings();
@@ -18,6 +21,22 @@ async function ownedBy(pid: number | undefined): Promise<{ name: string; qemu: n
     if (record.owner?.pid === pid) found.push({ name, qemu: record.qemu?.pid });
   }
   return found;
+}
+
+/** Seconds between a guest's clock and ours. */
+async function clockError(vm: Vm): Promise<number> {
+  const seconds = Number((await vm.guest.exec("date +%s")).stdout);
+  return Math.abs(seconds - Date.now() / 1000);
+}
+
+/** Other bytes in a file of the same size and time: what only its reader can notice. */
+async function spoil(path: string): Promise<void> {
+  const { size } = await stat(path);
+  const clock = `${path}.clock`;
+  execFileSync("touch", ["-r", path, clock]);
+  await writeFile(path, Buffer.alloc(size, "spoilt"));
+  execFileSync("touch", ["-r", clock, path]);
+  await rm(clock);
 }
 
 describe("a machine", () => {
@@ -42,32 +61,58 @@ describe("a machine", () => {
     await using warm = await bootVm();
     await using cold = await bootVm({ cold: true });
     expect([warm.start, cold.start]).toEqual(["warm", "cold"]);
-    for (const vm of [warm, cold]) {
-      const seconds = Number((await vm.guest.exec("date +%s")).stdout);
-      expect(Math.abs(seconds - Date.now() / 1000)).toBeLessThan(5);
-    }
+    for (const vm of [warm, cold]) expect(await clockError(vm)).toBeLessThan(5);
   });
 
-  test("a frozen machine that is damaged is thrown away, with a word, and the machine boots", async () => {
-    // A shape that nobody else uses, so that nobody else's frozen machine is damaged.
-    const shape = { memory: 777 * 2 ** 20 };
-    const store = join(readSettings().cacheDir, "snapshots");
-    const before = await readdir(store);
-    await (await bootVm(shape))[Symbol.asyncDispose]();
-    const [made] = (await readdir(store)).filter((name) => !name.startsWith(".") && !before.includes(name));
-    await truncate(join(store, made ?? "none", "state"), 1000);
-    const notes: string[] = [];
-    await using vm = await bootVm({
-      ...shape,
-      progress: (event) => event.type === "note" && notes.push(event.text),
-    });
-    expect(vm.start).toBe("cold");
-    expect(notes.join()).toMatch(/no warm start, booting instead/);
-    await using next = await bootVm(shape);
-    expect(next.start).toBe("warm");
-    const [anew] = (await readdir(store)).filter((name) => !name.startsWith(".") && !before.includes(name));
-    await rm(join(store, anew ?? "none"), { recursive: true, force: true });
+  test("that goes on hours after it was frozen is told the time", async () => {
+    await using vm = await bootVm();
+    await vm.guest.exec("date -s '5 hours ago'");
+    expect(await clockError(vm)).toBeGreaterThan(10_000);
+    await adoptIdentity(vm.guest, { within: "10s" });
+    expect(await clockError(vm)).toBeLessThan(5);
   });
+
+  test("that goes on from a frozen one has a random pool of its own and the ssh host key it was given", async () => {
+    await using vm = await bootVm();
+    expect(vm.start).toBe("warm");
+    expect((await vm.kernelLog()).text).toContain("crng reseeded due to virtual machine fork");
+    using _connection = await connectSsh(vm.machine, AbortSignal.timeout(20_000));
+    const other = { ...vm.machine.seed, hostKey: makeKeyPair("another").blob };
+    await expect(
+      connectSsh({ seed: other, sshPort: vm.machine.sshPort }, AbortSignal.timeout(20_000)),
+    ).rejects.toThrow(/host key is not the one/);
+  });
+
+  test.each([
+    // Shapes that nobody else uses, so that nobody else's frozen machine is damaged.
+    ["is incomplete", 777, async (state: string) => await truncate(state, 1000)],
+    ["QEMU cannot go on from", 778, spoil],
+  ] as const)(
+    "a frozen machine that %s is thrown away, with a word, and the machine boots",
+    async (_what, mebibytes, damage) => {
+      const shape = { memory: mebibytes * 2 ** 20 };
+      const store = join(readSettings().cacheDir, "snapshots");
+      const made = async (): Promise<string> => {
+        for (const name of await readdir(store)) {
+          const argv = await readFile(join(store, name, "qemu-arguments.json"), "utf8").catch(() => "");
+          if (!name.startsWith(".") && argv.includes(`"${mebibytes}M"`)) return join(store, name);
+        }
+        throw new Error("nothing was frozen");
+      };
+      await (await bootVm(shape))[Symbol.asyncDispose]();
+      await damage(join(await made(), "state"));
+      const notes: string[] = [];
+      await using vm = await bootVm({
+        ...shape,
+        progress: (event) => event.type === "note" && notes.push(event.text),
+      });
+      expect(vm.start).toBe("cold");
+      expect(notes.join()).toMatch(/no warm start, booting instead/);
+      await using next = await bootVm(shape);
+      expect(next.start).toBe("warm");
+      await rm(await made(), { recursive: true, force: true });
+    },
+  );
 
   test("two at once do not share a port, a key or a disk", async () => {
     await using first = await bootVm();
@@ -117,9 +162,11 @@ describe("a machine", () => {
 
   test("a reset is not taken for a power-off", async () => {
     await using vm = await bootVm();
-    const waiting = vm.powerOff({ within: "30s" });
-    await vm.guest.exec("echo b > /proc/sysrq-trigger", { within: "10s" }).catch(() => {});
-    expect((await waiting).state).toMatch(/reset|off/);
+    const onStop = "ExecStop=/bin/sh -c 'echo b > /proc/sysrq-trigger'";
+    await vm.guest.exec(["systemd-run", "--unit=resets", `--property=${onStop}`, "sleep", "infinity"], {
+      within: "10s",
+    });
+    expect((await vm.powerOff({ within: "30s" })).state).toBe("reset");
   });
 });
 

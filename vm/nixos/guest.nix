@@ -1,5 +1,9 @@
 # A function from a kernel pin (or null) to the NixOS system that keeps the guest contract.
-{ nixpkgs, system }:
+{
+  nixpkgs,
+  system,
+  extra ? [ ],
+}:
 pin:
 let
   source = if pin == null then nixpkgs else pin.source;
@@ -11,5 +15,6 @@ source.lib.nixosSystem {
       nixpkgs.hostPlatform = system;
       dstate.kernel.pin = if pin == null then null else removeAttrs pin [ "source" ];
     }
-  ];
+  ]
+  ++ extra;
 }

@@ -56,6 +56,7 @@ rec {
     listToAttrs (map (name: pair name set.${name}) (filter (name: keep name set.${name}) (attrNames set)));
 
   makeSearchPath = part: packages: concatStringsSep ":" (map (package: "${package}/${part}") packages);
+  getDev = package: package.dev or package;
   makeBinPath = makeSearchPath "bin";
   makeLibraryPath = makeSearchPath "lib";
   fetchers.proxyImpureEnvVars = [ "https_proxy" ];

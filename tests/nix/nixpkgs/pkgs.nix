@@ -75,7 +75,7 @@ let
       runtimeShell = "/nix/store/stand-in-bash/bin/bash";
       stdenv = {
         cc.cc.lib = plain "gcc-lib" "14";
-        mkDerivation = attributes: derive attributes.name (removeAttrs attributes [ "name" ]) { };
+        mkDerivation = attributes: derive attributes.name (removeAttrs attributes [ "name" ]) attributes;
       };
       pkgsMusl = packages // {
         nodejs_22 = plain "nodejs-musl" "22.20.0";

@@ -1,20 +1,23 @@
 import { describe, expect, test } from "vitest";
-import { trialIn } from "../trial-in.ts";
+import { trialIn } from "../../../src/vitest/index.ts";
 import repro from "./repro.ts";
 import { testNames } from "./results.ts";
 import type { Observation } from "./trial.ts";
 
 describe("epoll and three ioctls in a process with threads", () => {
-  test.each([{ layer: "kernel" }, { layer: "qemu-user" }])("every test passes in %j", async (axes) => {
-    const trial = await trialIn(repro, { axes });
-    const { results } = trial.observation as Observation;
-    expect(results.filter(({ state }) => state !== "ok")).toEqual([]);
-    expect(results.map(({ name }) => name)).toEqual(testNames);
-    expect(trial.outcome).toBe("clean");
-  });
+  test.for<Record<string, string>>([{ layer: "kernel" }, { layer: "qemu-user" }])(
+    "every test passes in %j",
+    async (axes, { signal }) => {
+      const trial = await trialIn(repro, { axes }, { signal });
+      const { results } = trial.observation as Observation;
+      expect(results.filter(({ state }) => state !== "ok")).toEqual([]);
+      expect(results.map(({ name }) => name)).toEqual(testNames);
+      expect(trial.outcome).toBe("clean");
+    },
+  );
 
-  test("a layer that drops registrations fails them, and node does not exit in it", async () => {
-    const trial = await trialIn(repro, { axes: { layer: "drop-shim" } });
+  test("a layer that drops registrations fails them, and node does not exit in it", async ({ signal }) => {
+    const trial = await trialIn(repro, { axes: { layer: "drop-shim" } }, { signal });
     expect(trial.outcome, trial.summary).toBe("reproduced");
     const { results } = trial.observation as Observation;
     const bad = results.filter(({ state }) => state !== "ok").map(({ name }) => name);

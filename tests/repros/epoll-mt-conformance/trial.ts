@@ -1,4 +1,4 @@
-import type { TrialContext } from "../../../src/index.ts";
+import { type TrialContext, underQemuUser } from "../../../src/index.ts";
 import { parseResults, type TestResult } from "./results.ts";
 
 export interface Observation {
@@ -24,17 +24,8 @@ function inLayer(layer: string, workload: string, argv: readonly string[]): read
   switch (layer) {
     case "drop-shim":
       return ["env", `LD_PRELOAD=${workload}/drop.so`, ...argv];
-    case "qemu-user": {
-      const library = `${workload}/qemu/lib`;
-      return [
-        "env",
-        `LD_LIBRARY_PATH=${library}`,
-        `${workload}/qemu/qemu-x86_64`,
-        "-U",
-        "LD_LIBRARY_PATH",
-        ...argv,
-      ];
-    }
+    case "qemu-user":
+      return underQemuUser(`${workload}/qemu`, argv);
     default:
       return argv;
   }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { trialIn } from "../trial-in.ts";
+import { trialIn } from "../../../src/vitest/index.ts";
 import repro from "./repro.ts";
 import type { Observation } from "./trial.ts";
 
 describe("poll() in one library while another is loaded, membarrier refused", () => {
-  test("on musl it ends with EINTR, and signal 34 is seen arriving", async () => {
-    const trial = await trialIn(repro, {});
+  test("on musl it ends with EINTR, and signal 34 is seen arriving", async ({ signal }) => {
+    const trial = await trialIn(repro, {}, { signal });
     expect(trial.outcome, trial.summary).toBe("reproduced");
     const { polled, traced, cause } = trial.observation as Observation;
     expect(polled?.errno).toBe(4);
@@ -14,16 +14,18 @@ describe("poll() in one library while another is loaded, membarrier refused", ()
     expect(cause.kind).toBe("signal-34");
   });
 
-  test.each([{ libc: "glibc" }, { seccomp: "default" }, { wait: "poll-retry" }])(
+  test.for<Record<string, string>>([{ libc: "glibc" }, { seccomp: "default" }, { wait: "poll-retry" }])(
     "it runs to its timeout with %j",
-    async (axes) => {
-      const trial = await trialIn(repro, { axes });
+    async (axes, { signal }) => {
+      const trial = await trialIn(repro, { axes }, { signal });
       expect(trial.outcome, trial.summary).toBe("clean");
     },
   );
 
-  test("a mask for signal 34 keeps poll alone, but loading the other library waits for it", async () => {
-    const trial = await trialIn(repro, { axes: { wait: "ppoll-masked" } });
+  test("a mask for signal 34 keeps poll alone, but loading the other library waits for it", async ({
+    signal,
+  }) => {
+    const trial = await trialIn(repro, { axes: { wait: "ppoll-masked" } }, { signal });
     expect(trial.outcome, trial.summary).toBe("clean");
     expect((trial.observation as Observation).polled?.dlopenMs).toBeGreaterThan(1000);
   });

@@ -1,13 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { PrepareContext } from "../../../src/repro/define.ts";
-import { type Compiler, compile } from "../../../src/runtime/compile.ts";
+import { compile, compilerOf, type PrepareContext, provideNode } from "../../../src/index.ts";
 
-const compilers: Readonly<Record<string, Compiler>> = { musl: "musl-gcc", glibc: "gcc" };
-
-/** The program and its two libraries, once for each C library. */
-export async function compileBoth({ dir, signal }: PrepareContext): Promise<void> {
-  for (const [libc, compiler] of Object.entries(compilers)) {
+/** The program and its two libraries, once for each C library; for Node its two addons. */
+export async function compileAll(context: PrepareContext): Promise<void> {
+  const { cell, dir, signal } = context;
+  if (cell.axes.program === "node") return await compileAddons(context);
+  for (const [libc, compiler] of Object.entries(compilerOf)) {
     const to = join(dir, libc);
     await mkdir(to);
     for (const name of ["watcher", "interrupt"]) {
@@ -27,4 +26,26 @@ export async function compileBoth({ dir, signal }: PrepareContext): Promise<void
       signal,
     });
   }
+}
+
+/** On NixOS they are part of the image: vm/nixos/musl-addons.nix has the same two command lines. */
+async function compileAddons(context: PrepareContext): Promise<void> {
+  const { cell, dir, signal } = context;
+  if (cell.image === "nixos" || cell.node === undefined) return;
+  const node = await provideNode(cell.node, context);
+  const common = {
+    compiler: "gcc",
+    kind: "shared",
+    include: [join(node.dir, "include/node")],
+    signal,
+  } as const;
+  await mkdir(join(dir, "glibc"));
+  const source = (name: string): string => join(dir, name);
+  await compile({
+    ...common,
+    sources: [source("addons.c"), source("watcher.c")],
+    flags: ["-DWATCHER"],
+    to: join(dir, "glibc/watcher.node"),
+  });
+  await compile({ ...common, sources: [source("addons.c")], to: join(dir, "glibc/interrupt.node") });
 }

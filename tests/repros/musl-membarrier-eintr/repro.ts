@@ -1,9 +1,18 @@
-import { defineRepro } from "../../../src/index.ts";
-import { provideSeccomp } from "../../../src/runtime/seccomp.ts";
-import { compileBoth } from "./prepare.ts";
+import { type Cell, type Context, checkSeccomp, defineRepro, UsageError } from "../../../src/index.ts";
+
+import { compileAll } from "./prepare.ts";
 import { observe } from "./trial.ts";
 
 const EINTR = 4;
+
+async function check({ axes, image }: Cell, context: Context): Promise<void> {
+  await checkSeccomp(axes.seccomp, context);
+  if (axes.program === "node" && axes.libc === "musl" && image !== "nixos") {
+    throw new UsageError("there is no official build of node for musl", {
+      next: "Choose --image nixos --node image, whose node is compiled for musl, or --axis libc=glibc.",
+    });
+  }
+}
 
 export default defineRepro({
   id: "musl-membarrier-eintr",
@@ -11,9 +20,12 @@ export default defineRepro({
   upstream: ["https://github.com/parcel-bundler/watcher/issues/141"],
   axes: {
     kernel: ["6.1.129", "deb:5.10", "deb:7.2"],
+    node: ["20.9.0"],
+    files: ["seccomp"],
     own: {
       seccomp: ["membarrier-eperm", "default", "unconfined"],
       libc: ["musl", "glibc"],
+      program: ["c", "node"],
       wait: ["poll", "ppoll-masked", "poll-retry"],
       config: ["as-it-is", "no-membarrier"],
     },
@@ -27,14 +39,21 @@ export default defineRepro({
       { axes: { seccomp: "unconfined" } },
       { axes: { seccomp: "default" } },
       { axes: { libc: "glibc" } },
+      { axes: { libc: "glibc", program: "node" } },
       { axes: { wait: "ppoll-masked" } },
       { axes: { wait: "poll-retry" } },
     ],
   },
-  check: async ({ axes }) => await provideSeccomp(axes.seccomp ?? "unconfined"),
+  check,
   workload: new URL("./workload/", import.meta.url),
-  prepare: { key: () => 1, make: compileBoth },
-  kernelFragments: ({ axes }) => (axes.config === "no-membarrier" ? ["CONFIG_MEMBARRIER=n"] : []),
+  prepare: {
+    key: ({ axes, node, image }) => ({ recipe: 2, ...(axes.program === "node" ? { node, image } : {}) }),
+    make: compileAll,
+  },
+  // RSEQ selects MEMBARRIER.
+  kernelFragments: ({ axes }) =>
+    axes.config === "no-membarrier" ? ["CONFIG_MEMBARRIER=n", "CONFIG_RSEQ=n"] : [],
+  nixosSystem: ({ axes }) => (axes.libc === "musl" ? "musl" : undefined),
   deadline: "3m",
   trial: observe,
   signature: ({ polled, cause }) => polled?.errno === EINTR && cause.kind === "signal-34",

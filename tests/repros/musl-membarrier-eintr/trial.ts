@@ -1,7 +1,11 @@
-import type { TrialContext } from "../../../src/index.ts";
-import { type ContainerOptions, type ContainerResult, runContainer } from "../../../src/runtime/container.ts";
-import { provideSeccomp } from "../../../src/runtime/seccomp.ts";
-import { parseStrace, type Traced } from "./strace.ts";
+import {
+  type Cell,
+  callsNamed,
+  runContainer,
+  signalsNamed,
+  type TraceEvent,
+  type TrialContext,
+} from "../../../src/index.ts";
 
 /** What the program tells of its thread's last poll. */
 export interface Polled {
@@ -15,6 +19,16 @@ export interface Polled {
   readonly dlopenMs: number;
 }
 
+/** What strace saw, as lines to be quoted. */
+export interface Traced {
+  /** The loader's barriers that the system refused, with the name of the errno. */
+  readonly refused: readonly { readonly errno: string; readonly line: string }[];
+  /** Arrivals of signal 34. */
+  readonly signals: readonly string[];
+  /** Polls that a signal ended. */
+  readonly interruptedPolls: readonly string[];
+}
+
 export interface Observation {
   readonly polled: Polled | undefined;
   readonly traced: Traced;
@@ -22,50 +36,53 @@ export interface Observation {
 }
 
 /** Run the program in a container twice: as it is, for the outcome, and under strace, to see the signal arrive. */
-export async function observe({
-  vm,
-  cell,
-  workload,
-  signal,
-  evidence,
-  say,
-}: TrialContext): Promise<Observation> {
-  const seccomp = await provideSeccomp(cell.axes.seccomp ?? "unconfined");
-  const folder = `${workload}/${cell.axes.libc}`;
-  const options: ContainerOptions = {
-    args: [
-      `${folder}/load`,
-      `${folder}/libwatcher.so`,
-      `${folder}/libinterrupt.so`,
-      cell.axes.wait ?? "poll",
-    ],
+export async function observe(context: TrialContext): Promise<Observation> {
+  const { vm, cell, workload, signal, evidence, say } = context;
+  const container = {
+    args: [...commandOf(cell, workload), cell.axes.wait ?? "poll"],
     env: cell.env,
-    seccomp,
-    binds: [{ source: workload, destination: workload, access: "read-only" }],
-  };
-  say("the two libraries in a container");
-  const run = await runContainer(vm.guest, { id: "plain", ...options, within: "60s", signal });
-  say("the same under strace");
-  const strace = ["strace", "-f", "-o", "/tmp/strace.txt"];
-  const filter = ["-e", "trace=membarrier,poll,ppoll,tkill", "-e", "signal=all"];
-  await runContainer(vm.guest, {
-    id: "traced",
-    ...options,
-    under: [...strace, ...filter],
+    seccomp: cell.axes.seccomp,
     within: "60s",
     signal,
+  } as const;
+  say("the two libraries in a container");
+  const run = await runContainer(vm.guest, container);
+  say("the same under strace");
+  const { trace } = await runContainer(vm.guest, {
+    ...container,
+    trace: { calls: ["membarrier", "poll", "ppoll", "tkill"], signals: "all" },
   });
-  const text = (await vm.guest.exec(["cat", "/tmp/strace.txt"], { signal })).stdout;
   await evidence.saveText("stdout.txt", run.stdout);
   await evidence.saveText("stderr.txt", run.stderr);
-  await evidence.saveText("strace.txt", text);
-  const polled = readPolled(run);
-  const traced = parseStrace(text);
+  await evidence.saveText("strace.txt", trace?.text ?? "");
+  const polled: Polled | undefined = run.exitCode === 0 ? JSON.parse(run.stdout) : undefined;
+  const traced = readTrace(trace?.events ?? []);
   return { polled, traced, cause: causeOf(polled, traced) };
 }
 
-function readPolled({ stdout, exitCode }: ContainerResult): Polled | undefined {
-  return exitCode === 0 ? JSON.parse(stdout) : undefined;
+function commandOf({ axes, image }: Cell, workload: string): string[] {
+  if (axes.program !== "node") {
+    const folder = `${workload}/${axes.libc}`;
+    return [`${folder}/load`, `${folder}/libwatcher.so`, `${folder}/libinterrupt.so`];
+  }
+  // A NixOS image brings the addons, compiled like its node.
+  const folder = image === "nixos" ? "/etc/dstate/addons" : `${workload}/${axes.libc}`;
+  return ["node", `${workload}/load.cjs`, `${folder}/watcher.node`, `${folder}/interrupt.node`];
+}
+
+/** What a trace tells of membarrier, signal 34, and polls. */
+export function readTrace(events: readonly TraceEvent[]): Traced {
+  return {
+    refused: callsNamed(events, "membarrier").flatMap(({ args, errno, line }) =>
+      args.startsWith("MEMBARRIER_CMD_PRIVATE_EXPEDITED") && errno !== undefined ? [{ errno, line }] : [],
+    ),
+    // strace's name for 34.
+    signals: signalsNamed(events, "SIGRT_2").map(({ line }) => line),
+    // A poll that is interrupted ends with one of the kernel's own codes or with EINTR.
+    interruptedPolls: callsNamed(events, "poll", "ppoll")
+      .filter(({ errno }) => errno === "EINTR" || errno?.startsWith("ERESTART"))
+      .map(({ line }) => line),
+  };
 }
 
 function causeOf(polled: Polled | undefined, traced: Traced): Observation["cause"] {

@@ -1,5 +1,5 @@
-import { defineRepro } from "../../../src/index.ts";
-import { provideSeccomp } from "../../../src/runtime/seccomp.ts";
+import { checkSeccomp, defineRepro } from "../../../src/index.ts";
+
 import { observe } from "./trial.ts";
 
 const node = "20.9.0";
@@ -8,12 +8,14 @@ export default defineRepro({
   id: "seccomp-thread-create",
   title: "node aborts at its start in a container: a thread cannot be created",
   upstream: [
+    "https://github.com/nodejs/node/issues/43064",
+    "https://github.com/nodejs/docker-node/issues/2008",
     "https://github.com/moby/moby/issues/42680",
-    "https://github.com/nodejs/docker-node/issues/1912",
   ],
   axes: {
     kernel: ["6.1.129", "deb:5.10", "deb:7.2"],
     node: [node],
+    files: ["seccomp"],
     own: {
       seccomp: ["clone3-eperm", "default", "clone3-enosys", "unconfined"],
       limit: ["none", "pids", "nproc", "memory"],
@@ -32,7 +34,7 @@ export default defineRepro({
       { axes: { seccomp: "unconfined" } },
     ],
   },
-  check: async ({ axes }) => await provideSeccomp(axes.seccomp ?? "unconfined"),
+  check: async ({ axes }, context) => await checkSeccomp(axes.seccomp, context),
   workload: new URL("./workload/", import.meta.url),
   deadline: "6m",
   trial: observe,

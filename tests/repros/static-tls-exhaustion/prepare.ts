@@ -1,7 +1,5 @@
 import { join } from "node:path";
-import type { PrepareContext } from "../../../src/repro/define.ts";
-import { compile } from "../../../src/runtime/compile.ts";
-import { provideNode } from "../../../src/runtime/node.ts";
+import { compile, type PrepareContext, provideNode } from "../../../src/index.ts";
 
 /** The addons of the axis `addon`: size of the thread-local in bytes, and how it is reached. */
 export const addons = {

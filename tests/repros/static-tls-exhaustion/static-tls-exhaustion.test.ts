@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { trialIn } from "../trial-in.ts";
+import { trialIn } from "../../../src/vitest/index.ts";
 import repro from "./repro.ts";
 import type { Observation } from "./trial.ts";
 
 describe("an addon with thread-locals in the static TLS block", () => {
-  test("4,248 bytes do not load, and the audit names who takes them", async () => {
-    const trial = await trialIn(repro, {});
+  test("4,248 bytes do not load, and the audit names who takes them", async ({ signal }) => {
+    const trial = await trialIn(repro, {}, { signal });
     expect(trial.outcome, trial.summary).toBe("reproduced");
     const { cause, objects, smallest } = trial.observation as Observation;
     expect(cause.evidence[0]).toContain("cannot allocate memory in static TLS block");
@@ -16,17 +16,20 @@ describe("an addon with thread-locals in the static TLS block", () => {
     expect(smallest?.fails).toBeLessThan(4248);
   });
 
-  test("the tunable makes room, and so much of it that a thread cannot be made", async () => {
+  test("the tunable makes room, and so much of it that a thread cannot be made", async ({ signal }) => {
     const env = { GLIBC_TUNABLES: "glibc.rtld.optional_static_tls=32768" };
-    const trial = await trialIn(repro, { env });
+    const trial = await trialIn(repro, { env }, { signal });
     expect(trial.outcome, trial.summary).toBe("clean");
     expect((trial.observation as Observation).threadTrouble.join()).toContain(
       "pthread_create: Invalid argument",
     );
   });
 
-  test.each([{ addon: "gd-4248" }, { preload: "addon" }])("it loads with %j", async (axes) => {
-    const trial = await trialIn(repro, { axes });
-    expect(trial.outcome, trial.summary).toBe("clean");
-  });
+  test.for<Record<string, string>>([{ addon: "gd-4248" }, { preload: "addon" }])(
+    "it loads with %j",
+    async (axes, { signal }) => {
+      const trial = await trialIn(repro, { axes }, { signal });
+      expect(trial.outcome, trial.summary).toBe("clean");
+    },
+  );
 });

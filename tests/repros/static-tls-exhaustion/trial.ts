@@ -1,7 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import type { TrialContext } from "../../../src/index.ts";
-import { auditTls, type TlsAudit } from "../../../src/runtime/tls.ts";
+import type { TlsAudit, TrialContext } from "../../../src/index.ts";
 
 /** What a trial of this report saw. */
 export interface Observation {
@@ -41,7 +38,7 @@ export async function observe(context: TrialContext): Promise<Observation> {
   });
   await evidence.saveText("smallest.txt", `${search.stdout}\n${search.stderr}`);
   say("reading the process' objects");
-  const objects = await auditInGuest(context, [...new Set([...seen.objects, addon])]);
+  const objects = await vm.tls({ files: [...seen.objects, addon], others: "skip" }, { signal });
   await evidence.saveJson("tls.json", objects);
   const failed = seen.error.includes("cannot allocate memory in static TLS block");
   return {
@@ -69,28 +66,4 @@ function readLoad(stdout: string): { loaded: boolean; error: string; objects: st
 export function describe({ object, bytes, model, symbols }: TlsAudit): string {
   const largest = symbols.slice(0, 3).map((symbol) => `${symbol.name} ${symbol.bytes}`);
   return `${object}: PT_TLS ${bytes} bytes, ${model}${largest.length > 0 ? `; ${largest.join(", ")}` : ""}`;
-}
-
-/** The guest has no binutils: its files are read on this host. Node itself is here already. */
-async function auditInGuest(context: TrialContext, paths: readonly string[]): Promise<TlsAudit[]> {
-  const { vm, evidence, signal } = context;
-  const folder = join(evidence.dir, "objects");
-  await mkdir(folder);
-  try {
-    const local = new Map<string, string>();
-    for (const path of paths) {
-      if (path === "/opt/node/bin/node" && vm.parts.node) {
-        local.set(join(vm.parts.node.dir, "bin/node"), path);
-        continue;
-      }
-      const copy = join(folder, `${local.size}`);
-      const { stdout } = await vm.guest.exec(["base64", "-w0", path], { signal });
-      await writeFile(copy, Buffer.from(stdout, "base64"));
-      local.set(copy, path);
-    }
-    const audits = await auditTls([...local.keys()], { signal });
-    return audits.map((audit) => ({ ...audit, object: local.get(audit.object) ?? audit.object }));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

@@ -1,0 +1,189 @@
+import { join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Context } from "../base/context.ts";
+import { UsageError } from "../base/errors.ts";
+import { toBytes } from "../base/size.ts";
+import { kernelCandidates, nodeCandidates, parseRange } from "../campaign/candidates.ts";
+import { Ledger } from "../campaign/ledger.ts";
+import { matrixExitCode } from "../campaign/matrix.ts";
+import {
+  chooseCells,
+  type MatrixChoice,
+  parseAxis,
+  parseEnvironment,
+  splitSelectors,
+} from "../campaign/matrix-cells.ts";
+import type { MatrixRow } from "../campaign/matrix-drive.ts";
+import { runMatrix } from "../campaign/matrix-run.ts";
+import { defaultJobs, hostRoom } from "../campaign/pool.ts";
+import { renderMatrix } from "../render/matrix.ts";
+import { type Cell, chooseCell } from "../repro/cell.ts";
+import type { Repro } from "../repro/define.ts";
+import { toJson } from "../repro/evidence.ts";
+import { findRepro } from "../repro/find.ts";
+import { positiveInteger } from "./selectors.ts";
+import type { Session } from "./session.ts";
+
+interface MatrixCommandOptions {
+  readonly kernel?: readonly string[];
+  readonly node?: readonly string[];
+  readonly env?: readonly Readonly<Record<string, string>>[];
+  readonly image?: readonly Cell["image"][];
+  readonly axis?: Readonly<Record<string, readonly string[]>>;
+  readonly all?: boolean;
+  readonly trials: number;
+  readonly full?: boolean;
+  readonly fresh?: boolean;
+  readonly jobs?: number;
+  readonly confidence: number;
+  readonly cold?: boolean;
+  readonly json?: boolean;
+}
+
+/** `dstate matrix`: in which cells a repro fails, and how often. */
+export function addMatrix(program: Command, session: Session): void {
+  program
+    .command("matrix <repro>")
+    .description("run a repro in every combination of kernels, Node releases, environments and its own axes")
+    .option("--kernel <list>", "kernels, separated by commas, or a range A..B of releases", selectors)
+    .option("--node <list>", "Node releases, separated by commas, or a range A..B", selectors)
+    .option("--env <set>", 'one environment of several: NAME=VALUE, "A=1 B=2", or none', environments)
+    .option("--axis <NAME=list>", "values of one of the repro's own axes", axes)
+    .option("--image <list>", "debian, nixos", images)
+    .option("--all", "all values of the axes that are not named, not just the first")
+    .option("--trials <n>", "of each cell, fewer where more cannot change the verdict", positiveInteger, 5)
+    .option("--full", "all trials in every cell, for the narrowest rates")
+    .option("--fresh", "count no earlier trials of these cells")
+    .option("--jobs <n>", "machines side by side; default from processors and memory", positiveInteger)
+    .option("--confidence <p>", "of the rates' intervals", confidence, 0.95)
+    .option("--cold", "boot each machine: neither use nor make a frozen one")
+    .option("--json", "one JSON document on standard output")
+    .addHelpText(
+      "after",
+      "\nEvery list option may be repeated. Without any, the cells that the repro names as bad and as control.\n" +
+        "Started again, it goes on where it was: earlier trials of the same cells count.\n" +
+        "Exit codes: 0 clean in all cells, 1 fails in some, 125 some undecided, 70 infra-errors only.\n\nExamples:\n" +
+        "  dstate matrix io-uring-dstate\n" +
+        "  dstate matrix io-uring-dstate --kernel 6.1.106,6.1.115,6.1.129 --env none --env UV_USE_IO_URING=0\n" +
+        "  dstate matrix io-uring-dstate --kernel 6.1.115 --node 20.2.0..20.5.0 --trials 3 --json",
+    )
+    .action(async (name: string, options: MatrixCommandOptions) => {
+      const context = await session.context();
+      const found = await findRepro(name, context.settings);
+      const { repro } = found;
+      const cells = chooseCells(repro, await choiceOf(repro, options, context), {
+        all: options.all === true,
+      });
+      const shape = { cpus: repro.machine?.cpus ?? 2, memory: toBytes(repro.machine?.memory ?? "1GiB") };
+      const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
+      const plan = { trials: options.trials, confidence: options.confidence, full: options.full === true };
+      using ledger = Ledger.open(join(context.settings.logsDir, "ledger.sqlite"));
+      let soFar: readonly MatrixRow[] = [];
+      try {
+        const rows = await runMatrix(
+          {
+            found,
+            cells,
+            plan,
+            jobs,
+            cold: options.cold,
+            fresh: options.fresh,
+            onChange: (changed) => {
+              soFar = changed;
+            },
+          },
+          ledger,
+          context,
+        );
+        const exit = matrixExitCode(rows.map(({ verdict }) => verdict.type));
+        session.print(
+          options.json
+            ? toJson({ repro: repro.id, ...plan, jobs, exitCode: exit, cells: rows })
+            : renderMatrix(rows, { width: session.width, plan }),
+        );
+        process.exitCode = exit;
+      } catch (error) {
+        // What was seen until then is worth showing; it is in the ledger as well.
+        if (soFar.some(({ trials }) => trials.length > 0) && options.json !== true)
+          session.print(renderMatrix(soFar, { width: session.width, plan }));
+        throw error;
+      }
+    });
+}
+
+async function choiceOf(
+  repro: Repro,
+  options: MatrixCommandOptions,
+  context: Context,
+): Promise<MatrixChoice> {
+  const cell = chooseCell(repro.axes, {});
+  const isRange = (text: string): boolean => text.includes("..") && !/^(git|file):/.test(text);
+  const expand = async (
+    values: readonly string[] | undefined,
+    candidates: typeof kernelCandidates,
+    value: (cell: Cell) => string | undefined,
+  ): Promise<string[] | undefined> => {
+    if (values === undefined) return undefined;
+    const lists = await Promise.all(
+      values.map(async (text) =>
+        isRange(text)
+          ? (await candidates(parseRange(text), cell, context)).map((candidate) => value(candidate.cell))
+          : [text],
+      ),
+    );
+    return lists.flat().filter((found) => found !== undefined);
+  };
+  return {
+    kernel: await expand(options.kernel, kernelCandidates, ({ kernel }) => kernel),
+    node: await expand(options.node, nodeCandidates, ({ node }) => node),
+    env: options.env,
+    image: options.image,
+    axes: options.axis,
+  };
+}
+
+function selectors(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...splitSelectors(text)];
+}
+
+function environments(
+  text: string,
+  before: readonly Readonly<Record<string, string>>[] = [],
+): readonly Readonly<Record<string, string>>[] {
+  return [...before, argument(() => parseEnvironment(text))];
+}
+
+function axes(
+  text: string,
+  before: Readonly<Record<string, readonly string[]>> = {},
+): Readonly<Record<string, readonly string[]>> {
+  const [name, values] = argument(() => parseAxis(text));
+  return { ...before, [name]: [...(before[name] ?? []), ...values] };
+}
+
+function images(text: string, before: readonly Cell["image"][] = []): readonly Cell["image"][] {
+  return [
+    ...before,
+    ...text.split(",").map((image) => {
+      if (image !== "debian" && image !== "nixos")
+        throw new InvalidArgumentError("expected debian, nixos, or both with a comma.");
+      return image;
+    }),
+  ];
+}
+
+function confidence(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("expected a number between 0 and 1.");
+  return value;
+}
+
+/** A mistake in an option's value, told as commander tells its own. */
+function argument<Value>(parse: () => Value): Value {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof UsageError) throw new InvalidArgumentError(`${error.message}. ${error.next ?? ""}`);
+    throw error;
+  }
+}

@@ -1,0 +1,107 @@
+import { rm, stat, statfs } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { z } from "zod";
+import { InfraError } from "../base/errors.ts";
+import { type WaitOptions, withDeadline } from "../base/wait.ts";
+import type { Machine } from "./machine.ts";
+
+/** The formats that are asked for, best first: compressed, and what every QEMU has. */
+const formats = ["kdump-zlib", "elf"] as const;
+
+export interface MemoryDump {
+  readonly path: string;
+  readonly format: (typeof formats)[number];
+  readonly bytes: number;
+  /** How a person opens it. */
+  readonly open: string;
+}
+
+const capabilitySchema = z.object({ formats: z.array(z.string()) });
+const memorySchema = z.object({ "base-memory": z.number() });
+const resultSchema = z.object({
+  result: z.object({ status: z.string() }),
+  error: z.string().optional(),
+});
+
+/** Left free on the disk beside the dump. */
+const spare = 512 * 1024 ** 2;
+
+/**
+ * Write a machine's memory to a file, without the guest's help. The machine stands still meanwhile and goes on
+ * afterwards: 2 to 3 s for 1 GiB compressed.
+ *
+ * @param base the file's path without its ending.
+ * @throws {InfraError} when the disk has no room for it or QEMU fails; nothing of it is left then.
+ * @throws {DeadlineError} after `within`.
+ * @see https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html (dump-guest-memory)
+ * @example await dumpMemory(machine, join(dir, "guest-memory"), { within: "5m", signal })
+ */
+export async function dumpMemory(
+  machine: Pick<Machine, "qmp" | "exited">,
+  base: string,
+  options: WaitOptions,
+): Promise<MemoryDump> {
+  return await withDeadline("the dump of the guest's memory", options, async (signal) => {
+    const limits = { within: "5s", signal } as const;
+    const known = capabilitySchema.parse(
+      await machine.qmp.call("query-dump-guest-memory-capability", {}, limits),
+    );
+    const format = formats.find((name) => known.formats.includes(name)) ?? "elf";
+    const memory = memorySchema.parse(await machine.qmp.call("query-memory-size-summary", {}, limits));
+    await requireRoom(dirname(base), memory["base-memory"]);
+    const path = `${base}.${format}`;
+    try {
+      await write(path, format, signal);
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+    const { size } = await stat(path);
+    return { path, format, bytes: size, open: openingOf(format, basename(path)) };
+  });
+
+  async function write(path: string, format: string, signal: AbortSignal): Promise<void> {
+    const ended = Promise.withResolvers<void>();
+    ended.promise.catch(() => {});
+    using _listener = machine.qmp.onEvent(({ name, data }) => {
+      if (name !== "DUMP_COMPLETED") return;
+      const { data: dump } = resultSchema.safeParse(data);
+      if (dump?.result.status === "completed") ended.resolve();
+      else {
+        const why = dump?.error ?? dump?.result.status ?? "it does not say why";
+        ended.reject(new InfraError(`QEMU could not dump the guest's memory: ${why}`));
+      }
+    });
+    void machine.exited.then(() =>
+      ended.reject(new InfraError("the machine ended while its memory was written")),
+    );
+    const onAbort = (): void => ended.reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const wish = { paging: false, protocol: `file:${path}`, detach: true, format };
+      await machine.qmp.call("dump-guest-memory", wish, { within: "30s", signal });
+      await ended.promise;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+/** Memory that does not compress takes its whole size. */
+async function requireRoom(dir: string, memory: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dir);
+  const free = bavail * bsize;
+  if (free >= memory + spare) return;
+  const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 ** 2)} MiB`;
+  throw new InfraError(
+    `the disk of ${dir} has ${mebibytes(free)} free, and a dump of the guest's memory may need ${mebibytes(memory + spare)}`,
+    { next: "Free some disk space, or set DSTATE_LOGS to a larger disk." },
+  );
+}
+
+function openingOf(format: MemoryDump["format"], name: string): string {
+  const crash = `open it with \`crash vmlinux ${name}\`, the vmlinux built from this kernel with debug information`;
+  return format === "kdump-zlib"
+    ? `${crash}; for drgn, put it together first: \`makedumpfile -R core < ${name}\``
+    : `${crash}, or with \`gdb vmlinux ${name}\``;
+}

@@ -1,0 +1,33 @@
+import { DeadlineError } from "../base/errors.ts";
+import type { WaitOptions } from "../base/wait.ts";
+import type { Machine } from "./machine.ts";
+
+/** A kernel's last word to an NMI whose reason it does not know: it goes on, or it panics. */
+const lastWord = /Dazed and confused|end Kernel panic|Do you have a strange power saving mode/;
+
+/**
+ * Send a non-maskable interrupt to every CPU, for a guest that answers nothing else: a CPU that spins with its
+ * interrupts off still takes it. Where `kernel.unknown_nmi_panic` is set it panics and prints its stack. Else it says
+ * "NMI received for unknown reason", which stays in its memory until its interrupts are on again.
+ *
+ * @returns what the console said; empty when no CPU took it in time.
+ * @see https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html (unknown_nmi_panic)
+ * @throws {InfraError} when QEMU refuses.
+ */
+export async function sendNmi(
+  machine: Pick<Machine, "console" | "qmp">,
+  options: WaitOptions,
+): Promise<string> {
+  const mark = machine.console.mark;
+  await machine.qmp.call("inject-nmi", {}, options);
+  try {
+    await machine.console.waitForLine("the kernel's answer to an NMI", (line) => lastWord.test(line), {
+      within: options.within,
+      signal: options.signal,
+      from: mark,
+    });
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+  }
+  return machine.console.since(mark).trim();
+}
