@@ -114,10 +114,10 @@ export class EvidenceCollector {
         (await guest.quick("dmesg", { within, signal })).stdout;
       // The fast channel may be held up by an earlier command: the second try goes over ssh then.
       const text = sanitize(
-        await read("5s").catch(async (error: unknown) => {
+        await read("4s").catch(async (error: unknown) => {
           signal.throwIfAborted();
           if (guest.fast.idle || guest.machine.fatal) throw error;
-          return await read("10s");
+          return await read("8s");
         }),
       );
       this.#log = "guest";

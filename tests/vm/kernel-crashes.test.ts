@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Finding, parseKernelLog, type Vm } from "../../src/index.ts";
+import { MachineFault } from "../../src/machine/fault.ts";
 import type { FindingKind } from "../../src/observe/kernel-log.ts";
 import { bootVm } from "./vm.ts";
 
@@ -62,13 +63,6 @@ const survived: readonly Crash[] = [
     kind: "warning",
     title: "WARNING: refcount bug in lkdtm_REFCOUNT_DEC_NEGATIVE",
   },
-  {
-    provoke: lkdtm("UNSET_SMEP"),
-    until: endOfTrace,
-    kind: "warning",
-    title: "WARNING in lkdtm_UNSET_SMEP",
-    within: "native_write_cr4",
-  },
   { provoke: lkdtm("BUG"), until: endOfTrace, kind: "kernel-bug", title: "kernel BUG in lkdtm_BUG" },
   {
     provoke: lkdtm("EXCEPTION"),
@@ -109,13 +103,6 @@ const survived: readonly Crash[] = [
     title: `${pageFault} vfs_write`,
   },
   {
-    provoke:
-      "echo +memory > /sys/fs/cgroup/cgroup.subtree_control && mkdir -p /sys/fs/cgroup/small && echo 8M > /sys/fs/cgroup/small/memory.max && sh -c 'echo 0 > /proc/self/oom_score_adj; echo $$ > /sys/fs/cgroup/small/cgroup.procs; exec tail /dev/zero' > /dev/null 2>&1 &",
-    until: /Memory cgroup out of memory: Killed process/,
-    kind: "out-of-memory",
-    title: "Out of memory: killed tail",
-  },
-  {
     provoke: "echo injected > /sys/fs/ext4/vda/trigger_fs_error",
     until: /EXT4-fs error/,
     kind: "filesystem-error",
@@ -123,21 +110,22 @@ const survived: readonly Crash[] = [
   },
 ];
 
-/** Each of these takes a machine of its own with it. */
+/**
+ * Each of these takes a machine of its own with it. A panic stops the other CPU in the middle of the line that it was
+ * printing, so of its stack any one frame may be missing on the console.
+ */
 const fatal: readonly Crash[] = [
   {
     provoke: lkdtm("PANIC"),
     until: endOfPanic,
     kind: "panic",
     title: "kernel panic: dumptest",
-    within: "lkdtm_PANIC",
   },
   {
     provoke: "echo c > /proc/sysrq-trigger &",
     until: endOfPanic,
     kind: "panic",
     title: "kernel panic: sysrq triggered crash",
-    within: "sysrq_handle_crash",
   },
   {
     provoke: `echo 1 > /proc/sys/kernel/watchdog_thresh; ${lkdtm("SOFTLOCKUP")}`,
@@ -159,7 +147,9 @@ async function findingsOf(vm: Vm, crash: Crash): Promise<Finding[]> {
   const { console } = vm.machine;
   const mark = console.mark;
   // The oops that is wanted ends whatever is being waited for.
-  await vm.guest.quick(crash.provoke, { within: "10s" }).catch(() => {});
+  await vm.guest.quick(crash.provoke, { within: "10s" }).catch((error: unknown) => {
+    if (!(error instanceof MachineFault)) throw error;
+  });
   await console.waitForLine(`${crash.until}`, (line) => crash.until.test(line), {
     within: "60s",
     from: mark,
