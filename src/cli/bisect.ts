@@ -91,7 +91,7 @@ export function addBisect(program: Command, session: Session): void {
         throw new UsageError(`${file} cannot be read`, { cause });
       });
       const { campaign, state } = readLog(text);
-      show({ id: "replay", campaign, state, json: jsonOf(own) });
+      show({ campaign, state, json: jsonOf(own) });
     });
   command
     .command("visualize [id]")
@@ -105,7 +105,8 @@ export function addBisect(program: Command, session: Session): void {
     });
 
   const show = (shown: {
-    id: string;
+    /** None: it is read from a file, and the ledger knows nothing of it. */
+    id?: string;
     campaign: Campaign;
     state: BisectState;
     json: boolean | undefined;
@@ -130,9 +131,8 @@ export function addBisect(program: Command, session: Session): void {
       return;
     }
     session.print(renderPosterior(rows, { width: session.width, colour: process.stdout.isTTY === true }));
-    session.print(
-      `${describeConclusion(campaign.candidates, state)}\nbisection ${id}: \`dstate bisect log ${id}\``,
-    );
+    session.print(describeConclusion(campaign.candidates, state));
+    if (id !== undefined) session.print(`bisection ${id}: \`dstate bisect log ${id}\``);
   };
 }
 
