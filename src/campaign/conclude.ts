@@ -16,6 +16,12 @@ export type Conclusion =
   | { readonly type: "open" };
 
 /**
+ * The part of the allowed error that is used. A posterior is right as often as it says in the mean over the rates
+ * that it allows for, and if a given rate is exact. What is kept back makes that hold at every rate.
+ */
+const usedError = 0.8;
+
+/**
  * What can be said with a confidence.
  *
  * @example conclude(belief, { confidence: 0.99 }).type // "found"
@@ -25,6 +31,7 @@ export function conclude(
   options: { readonly confidence: number; readonly testable?: Uint8Array | undefined },
 ): Conclusion {
   const { probability, history, first, last } = belief;
+  const needed = 1 - (1 - options.confidence) * usedError;
   let best = first;
   for (let hypothesis = first; hypothesis <= last; hypothesis += 1)
     if ((probability[hypothesis] ?? 0) > (probability[best] ?? 0)) best = hypothesis;
@@ -32,7 +39,7 @@ export function conclude(
     options.testable?.includes(0) === true
       ? suspectsOf(belief, options.testable)[0]
       : { hypotheses: [best], probability: probability[best] ?? 0 };
-  if (!likely || likely.probability < options.confidence) return { type: "open" };
+  if (!likely || likely.probability < needed) return { type: "open" };
   const only = likely.hypotheses.length === 1 ? likely.hypotheses[0] : undefined;
   if (only === 0) return { type: "good-is-bad", probability: likely.probability };
   if (only === history.candidates + 1) return { type: "ends-agree", probability: likely.probability };

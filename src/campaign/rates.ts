@@ -10,19 +10,21 @@ export function knownRate(rate: number): RatePrior {
 }
 
 /**
- * Nothing is known of the rate. Half of the weight says that the failure is deterministic; the rest covers
- * rates down to 2 %, more of it on rates that a user would have noticed.
+ * Nothing is known of the rate. A part of the weight says that the failure is deterministic; the rest covers
+ * rates from 2 % up, nearly the same weight on each halving. The weights are not a guess of how often which rate
+ * is met: they are set so that bisections are right equally often at every rate, because trusting high rates too
+ * soon is how a bisection goes wrong.
  */
 export function unknownRate(): RatePrior {
-  const [lowest, highest, count, always] = [0.02, 0.95, 17, 0.5];
+  const [lowest, highest, count, always, slope] = [0.02, 0.95, 17, 0.15, 0.35];
   const rates = Array.from(
     { length: count },
     (_, index) => lowest * (highest / lowest) ** (index / (count - 1)),
   );
-  const sum = rates.reduce((total, rate) => total + rate, 0);
+  const sum = rates.reduce((total, rate) => total + rate ** slope, 0);
   return {
     rates: [...rates, 1],
-    weights: [...rates.map((rate) => ((1 - always) * rate) / sum), always],
+    weights: [...rates.map((rate) => ((1 - always) * rate ** slope) / sum), always],
   };
 }
 
@@ -68,10 +70,19 @@ export interface RateRow {
   readonly evidence: Float64Array;
   /** Mean rate given the record. */
   readonly rate: Float64Array;
-  /** Entropy in bits of the next trial at a bad point. */
+}
+
+/**
+ * What to expect, after a number of clean trials at bad points, of a block: trials of one bad point that go on
+ * until the first reproduction, but to a largest number.
+ */
+export interface Block {
+  /** Probability that one of them reproduces. */
+  readonly shows: Float64Array;
+  /** Entropy in bits of whether one does. */
   readonly entropy: Float64Array;
-  /** The same, were the rate told. */
-  readonly entropyGivenRate: Float64Array;
+  /** Mean number of trials. */
+  readonly trials: Float64Array;
 }
 
 /**
@@ -81,7 +92,8 @@ export interface RateRow {
  */
 export class RateTable {
   readonly #prior: RatePrior;
-  readonly #rows = new Map<number, { size: number; row: RateRow }>();
+  readonly #rows = new Map<number, RateRow>();
+  readonly #blocks = new Map<string, Block>();
   readonly known: boolean;
 
   constructor(prior: RatePrior) {
@@ -92,24 +104,32 @@ export class RateTable {
   /** The row for a number of reproductions, for up to `clean` clean trials. */
   row(reproduced: number, clean: number): RateRow {
     const found = this.#rows.get(reproduced);
-    if (found && found.size > clean) return found.row;
-    const size = Math.max(64, 2 ** Math.ceil(Math.log2(clean + 2)));
-    const row = makeRow(this.#prior, reproduced, size);
-    this.#rows.set(reproduced, { size, row });
+    if (found && found.rate.length > clean) return found;
+    const row = makeRow(this.#prior, reproduced, roundUp(clean + 1));
+    this.#rows.set(reproduced, row);
     return row;
+  }
+
+  /** What to expect of a block of up to `trials` trials, after the same. */
+  block(reproduced: number, clean: number, trials: number): Block {
+    const key = `${reproduced} ${trials}`;
+    const found = this.#blocks.get(key);
+    if (found && found.shows.length > clean) return found;
+    const size = roundUp(clean + 1);
+    const block = makeBlock(this.row(reproduced, size + trials), size, trials);
+    this.#blocks.set(key, block);
+    return block;
   }
 }
 
+function roundUp(size: number): number {
+  return Math.max(64, 2 ** Math.ceil(Math.log2(size)));
+}
+
 function makeRow({ rates, weights }: RatePrior, reproduced: number, size: number): RateRow {
-  const row = {
-    evidence: new Float64Array(size),
-    rate: new Float64Array(size),
-    entropy: new Float64Array(size),
-    entropyGivenRate: new Float64Array(size),
-  };
+  const row = { evidence: new Float64Array(size), rate: new Float64Array(size) };
   const start = rates.map((rate, index) => Math.log(weights[index] ?? 0) + reproduced * Math.log(rate));
   const perClean = rates.map((rate) => Math.log1p(-rate));
-  const entropies = rates.map(coinEntropy);
   for (let clean = 0; clean < size; clean += 1) {
     const logs = start.map((log, index) => (clean === 0 ? log : log + clean * (perClean[index] ?? 0)));
     const top = Math.max(...logs);
@@ -119,17 +139,34 @@ function makeRow({ rates, weights }: RatePrior, reproduced: number, size: number
     }
     let sum = 0;
     let rate = 0;
-    let given = 0;
     for (const [index, log] of logs.entries()) {
       const weight = Math.exp(log - top);
       sum += weight;
       rate += weight * (rates[index] ?? 0);
-      given += weight * (entropies[index] ?? 0);
     }
     row.evidence[clean] = top + Math.log(sum);
     row.rate[clean] = rate / sum;
-    row.entropy[clean] = coinEntropy(rate / sum);
-    row.entropyGivenRate[clean] = given / sum;
   }
   return row;
+}
+
+function makeBlock({ evidence }: RateRow, size: number, trials: number): Block {
+  const block = {
+    shows: new Float64Array(size),
+    entropy: new Float64Array(size),
+    trials: new Float64Array(size),
+  };
+  for (let clean = 0; clean < size; clean += 1) {
+    const now = evidence[clean] ?? 0;
+    // A record that no rate explains is nobody's: it weighs nothing.
+    if (now === Number.NEGATIVE_INFINITY) continue;
+    /** Probability that the next trials are all clean. */
+    const quiet = (count: number): number => Math.exp((evidence[clean + count] ?? 0) - now);
+    for (let count = 0; count < trials; count += 1)
+      block.trials[clean] = (block.trials[clean] ?? 0) + quiet(count);
+    const shows = 1 - quiet(trials);
+    block.shows[clean] = shows;
+    block.entropy[clean] = coinEntropy(shows);
+  }
+  return block;
 }

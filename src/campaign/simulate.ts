@@ -1,9 +1,11 @@
-import { chooseTest, spreadCost } from "./choose.ts";
+import { chooseTest } from "./choose.ts";
 import { conclude } from "./conclude.ts";
 import { linearHistory } from "./history.ts";
 import { initialBelief, observe } from "./posterior.ts";
 import { seededRandom } from "./random.ts";
-import { capacity, knownRate, RateTable, unknownRate } from "./rates.ts";
+import { knownRate, RateTable, unknownRate } from "./rates.ts";
+import { yardstick } from "./theory.ts";
+import { type RateInterval, wilsonInterval } from "./wilson.ts";
 
 export interface SimulationOptions {
   readonly candidates: number;
@@ -22,9 +24,11 @@ export interface SimulationResult {
   readonly trials: number;
   /** Mean seconds, with the costs given. */
   readonly seconds: number;
-  /** Share of runs that named the right candidate. */
-  readonly right: number;
-  /** Mean trials by the yardstick: log2(candidates) over the channel's capacity. */
+  /** Mean number of candidates built. */
+  readonly builds: number;
+  /** Share of runs that named the right candidate, with its 95 % interval. */
+  readonly right: RateInterval;
+  /** Mean trials over the yardstick. */
   readonly timesYardstick: number;
 }
 
@@ -34,23 +38,22 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const history = linearHistory(candidates);
   const table = new RateTable(options.known ? knownRate(rate) : unknownRate());
   const random = seededRandom(options.seed);
-  let [trials, time, right] = [0, 0, 0];
+  let [trials, builds, time, right] = [0, 0, 0, 0];
   for (let run = 0; run < options.runs; run += 1) {
     const truth = 1 + Math.floor(random() * candidates);
     let belief = initialBelief(history, table);
     const build = new Float64Array(candidates + 1).fill(seconds.build);
-    const cost = new Float64Array(candidates + 1);
     for (let count = 0; count < 20_000; count += 1) {
       const conclusion = conclude(belief, options);
       if (conclusion.type !== "open") {
         if (conclusion.type === "found" && conclusion.suspects.hypotheses[0] === truth) right += 1;
         break;
       }
-      spreadCost(cost, build, seconds.trial, belief);
-      const test = chooseTest(belief, { cost });
+      const test = chooseTest(belief, { seconds: { build, trial: seconds.trial } });
       if (test === undefined) break;
       trials += 1;
       time += seconds.trial + (build[test] ?? 0);
+      if (build[test] !== 0) builds += 1;
       build[test] = 0;
       const reproduced = test >= truth && random() < rate;
       belief = observe(belief, { test, outcome: reproduced ? "reproduced" : "clean" });
@@ -60,8 +63,9 @@ export function simulate(options: SimulationOptions): SimulationResult {
   return {
     trials: mean,
     seconds: time / options.runs,
-    right: right / options.runs,
-    timesYardstick: mean / (Math.log2(candidates) / capacity(rate)),
+    builds: builds / options.runs,
+    right: wilsonInterval(right, options.runs),
+    timesYardstick: mean / yardstick(candidates, rate),
   };
 }
 

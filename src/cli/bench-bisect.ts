@@ -1,5 +1,7 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { gitBisectBaseline, simulate } from "../campaign/simulate.ts";
+import { leastMultiple, leastSeconds } from "../campaign/theory.ts";
+import type { RateInterval } from "../campaign/wilson.ts";
 import { renderTable } from "../render/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import { positiveInteger } from "./selectors.ts";
@@ -7,6 +9,17 @@ import type { Session } from "./session.ts";
 
 const [candidates, confidence] = [1024, 0.99];
 const seconds = { build: 240, trial: 20 };
+const header = [
+  "rate",
+  "trials",
+  "of theory's",
+  "right %",
+  "git bisect run",
+  "trials / git",
+  "time / git",
+  "no policy below",
+  "time / git that repeats all",
+];
 
 /** `dstate bench bisect`: the policy against the channel's capacity and against `git bisect run`. */
 export function addBisectBench(bench: Command, session: Session): void {
@@ -15,51 +28,68 @@ export function addBisectBench(bench: Command, session: Session): void {
     .description("simulate bisections of 1,024 candidates; compare with the theory and with `git bisect run`")
     .option("--runs <n>", "of each kind", positiveInteger, 1000)
     .option("--seed <n>", "of the made-up histories", positiveInteger, 1)
+    .option(
+      "--rate <p>",
+      "only this reproduction rate; can be given again (default: 1, 0.5, 0.2, 0.05)",
+      rates,
+    )
     .option("--json", "one JSON document on standard output")
-    .addHelpText("after", "\nExample: dstate bench bisect --json")
-    .action((options: { runs: number; seed: number; json?: boolean }) => {
-      const results = [1, 0.5, 0.2, 0.05].map((rate) => {
-        const plan = { candidates, confidence, rate, runs: options.runs, seed: options.seed };
-        return {
-          rate,
-          known: simulate({ ...plan, known: true }),
-          unknown: simulate({ ...plan, known: false }),
-          knownWithCosts: simulate({ ...plan, known: true, seconds }),
-          unknownWithCosts: simulate({ ...plan, known: false, seconds }),
-          gitBisect: gitBisectBaseline({ candidates, confidence, rate, seconds }),
-        };
-      });
+    .addHelpText("after", "\nExample: dstate bench bisect --rate 0.2 --runs 200")
+    .action((options: { runs: number; seed: number; rate?: number[]; json?: boolean }) => {
+      const results = (options.rate ?? [1, 0.5, 0.2, 0.05]).flatMap((rate) =>
+        [true, false].map((known) => compare({ rate, known, runs: options.runs, seed: options.seed })),
+      );
       if (options.json) {
         session.print(toJson({ candidates, confidence, seconds, ...options, results }));
         return;
       }
-      const rows = results.map(({ rate, known, unknown, knownWithCosts, unknownWithCosts, gitBisect }) => [
-        `${rate}`,
-        ...[known, unknown].map(
-          ({ trials, timesYardstick, right }) =>
-            `${trials.toFixed(1)} (x${timesYardstick.toFixed(2)}), ${(100 * right).toFixed(1)} % right`,
-        ),
-        `${gitBisect.trials.toFixed(1)} (${gitBisect.repeats} repeats)`,
-        (known.trials / gitBisect.trials).toFixed(2),
-        ...[knownWithCosts, unknownWithCosts].map(
-          (ours) =>
-            `${(ours.seconds / gitBisect.seconds).toFixed(2)}, ${(ours.seconds / gitBisect.secondsWithoutEarlyStop).toFixed(2)} without its early stop`,
-        ),
-      ]);
-      session.print(
-        renderTable(
-          [
-            "rate",
-            "rate known",
-            "rate unknown",
-            "git bisect run",
-            "known / git",
-            "time / git, known",
-            "time / git, unknown",
-          ],
-          rows,
-          { width: session.width },
-        ),
-      );
+      session.print(renderTable(header, results.map(row), { width: session.width }));
     });
+}
+
+type Comparison = ReturnType<typeof compare>;
+
+function compare(options: { rate: number; known: boolean; runs: number; seed: number }) {
+  const plan = { ...options, candidates, confidence };
+  const ours = simulate(plan);
+  const withCosts = simulate({ ...plan, seconds });
+  const gitBisect = gitBisectBaseline({ ...plan, seconds });
+  return {
+    rate: options.rate,
+    known: options.known,
+    ...ours,
+    leastTimesYardstick: options.known ? 1 : leastMultiple(candidates, confidence),
+    gitBisect,
+    trialsToGit: ours.trials / gitBisect.trials,
+    withCosts,
+    secondsToGit: withCosts.seconds / gitBisect.seconds,
+    leastSecondsToGit: leastSeconds({ ...plan, seconds }) / gitBisect.seconds,
+    secondsToGitWithoutEarlyStop: withCosts.seconds / gitBisect.secondsWithoutEarlyStop,
+  };
+}
+
+function row(result: Comparison): string[] {
+  const { gitBisect } = result;
+  return [
+    `${result.rate}, ${result.known ? "known" : "unknown"}`,
+    result.trials.toFixed(1),
+    `x${result.timesYardstick.toFixed(2)}`,
+    percent(result.right),
+    `${gitBisect.trials.toFixed(1)} (${gitBisect.repeats} repeats)`,
+    result.trialsToGit.toFixed(2),
+    result.secondsToGit.toFixed(2),
+    result.leastSecondsToGit.toFixed(2),
+    result.secondsToGitWithoutEarlyStop.toFixed(2),
+  ];
+}
+
+function percent({ rate, low, high }: RateInterval): string {
+  const [share, from, to] = [rate, low, high].map((value) => (100 * value).toFixed(1));
+  return `${share} (${from} to ${to})`;
+}
+
+function rates(text: string, before: number[] = []): number[] {
+  const rate = Number(text);
+  if (!(rate > 0 && rate <= 1)) throw new InvalidArgumentError("expected a rate above 0, up to 1.");
+  return [...before, rate];
 }

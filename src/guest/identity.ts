@@ -60,8 +60,11 @@ echo ${id} > /etc/machine-id
 reseed=1
 [ ! -e /sys/bus/acpi/drivers/vmgenid ] || reseed=0
 if [ -p /run/dstate/wake ]; then
-  echo ${Math.floor(now / 1000)} ${(now % 1000) * 1_000_000} ${entropy} $reseed > /run/dstate/wake
-  read -r answer < /run/dstate/woken
+  # Both are open before the first is written to: the waker removes them as soon as it has answered.
+  {
+    echo ${Math.floor(now / 1000)} ${(now % 1000) * 1_000_000} ${entropy} $reseed > /run/dstate/wake
+    read -r answer
+  } < /run/dstate/woken
   [ "$answer" = awake ]
 else
   date -s @${(now / 1000).toFixed(3)} > /dev/null

@@ -89,12 +89,6 @@ const survived: readonly Crash[] = [
     kind: "page-fault",
     title: `${pageFault} execute_location`,
   },
-  {
-    provoke: lkdtm("ACCESS_USERSPACE"),
-    until: endOfTrace,
-    kind: "page-fault",
-    title: `${pageFault} lkdtm_ACCESS_USERSPACE`,
-  },
   // The stack is overwritten, so the return goes to nowhere: there is no function to blame but a caller's.
   {
     provoke: lkdtm("CORRUPT_STACK"),
