@@ -16,6 +16,11 @@ test("commands run as root", async () => {
   expect(await out("id -u")).toBe("0");
 });
 
+test("a workload that runs out of memory can be killed, and the way into the guest cannot", async () => {
+  expect(await out("cat /proc/self/oom_score_adj")).toBe("0");
+  expect(await out('cat "/proc/$(pgrep -o -x sshd)/oom_score_adj"')).toBe("-1000");
+});
+
 test("the kernel is the one that was asked for", async () => {
   expect(await out("uname -r")).toBe("6.1.129");
 });

@@ -16,7 +16,6 @@
       RuntimeDirectory = "sshd";
       # A process that the reporter started from a login outlives the daemon; systemd-shutdown has to end it.
       KillMode = "process";
-      OOMScoreAdjust = -1000;
     };
   };
 
