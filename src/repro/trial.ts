@@ -138,7 +138,10 @@ export async function runTrial(
       const say = (text: string): void => progress.update({ detail: text });
       const { signal } = context;
       collector = new EvidenceCollector(vm, evidence, { signal, say, memoryDump: options.memoryDump });
-      vm.beforePowerOff(async () => await collector?.throughGuest());
+      vm.beforePowerOff(async () => {
+        await collector?.throughGuest();
+        progress.update({ detail: "powering off" });
+      });
       const judged = await withDeadline(
         `the trial of ${repro.id}`,
         { within: repro.deadline, signal },
