@@ -1,4 +1,5 @@
-import { InfraError, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
+import { BuildError } from "../kernel/build.ts";
 import type { Outcome } from "../repro/outcome.ts";
 import { chooseBatch } from "./batch.ts";
 import { chanceToBuild } from "./buildable.ts";
@@ -141,7 +142,7 @@ export async function bisect(options: BisectOptions, world: BisectWorld): Promis
         world.skip(next, `its trials fail for reasons of their own: ${trial.summary}`);
       return true;
     } catch (error) {
-      if (!(error instanceof InfraError) || !/could not be built/.test(messageOf(error))) throw error;
+      if (!(error instanceof BuildError)) throw error;
       world.skip(next, messageOf(error).split("\n")[0] ?? "it cannot be built");
       return false;
     }

@@ -84,11 +84,6 @@ export function expectedRate(belief: Belief): number {
   return weight === 0 ? 0 : sum / weight;
 }
 
-/** Entropy in bits of where the first bad candidate is. */
-export function entropyOf(probability: Float64Array): number {
-  return probability.reduce((sum, p) => (p > 0 ? sum - p * Math.log2(p) : sum), 0);
-}
-
 function weigh(belief: Belief): Belief {
   const { clean, excluded, probability, first, last } = belief;
   let most = 0;

@@ -4,6 +4,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { lockFile } from "../base/lock.ts";
 import { keyOf } from "../base/store.ts";
+import type { CompilerCache } from "./build.ts";
 
 /** What makes two builds share a tree: everything that would compile every file anew. */
 export interface BuildTreeFacts {
@@ -151,9 +152,4 @@ export async function compilerCache(context: Context): Promise<CompilerCache | u
     return undefined;
   }
   return { program: "ccache", dir: join(context.settings.cacheDir, "ccache") };
-}
-
-export interface CompilerCache {
-  readonly program: string;
-  readonly dir: string;
 }

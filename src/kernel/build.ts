@@ -21,11 +21,17 @@ export interface BuildOptions {
   /** Whether objects of an earlier build are there, so that nobody knows how many will be compiled. */
   readonly incremental?: boolean;
   /** Runs the compiler, and remembers what came out. */
-  readonly cache?: { readonly program: string; readonly dir: string } | undefined;
+  readonly cache?: CompilerCache | undefined;
   /** A failed build's whole output is kept here. */
   readonly failureLog: string;
   readonly step: Step;
   readonly signal: AbortSignal;
+}
+
+/** A program that runs the compiler and remembers what came out, and where it does. */
+export interface CompilerCache {
+  readonly program: string;
+  readonly dir: string;
 }
 
 export interface Built {
@@ -36,7 +42,10 @@ export interface Built {
   readonly incremental: boolean;
 }
 
-/** A kernel that does not build. */
+/** What fails a build without a word about the source: a full disk, a missing program, memory that ran out. */
+const hostTrouble = /no space left on device|not found|Error 127\b|Killed signal|is not installed/i;
+
+/** A kernel that does not build: its source or its configuration is to blame, as far as can be told. */
 export class BuildError extends InfraError {
   /** The first error of the compiler, with its file and line; undefined: something else went wrong. */
   readonly compilerError: string | undefined;
@@ -137,12 +146,15 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
     const compilerError = /^[^\s:]+:\d+(?::\d+)?: (?:fatal )?error: .*$/m
       .exec(text)?.[0]
       .replace(`${source}/`, "");
-    throw new BuildError(`Linux ${build.name} could not be built: ${compilerError ?? error.message}`, {
-      compilerError,
+    const message = `Linux ${build.name} could not be built: ${compilerError ?? error.message}`;
+    const more = {
       next: error.next ?? `Read the log${kept ? "" : " above"}; \`dstate doctor\` shows what a build needs.`,
       ...(kept ? { evidence: build.failureLog } : {}),
       cause: error,
-    });
+    };
+    if (compilerError === undefined && hostTrouble.test(`${text}\n${error.message}`))
+      throw new InfraError(message, more);
+    throw new BuildError(message, { ...more, compilerError });
   }
 }
 

@@ -6,7 +6,7 @@ export interface Need {
   readonly package: string;
   readonly for: string;
   /** Which work cannot be done without it. */
-  readonly part: "machines" | "images" | "kernel builds" | "kernel packages" | "repros" | "nix";
+  readonly part: "machines" | "images" | "kernel builds" | "kernel packages" | "logs" | "repros" | "nix";
 }
 
 /** Everything dstate asks of a host, in one list: `dstate doctor` shows it, `dstate setup` installs it. */
@@ -44,6 +44,8 @@ export const needs: readonly Need[] = [
     ...need("", "libc6-dev", "host programs of the kernel build", "kernel builds"),
     look: { file: "/usr/include/stdio.h" },
   },
+  need("bzip2", "bzip2", "unpacks logs", "logs"),
+  need("lz4", "lz4", "unpacks logs", "logs"),
   need("musl-gcc", "musl-tools", "compiles workloads for musl", "repros"),
   need("g++", "g++", "compiles workloads in C++", "repros"),
   need("qemu-x86_64", "qemu-user", "is another system call layer for workloads", "repros"),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { InfraError } from "../../src/base/errors.ts";
-import { type BuildOptions, buildKernel } from "../../src/kernel/build.ts";
+import { BuildError, type BuildOptions, buildKernel } from "../../src/kernel/build.ts";
 import { parseFragment } from "../../src/kernel/configuration.ts";
 
 /** Answers the two targets as Kbuild does, in a second instead of minutes. */
@@ -94,6 +94,16 @@ describe.runIf(haveMake)("a build", () => {
       "kernel/fork.c:7:1: error: expected a semicolon",
     );
   });
+
+  test.each(["write error: No space left on device", "/bin/sh: 1: flex: not found"])(
+    "that the host lets down (%s) says nothing of the source",
+    async (trouble) => {
+      const build = await prepare(`OBJECTS = a.o\nTROUBLE = @echo "${trouble}" >&2; false\n`);
+      const failed = buildKernel(build);
+      await expect(failed).rejects.toThrow(InfraError);
+      await expect(failed).rejects.not.toThrow(BuildError);
+    },
+  );
 
   test("whose configuration did not come out as asked does not even start", async () => {
     const build = await prepare("override KCONFIG_ALLCONFIG = /dev/null\n");
