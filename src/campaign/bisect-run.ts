@@ -82,11 +82,14 @@ export async function runBisect(
     seconds: guess,
     onStep: (state, next) => context.progress({ type: "note", text: describeStep(state, next, candidates) }),
   };
+  // What failed for reasons of ours deserves another try when the command is started again.
+  const skippedNow = new Map<number, string>();
   const result = await bisect(plan, {
     past: (index) => ledger.trialsOf(keyAt(index)),
-    skipped: (index) => ledger.skipOf(keyAt(index)),
-    skip: (index, reason) => {
-      ledger.skip(keyAt(index), reason);
+    skipped: (index) => ledger.skipOf(keyAt(index)) ?? skippedNow.get(index),
+    skip: (index, reason, until) => {
+      if (until === "always") ledger.skip(keyAt(index), reason);
+      else skippedNow.set(index, reason);
       context.progress({ type: "note", text: `${candidates[index]?.name} is passed over: ${reason}` });
     },
     built: (index) => {

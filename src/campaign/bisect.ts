@@ -31,7 +31,8 @@ export interface BisectWorld {
   past(candidate: number): readonly TestedTrial[];
   /** Why a candidate cannot be tried; undefined: it can. */
   skipped(candidate: number): string | undefined;
-  skip(candidate: number, reason: string): void;
+  /** Pass a candidate over: `always` when trying again cannot help, `now` when the host may be to blame. */
+  skip(candidate: number, reason: string, until: "always" | "now"): void;
   /** Whether the candidate needs no building. */
   built(candidate: number): boolean;
   /** Build and run; records the trial. @throws {InfraError} when the candidate cannot be built. */
@@ -139,11 +140,11 @@ export async function bisect(options: BisectOptions, world: BisectWorld): Promis
       trials[next]?.push(trial);
       const last = (trials[next] ?? []).slice(-patience);
       if (last.length === patience && last.every(({ outcome }) => outcome === "infra-error"))
-        world.skip(next, `its trials fail for reasons of their own: ${trial.summary}`);
+        world.skip(next, `its trials fail for reasons of their own: ${trial.summary}`, "now");
       return true;
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
-      world.skip(next, messageOf(error).split("\n")[0] ?? "it cannot be built");
+      world.skip(next, messageOf(error).split("\n")[0] ?? "it cannot be built", "always");
       return false;
     }
   };

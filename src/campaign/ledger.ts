@@ -127,11 +127,6 @@ export class Ledger implements Disposable {
     this.#database.prepare("INSERT OR REPLACE INTO skips (cell, reason) VALUES (?, ?)").run(cell, reason);
   }
 
-  /** Forget that a cell could not be tried. */
-  unskip(cell: string): void {
-    this.#database.prepare("DELETE FROM skips WHERE cell = ?").run(cell);
-  }
-
   /** Why a cell cannot be tried; undefined: it can, as far as is known. */
   skipOf(cell: string): string | undefined {
     const row = this.#database.prepare("SELECT reason FROM skips WHERE cell = ?").get(cell);
