@@ -4,7 +4,8 @@ export default defineConfig({
   test: {
     // One machine at a time: two virtual CPUs under TCG fill a small host.
     projects: [
-      { test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
+      // A busy host may be five times slower: nothing of these waits for long by itself.
+      { test: { name: "unit", include: ["tests/unit/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: {
           name: "vm",

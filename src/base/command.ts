@@ -1,14 +1,19 @@
-import { $, type ProcessOutput } from "zx";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { trace } from "./debug.ts";
 import type { Duration } from "./duration.ts";
 import { InfraError } from "./errors.ts";
+import { hostTroubleIn } from "./host-trouble.ts";
 import { onProcessExit } from "./on-exit.ts";
+import { hostEnvironment } from "./program.ts";
 import { withDeadline } from "./wait.ts";
 
 export interface CommandOptions {
   readonly within: Duration;
   readonly signal?: AbortSignal | undefined;
   readonly cwd?: string;
-  readonly env?: NodeJS.ProcessEnv;
+  /** Laid over this process' own environment; undefined takes a variable out. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly input?: string | Buffer;
   /** Called with each piece of output, for progress. */
   readonly onOutput?: (text: string) => void;
@@ -16,58 +21,118 @@ export interface CommandOptions {
   readonly install?: string;
 }
 
+/** What a program of the host printed before it ended well. */
+export interface CommandOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program that this host does not have. */
+export class MissingProgramError extends InfraError {
+  override readonly name = "MissingProgramError";
+  readonly program: string;
+  constructor(
+    program: string,
+    options: { readonly next?: string | undefined; readonly cause?: unknown } = {},
+  ) {
+    super(`the program "${program}" is not installed`, {
+      next: options.next ?? "Run `dstate doctor` to see what is missing and how to install it.",
+      cause: options.cause,
+    });
+    this.program = program;
+  }
+}
+
+/** A program of the host that ended with another exit code than 0, or by a signal. */
+export class CommandError extends InfraError {
+  override readonly name = "CommandError";
+  /** The program's exit code; null: a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  constructor(
+    argv: readonly string[],
+    ended: { code: number | null; signal: string | null; stdout: string; stderr: string },
+  ) {
+    const said = tail(ended.stderr || ended.stdout);
+    const trouble = hostTroubleIn(said);
+    super(
+      `"${argv.slice(0, 3).join(" ")}" failed with ${ended.signal ?? `exit code ${ended.code}`}: ${said}`,
+      trouble ? { next: trouble.next } : {},
+    );
+    this.code = ended.code;
+    this.stdout = ended.stdout;
+    this.stderr = ended.stderr;
+  }
+}
+
+/** More than this of a program's output is nothing that we read. */
+const mostOutput = 256 * 1024 ** 2;
+
 /**
- * Run a program of the host and return what it printed. Arguments are passed as they are: there is no shell
- * string to quote for.
+ * Run a program of the host and return what it printed. There is no shell in between: the arguments reach it as
+ * they are, and a program that is missing is told from one that fails. It runs in the C locale, for what it says
+ * is read.
  *
- * @throws {InfraError} when it cannot be started or exits with a code other than 0, with the end of what it said.
+ * @throws {MissingProgramError} when there is no such program.
+ * @throws {CommandError} when it exits with a code other than 0, with the end of what it said.
  * @throws {DeadlineError} when it takes longer than `within`; it is killed then.
  * @example const { stdout } = await command(["qemu-img", "--version"], { within: "10s" });
  */
-export async function command(argv: readonly string[], options: CommandOptions): Promise<ProcessOutput> {
-  const [program = ""] = argv;
+export async function command(argv: readonly string[], options: CommandOptions): Promise<CommandOutput> {
+  const [program = "", ...rest] = argv;
   return await withDeadline(`"${program}" to end`, options, async (signal) => {
-    const shell = $({
-      quiet: true,
-      nothrow: true,
+    signal.throwIfAborted();
+    const done = trace("host", argv.join(" "));
+    const child = spawn(program, rest, {
       // A process group of its own, so that all of it can be ended.
       detached: true,
+      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: withSystemPrograms(options.env ?? process.env),
-      ...(options.input === undefined ? {} : { input: options.input }),
+      env: hostEnvironment(options.env),
     });
-    const running = shell`exec ${argv}`;
-    const end = (): void => killGroup(running.pid);
+    const end = (): void => killGroup(child.pid);
     using _onExit = onProcessExit(end);
     signal.addEventListener("abort", end, { once: true });
-    if (options.onOutput) {
-      const tell = (chunk: Buffer): void => options.onOutput?.(chunk.toString());
-      running.stdout.on("data", tell);
-      running.stderr.on("data", tell);
-    }
-    const output = await running;
-    signal.throwIfAborted();
-    if (output.exitCode === 0) return output;
-    if (output.exitCode === 127) {
-      throw new InfraError(`the program "${program}" is not installed`, {
-        next: options.install ?? "Run `dstate doctor` to see what is missing and how to install it.",
-      });
-    }
-    const said = tail(output.stderr || output.stdout);
-    throw new InfraError(
-      `"${argv.slice(0, 3).join(" ")}" failed with ${output.signal ?? `exit code ${output.exitCode}`}: ${said}`,
-      {
-        ...(/no space left on device/i.test(said)
-          ? { next: "Free some disk space, or set DSTATE_CACHE to a larger disk." }
-          : {}),
-      },
+    const ended = Promise.withResolvers<{ code: number | null; signal: string | null }>();
+    child.once("error", (cause: NodeJS.ErrnoException) =>
+      ended.reject(
+        cause.code === "ENOENT" && (options.cwd === undefined || existsSync(options.cwd))
+          ? new MissingProgramError(program, { next: options.install, cause })
+          : new InfraError(`"${program}" could not be started: ${cause.message}`, { cause }),
+      ),
     );
+    child.once("close", (code, by) => ended.resolve({ code, signal: by }));
+    const stdout = collect(child.stdout, options.onOutput);
+    const stderr = collect(child.stderr, options.onOutput);
+    // A program that ends before it has read its input tells why by its exit code.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(options.input);
+    try {
+      const how = await ended.promise;
+      signal.throwIfAborted();
+      const output = { stdout: stdout(), stderr: stderr() };
+      if (how.code === 0) return output;
+      throw new CommandError(argv, { ...how, ...output });
+    } finally {
+      signal.removeEventListener("abort", end);
+      done();
+    }
   });
 }
 
-/** Where mke2fs is: a user's PATH may lack it, though nothing in it needs root. */
-function withSystemPrograms(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...env, PATH: `${env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin` };
+function collect(
+  stream: NodeJS.ReadableStream | null,
+  tell: ((text: string) => void) | undefined,
+): () => string {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream?.on("data", (chunk: Buffer) => {
+    tell?.(chunk.toString());
+    size += chunk.length;
+    if (size <= mostOutput) chunks.push(chunk);
+  });
+  return () => Buffer.concat(chunks).toString();
 }
 
 function killGroup(leader: number | undefined): void {

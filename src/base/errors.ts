@@ -43,7 +43,7 @@ export class UsageError extends DstateError {
 
 /** Our side, the network or the host failed: exit code 70. It never says anything about the reported bug. */
 export class InfraError extends DstateError {
-  override readonly name = "InfraError";
+  override readonly name: string = "InfraError";
 }
 
 /** A wait reached its deadline. `what` names the condition that did not come true. */

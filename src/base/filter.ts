@@ -1,8 +1,11 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { MissingProgramError } from "./command.ts";
+import { trace } from "./debug.ts";
 import { InfraError } from "./errors.ts";
 import { onProcessExit } from "./on-exit.ts";
+import { hostEnvironment } from "./program.ts";
 
 export interface FilterOptions {
   readonly signal: AbortSignal;
@@ -25,7 +28,7 @@ export class FilterError extends InfraError {
  * comes out piece by piece. Whoever stops reading ends it.
  *
  * @throws {FilterError} when the program ends with a code other than 0.
- * @throws {InfraError} when it is not installed.
+ * @throws {MissingProgramError} when it is not installed.
  * @example for await (const chunk of filter(["xz", "-dc"], createReadStream("log.xz"), { signal, install })) { ... }
  */
 export async function* filter(
@@ -35,7 +38,8 @@ export async function* filter(
 ): AsyncGenerator<Buffer> {
   const [program, ...rest] = argv;
   options.signal.throwIfAborted();
-  const child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe"] });
+  const done = trace("host", argv.join(" "));
+  const child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe"], env: hostEnvironment() });
   const end = (): void => void child.kill("SIGKILL");
   using _onExit = onProcessExit(end);
   options.signal.addEventListener("abort", end, { once: true });
@@ -59,7 +63,7 @@ export async function* filter(
     for await (const chunk of child.stdout) yield chunk as Buffer;
     const how = await ended.promise.catch((cause: unknown) => {
       if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
-        throw new InfraError(`the program "${program}" is not installed`, { next: options.install, cause });
+        throw new MissingProgramError(program, { next: options.install, cause });
       }
       throw cause;
     });
@@ -71,5 +75,6 @@ export async function* filter(
     options.signal.removeEventListener("abort", end);
     end();
     input.destroy();
+    done();
   }
 }

@@ -1,6 +1,5 @@
 import { posix } from "node:path";
-import { command } from "../base/command.ts";
-import { messageOf } from "../base/errors.ts";
+import { command, MissingProgramError } from "../base/command.ts";
 
 /** A line of the source as the debug information names it. */
 export interface RawPlace {
@@ -29,7 +28,7 @@ const programs = (vmlinux: string): readonly (readonly string[])[] => [
  * Where addresses of a kernel image are in its source, all in one run of the symbolizer.
  *
  * @returns for each address that is known: innermost first, inlined functions before the one they are in.
- * @throws {InfraError} when no symbolizer is installed.
+ * @throws {MissingProgramError} when no symbolizer is installed.
  * @see https://llvm.org/docs/CommandGuide/llvm-symbolizer.html
  * @example (await locate("vmlinux", [0xffffffff81000000n], { signal })).get(0xffffffff81000000n)
  */
@@ -46,7 +45,7 @@ export async function locate(
       return parsePlaces(stdout);
     } catch (error) {
       signal.throwIfAborted();
-      if (!messageOf(error).includes("is not installed")) throw error;
+      if (!(error instanceof MissingProgramError)) throw error;
       missing = error;
     }
   }

@@ -1,10 +1,10 @@
 import { readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { command } from "../base/command.ts";
+import { CommandError, command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { debianRoots } from "../base/debian-roots.ts";
-import { UsageError } from "../base/errors.ts";
+import { InfraError, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
 import type { Image } from "./image.ts";
@@ -87,10 +87,15 @@ export async function provideDebianImage(context: Context, options: DebianImageO
           {
             within: "15m",
             signal,
-            env: { ...process.env, SOURCE_DATE_EPOCH: "0" },
-            install: "Install mmdebstrap: `npm run setup`.",
+            env: { SOURCE_DATE_EPOCH: "0" },
+            install: "Install mmdebstrap: `dstate setup`.",
           },
-        );
+        ).catch((error: unknown) => {
+          // mmdebstrap(1), EXIT STATUS: 25 is any failure of its own; only its words tell which.
+          if (error instanceof CommandError && /unable to pick chroot mode/.test(error.stderr))
+            throw noUserNamespaces(error);
+          throw error;
+        });
         progress.update({ detail: "writing the file system" });
         await writeImage(dir, tar, rootfs, signal);
         const packages = z
@@ -111,6 +116,18 @@ export async function provideDebianImage(context: Context, options: DebianImageO
     provenance: `Debian ${wanted.suite}, ${Object.keys(about.packages).length} packages, ${differs}`,
     packages: about.packages,
   };
+}
+
+function noUserNamespaces(cause: CommandError): InfraError {
+  return new InfraError(
+    "mmdebstrap needs root, or user namespaces with more than one user, and this user has neither",
+    {
+      next:
+        "Install uidmap (`dstate setup`), see that /etc/subuid and /etc/subgid have a line for this user (`usermod " +
+        "--add-subuids 100000-165535 --add-subgids 100000-165535 USER` adds one), and that `unshare -Ur true` works.",
+      cause,
+    },
+  );
 }
 
 /** One session of fakeroot around unpacking and mke2fs, so that owners survive without root. */
@@ -136,7 +153,7 @@ mke2fs -q -t ext4 -d "$tree" -L dstate-root -U d57a7e00-0000-4000-8000-000000000
   await command(process.getuid?.() === 0 ? argv : ["fakeroot", "--", ...argv], {
     within: "5m",
     signal,
-    env: { ...process.env, E2FSPROGS_FAKE_TIME: "1", SOURCE_DATE_EPOCH: "0" },
+    env: { E2FSPROGS_FAKE_TIME: "1", SOURCE_DATE_EPOCH: "0" },
     install: "Install fakeroot and e2fsprogs: `npm run setup`.",
   });
   const status = await readFile(join(tree, "var/lib/dpkg/status"), "utf8");

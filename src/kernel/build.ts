@@ -1,8 +1,9 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { command } from "../base/command.ts";
+import { CommandError, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
+import { hostTroubleIn } from "../base/host-trouble.ts";
 import type { Step } from "../base/progress.ts";
 import { type ConfigOption, checkConfiguration, formatOptions } from "./configuration.ts";
 
@@ -42,8 +43,8 @@ export interface Built {
   readonly incremental: boolean;
 }
 
-/** What fails a build without a word about the source: a full disk, a missing program, memory that ran out. */
-const hostTrouble = /no space left on device|not found|Error 127\b|Killed signal|is not installed/i;
+/** A line of the source that the compiler shows under its message: nothing that the host said. */
+const shownSource = /^\s*\d* \|.*$/gm;
 
 /** A kernel that does not build: its source or its configuration is to blame, as far as can be told. */
 export class BuildError extends InfraError {
@@ -100,7 +101,7 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
       within: "90m",
       signal,
       install,
-      ...(build.cache ? { env: { ...process.env, CCACHE_DIR: build.cache.dir } } : {}),
+      ...(build.cache ? { env: { CCACHE_DIR: build.cache.dir } } : {}),
       onOutput: (text) => {
         log.push(text);
         onOutput?.(text);
@@ -146,14 +147,21 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
     const compilerError = /^[^\s:]+:\d+(?::\d+)?: (?:fatal )?error: .*$/m
       .exec(text)?.[0]
       .replace(`${source}/`, "");
-    const message = `Linux ${build.name} could not be built: ${compilerError ?? error.message}`;
+    const trouble = hostTroubleIn(`${text}\n${error.message}`.replace(shownSource, ""));
+    // A compiler that could not write, or was killed, objects to a line of the source as well; a program that is
+    // missing it would not have mentioned.
+    const isHosts = trouble && (compilerError === undefined || trouble.kind !== "missing-program");
+    const message = isHosts
+      ? `Linux ${build.name} could not be built: ${trouble.what}: ${compilerError ?? error.message}`
+      : `Linux ${build.name} could not be built: ${compilerError ?? error.message}`;
     const more = {
-      next: error.next ?? `Read the log${kept ? "" : " above"}; \`dstate doctor\` shows what a build needs.`,
+      next:
+        (isHosts ? trouble.next : error instanceof CommandError ? undefined : error.next) ??
+        `Read the log${kept ? "" : " above"}; \`dstate doctor\` shows what a build needs.`,
       ...(kept ? { evidence: build.failureLog } : {}),
       cause: error,
     };
-    if (compilerError === undefined && hostTrouble.test(`${text}\n${error.message}`))
-      throw new InfraError(message, more);
+    if (isHosts) throw new InfraError(message, more);
     throw new BuildError(message, { ...more, compilerError });
   }
 }

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { command } from "../base/command.ts";
+import { command, MissingProgramError } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { InfraError, messageOf } from "../base/errors.ts";
+import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
 import { hasPvhNote, payloadOf } from "./boot-image.ts";
@@ -103,7 +103,7 @@ async function unpackDeb(path: string, to: string, signal: AbortSignal): Promise
   try {
     await command(["dpkg-deb", "--extract", path, to], options);
   } catch (error) {
-    if (!messageOf(error).includes('"dpkg-deb" is not installed')) throw error;
+    if (!(error instanceof MissingProgramError)) throw error;
     const { stdout } = await command(["ar", "t", path], options);
     const data = stdout.split("\n").find((name) => name.startsWith("data.tar"));
     if (!data) throw new InfraError(`${path} is no Debian package`);

@@ -1,6 +1,6 @@
 import { access, chmod, copyFile, mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { command } from "../base/command.ts";
+import { CommandError, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import { sha256OfFile } from "../base/store.ts";
 
@@ -87,8 +87,14 @@ export async function writeInitramfs(options: InitramfsOptions): Promise<string[
   let shown = "";
   for (const name of recipe.modules) {
     const argv = ["modprobe", "-C", none, "-d", root, "-S", release, "--show-depends", name];
-    const quiet = 'out=$("$@" 2>&1) && echo "$out"; test $? -ne 127';
-    shown += (await command(["sh", "-c", quiet, "sh", ...argv], kmod)).stdout;
+    // A kernel without that module, or with it built in, does without.
+    shown += await command(argv, kmod).then(
+      ({ stdout }) => stdout,
+      (error: unknown) => {
+        if (error instanceof CommandError) return "";
+        throw error;
+      },
+    );
   }
   const names = [];
   for (const path of loadOrder(shown)) names.push(await addModule(path, join(tree, "modules"), signal));

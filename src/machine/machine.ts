@@ -6,6 +6,7 @@ import type { Duration } from "../base/duration.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { onProcessExit } from "../base/on-exit.ts";
 import { identify } from "../base/owner.ts";
+import { hostEnvironment } from "../base/program.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
 import { Console } from "./console.ts";
@@ -285,7 +286,7 @@ function launch(argv: readonly string[], cwd: string, state: number | undefined)
     detached: true,
     stdio: ["ignore", "ignore", "pipe", ...(state === undefined ? [] : [state])],
     // Private layers of disks are unlinked files of QEMU's: they go where large files may go.
-    env: { ...process.env, TMPDIR: cwd },
+    env: hostEnvironment({ TMPDIR: cwd }),
   });
 }
 

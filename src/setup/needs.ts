@@ -16,6 +16,7 @@ export const needs: readonly Need[] = [
   need("setpriv", "util-linux", "ends QEMU when dstate dies", "machines"),
   need("mke2fs", "e2fsprogs", "writes file systems without root", "images"),
   need("mmdebstrap", "mmdebstrap", "makes Debian images without root", "images"),
+  need("newuidmap", "uidmap", "lets mmdebstrap work without root", "images"),
   need("fakeroot", "fakeroot", "keeps owners of files without root", "images"),
   need("tar", "tar", "unpacks sources and images", "images"),
   need("gpgv", "gpgv", "checks the Debian archive's signatures", "kernel packages"),

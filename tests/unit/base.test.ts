@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { command } from "../../src/base/command.ts";
+import { command, MissingProgramError } from "../../src/base/command.ts";
 import { isDuration, toMilliseconds } from "../../src/base/duration.ts";
 import { DeadlineError, UsageError } from "../../src/base/errors.ts";
 import { identify, isAlive, ownIdentity } from "../../src/base/owner.ts";
@@ -96,6 +96,24 @@ describe("processes", () => {
     ).rejects.toMatchObject({
       message: expect.stringContaining("not installed"),
       next: "Install it.",
+    });
+  });
+
+  test("a missing program is told as such with input that nobody reads, and in a folder", async () => {
+    for (const options of [{ input: "x".repeat(400_000) }, { cwd: "/" }])
+      await expect(command(["no-such-program-here"], { within: "10s", ...options })).rejects.toBeInstanceOf(
+        MissingProgramError,
+      );
+    // A folder that is missing is not taken for a program that is.
+    await expect(command(["true"], { within: "10s", cwd: "/no/such/folder" })).rejects.not.toBeInstanceOf(
+      MissingProgramError,
+    );
+  });
+
+  test("a program that ends before it has read its input tells why by its exit code", async () => {
+    const input = "x".repeat(4_000_000);
+    await expect(command(["sh", "-c", "exec <&-; exit 4"], { within: "10s", input })).rejects.toMatchObject({
+      code: 4,
     });
   });
 

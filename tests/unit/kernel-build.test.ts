@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InfraError } from "../../src/base/errors.ts";
 import { BuildError, type BuildOptions, buildKernel } from "../../src/kernel/build.ts";
 import { parseFragment } from "../../src/kernel/configuration.ts";
@@ -104,6 +104,40 @@ describe.runIf(haveMake)("a build", () => {
       await expect(failed).rejects.not.toThrow(BuildError);
     },
   );
+
+  test.each([
+    "arch/x86/mm/init.c:1079:1: fatal error: closing dependency file a.d: No space left on device",
+    "exec-cmd.c:213:1: fatal error: error writing to /tmp/cc.s: No space left on device",
+    "mm/slub.c:9:1: fatal error: error writing to /tmp/cc.s: Disk quota exceeded",
+    "mm/slub.c:9:1: fatal error: opening output file a.o: Read-only file system",
+    "gcc: fatal error: Killed signal terminated program cc1",
+    "fs/read.c:1:1: fatal error: a.h: Input/output error",
+    "ld: final link failed: No space left on device",
+    "cc1: out of memory allocating 65536 bytes after a total of 1 bytes",
+  ])("whose compiler was let down by the host (%s) blames no line of the source", async (said) => {
+    const failed = buildKernel(await prepare(`OBJECTS = a.o\nTROUBLE = @echo "${said}" >&2; false\n`));
+    await expect(failed).rejects.not.toThrow(BuildError);
+    await expect(failed).rejects.toHaveProperty("next", expect.stringMatching(/\w/));
+  });
+
+  test("that a compiler objects to is the source's fault, whatever words the source holds", async () => {
+    const said = 'fs/x.c:7:1: error: expected a semicolon\\n    7 |   "No space left on device"';
+    const failed = buildKernel(await prepare(`OBJECTS = a.o\nTROUBLE = @printf '${said}\\n' >&2; false\n`));
+    await expect(failed).rejects.toThrow(BuildError);
+  });
+
+  test("speaks English on a host of another language", async () => {
+    vi.stubEnv("LANG", "de_DE.UTF-8");
+    vi.stubEnv("LC_ALL", "de_DE.UTF-8");
+    vi.stubEnv("LANGUAGE", "de");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    // As the kernel's Makefile does.
+    const build = await prepare(
+      'unexport LC_ALL\nTROUBLE = @echo "$$LANG/$$LC_MESSAGES/$$LANGUAGE/$$LC_ALL" >&2; false\n',
+    );
+    await expect(buildKernel(build)).rejects.toThrow();
+    expect(await readFile(build.failureLog, "utf8")).toContain("C.UTF-8/C.UTF-8//\n");
+  });
 
   test("whose configuration did not come out as asked does not even start", async () => {
     const build = await prepare("override KCONFIG_ALLCONFIG = /dev/null\n");
