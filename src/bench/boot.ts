@@ -6,9 +6,9 @@ import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { withDeadline } from "../base/wait.ts";
+import type { Parts } from "../lab/vm.ts";
+import { Vm } from "../lab/vm.ts";
 import { takeRoom } from "../machine/lease.ts";
-import type { Parts } from "../repro/vm.ts";
-import { Vm } from "../repro/vm.ts";
 import { openSshControl } from "./openssh.ts";
 import { type Figures, figuresOf } from "./statistics.ts";
 

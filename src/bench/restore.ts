@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
-import { type Parts, Vm } from "../repro/vm.ts";
+import { type Parts, Vm } from "../lab/vm.ts";
 import { type Figures, figuresOf } from "./statistics.ts";
 
 export interface RestoreBench {

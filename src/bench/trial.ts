@@ -1,10 +1,10 @@
 import type { Context } from "../base/context.ts";
 import { step } from "../base/progress.ts";
 import { runPool } from "../campaign/pool.ts";
-import type { Cell } from "../repro/cell.ts";
+import type { Cell } from "../lab/cell.ts";
+import type { Parts } from "../lab/vm.ts";
 import type { Repro } from "../repro/define.ts";
 import { runTrial, type TrialResult } from "../repro/trial.ts";
-import type { Parts } from "../repro/vm.ts";
 import { type Figures, figuresOf } from "./statistics.ts";
 
 export interface TrialBenchOptions {

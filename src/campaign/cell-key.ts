@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { keyOf, sha256OfFile } from "../base/store.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
-import type { Cell } from "../repro/cell.ts";
+import type { Cell } from "../lab/cell.ts";
 
 /** Counted up when dstate itself changes what a trial's outcome means. */
 const version = 1;

@@ -1,6 +1,6 @@
 import type { Context } from "../base/context.ts";
 import { storedKernels } from "../kernel/stored.ts";
-import { type Cell, describeCell } from "../repro/cell.ts";
+import { type Cell, describeCell } from "../lab/cell.ts";
 import type { FoundRepro } from "../repro/find.ts";
 import { provideParts, runTrial, type TrialResult } from "../repro/trial.ts";
 import { cellKey, isFixedSelector, reproKey } from "./cell-key.ts";

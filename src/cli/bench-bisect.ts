@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { gitBisectBaseline, simulate } from "../campaign/simulate.ts";
-import { leastMultiple, leastSeconds } from "../campaign/theory.ts";
-import type { RateInterval } from "../campaign/wilson.ts";
-import { renderTable } from "../render/table.ts";
+import { gitBisectBaseline, simulate } from "../campaign/bisect/simulate.ts";
+import { leastMultiple, leastSeconds } from "../campaign/bisect/theory.ts";
+import type { RateInterval } from "../campaign/matrix/wilson.ts";
+import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import { positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";

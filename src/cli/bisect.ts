@@ -4,14 +4,19 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { toBytes } from "../base/size.ts";
-import type { BisectState } from "../campaign/bisect.ts";
-import { readLog, writeLog } from "../campaign/bisect-log.ts";
-import { type RunBisectOptions, recall, runBisect } from "../campaign/bisect-run.ts";
-import { commitCandidates, kernelCandidates, nodeCandidates, parseRange } from "../campaign/candidates.ts";
+import type { BisectState } from "../campaign/bisect/bisect.ts";
+import {
+  commitCandidates,
+  kernelCandidates,
+  nodeCandidates,
+  parseRange,
+} from "../campaign/bisect/candidates.ts";
+import { readLog, writeLog } from "../campaign/bisect/log.ts";
+import { type RunBisectOptions, recall, runBisect } from "../campaign/bisect/run.ts";
 import { type Campaign, Ledger } from "../campaign/ledger.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
-import { describeConclusion, renderPosterior, rowsOf } from "../render/posterior.ts";
-import { chooseCell } from "../repro/cell.ts";
+import { chooseCell } from "../lab/cell.ts";
+import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior.ts";
 import type { Repro } from "../repro/define.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { exitCode } from "../base/errors.ts";
-import { renderTrials } from "../render/trials.ts";
-import { chooseCell } from "../repro/cell.ts";
+import { chooseCell } from "../lab/cell.ts";
+import { renderTrials } from "../report/trials.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import type { Outcome } from "../repro/outcome.ts";

@@ -7,8 +7,8 @@ import { parseKernelSelector } from "../kernel/selector.ts";
 import { decodeWhereKnown, decodeWith } from "../log/decode.ts";
 import { openLog, openLogFile } from "../log/open.ts";
 import { readLog } from "../log/read.ts";
-import { renderLog } from "../render/kernel-log.ts";
-import { logDocument } from "../render/log-document.ts";
+import { renderLog } from "../report/kernel-log.ts";
+import { logDocument } from "../report/log-document.ts";
 import { toJson } from "../repro/evidence.ts";
 import type { Session } from "./session.ts";
 

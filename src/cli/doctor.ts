@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { exitCode } from "../base/errors.ts";
 import { findCachedKernel } from "../kernel/list.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
-import { renderTable } from "../render/table.ts";
+import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findNeeds } from "../setup/install.ts";
 import { packagesFor } from "../setup/needs.ts";

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { formatBytes } from "../base/size.ts";
 import { imageStore, provideDebianImage } from "../image/debian.ts";
 import { provideNixosImage } from "../image/nixos.ts";
-import { renderTable } from "../render/table.ts";
+import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import type { Session } from "./session.ts";
 

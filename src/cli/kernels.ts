@@ -4,7 +4,7 @@ import { listKernels } from "../kernel/list.ts";
 import { pinKernel } from "../kernel/pin.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
-import { renderTable } from "../render/table.ts";
+import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import type { Session } from "./session.ts";
 

@@ -3,21 +3,21 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { toBytes } from "../base/size.ts";
-import { kernelCandidates, nodeCandidates, parseRange } from "../campaign/candidates.ts";
+import { kernelCandidates, nodeCandidates, parseRange } from "../campaign/bisect/candidates.ts";
 import { Ledger } from "../campaign/ledger.ts";
-import { matrixExitCode } from "../campaign/matrix.ts";
 import {
   chooseCells,
   type MatrixChoice,
   parseAxis,
   parseEnvironment,
   splitSelectors,
-} from "../campaign/matrix-cells.ts";
-import type { MatrixRow } from "../campaign/matrix-drive.ts";
-import { runMatrix } from "../campaign/matrix-run.ts";
+} from "../campaign/matrix/cells.ts";
+import type { MatrixRow } from "../campaign/matrix/drive.ts";
+import { matrixExitCode } from "../campaign/matrix/matrix.ts";
+import { runMatrix } from "../campaign/matrix/run.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
-import { renderMatrix } from "../render/matrix.ts";
-import { type Cell, chooseCell } from "../repro/cell.ts";
+import { type Cell, chooseCell } from "../lab/cell.ts";
+import { renderMatrix } from "../report/matrix.ts";
 import type { Repro } from "../repro/define.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";

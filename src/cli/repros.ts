@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { renderTable } from "../render/table.ts";
-import { chooseCell, describeCell } from "../repro/cell.ts";
+import { chooseCell, describeCell } from "../lab/cell.ts";
+import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import { listRepros } from "../repro/find.ts";
 import type { Session } from "./session.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { renderTrials } from "../render/trials.ts";
-import { chooseCell } from "../repro/cell.ts";
+import { chooseCell } from "../lab/cell.ts";
+import { renderTrials } from "../report/trials.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import { exitCodeOf, worstOutcome } from "../repro/outcome.ts";

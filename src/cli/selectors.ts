@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { CellChoice } from "../repro/cell.ts";
+import type { CellChoice } from "../lab/cell.ts";
 
 /** The options that choose a cell, the same in every command. */
 export interface CellOptions {

@@ -1,9 +1,9 @@
 import type { Context } from "../base/context.ts";
 import { DstateError, exitCode, InterruptedError, messageOf } from "../base/errors.ts";
 import { readSettings } from "../base/settings.ts";
+import { sanitize } from "../base/text.ts";
 import { reap } from "../machine/run-directory.ts";
-import { sanitize } from "../observe/text.ts";
-import { viewProgress } from "../render/progress.ts";
+import { viewProgress } from "../report/progress.ts";
 
 /** One run of the command line: its signals, its progress on standard error, its result on standard output. */
 export interface Session extends Disposable {

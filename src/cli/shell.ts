@@ -3,11 +3,11 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { toBytes } from "../base/size.ts";
-import { chooseCell, describeCell } from "../repro/cell.ts";
+import { chooseCell, describeCell } from "../lab/cell.ts";
+import { Vm } from "../lab/vm.ts";
 import { findRepro } from "../repro/find.ts";
 import { provideParts } from "../repro/trial.ts";
 import { prepareView } from "../repro/view.ts";
-import { Vm } from "../repro/vm.ts";
 import { addCellOptions, type CellOptions, choiceOf } from "./selectors.ts";
 import type { Session } from "./session.ts";
 

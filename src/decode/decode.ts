@@ -1,5 +1,5 @@
 import { UsageError } from "../base/errors.ts";
-import type { Finding, Frame, SourcePlace } from "../observe/finding.ts";
+import type { Finding, Frame, SourcePlace } from "../kernel-log/finding.ts";
 import { locate, type RawPlace } from "./locate.ts";
 import { linkTo, type SourceTree } from "./source-tree.ts";
 import { type KernelSymbol, readSymbols, type SymbolTable, withoutSymbols } from "./symbols.ts";

@@ -1,5 +1,5 @@
-import type { StuckProcess } from "../observe/stuck.ts";
-import type { ProcessSnapshot, Thread } from "../observe/threads.ts";
+import type { StuckProcess } from "../process/stuck.ts";
+import type { ProcessSnapshot, Thread } from "../process/threads.ts";
 
 /** A thread that a signal did not end, with the process it belongs to. */
 export interface StuckThread extends Thread {

@@ -1,10 +1,10 @@
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { DeadlineError } from "../base/errors.ts";
+import { sanitize } from "../base/text.ts";
 import { wait } from "../base/wait.ts";
 import { MachineFault } from "../machine/fault.ts";
-import { readShutdown, type Shutdown } from "../observe/shutdown.ts";
-import { sanitize } from "../observe/text.ts";
 import type { Guest } from "./guest.ts";
+import { readShutdown, type Shutdown } from "./shutdown.ts";
 
 interface Common {
   /** Milliseconds from the request to this verdict. */

@@ -1,8 +1,8 @@
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { DeadlineError, InfraError } from "../base/errors.ts";
 import { pause, wait } from "../base/wait.ts";
-import { type Sample, StallDetector, type StallPolicy, type StallState } from "../observe/stall.ts";
-import { type ProcessSnapshot, parseSample, samplerScript } from "../observe/threads.ts";
+import { type Sample, StallDetector, type StallPolicy, type StallState } from "../process/stall.ts";
+import { type ProcessSnapshot, parseSample, samplerScript } from "../process/threads.ts";
 import type { Guest } from "./guest.ts";
 import { type KillVerdict, verdictOf } from "./kill-verdict.ts";
 import { BoundedOutput } from "./output.ts";

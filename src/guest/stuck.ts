@@ -1,5 +1,5 @@
 import type { WaitOptions } from "../base/wait.ts";
-import { parseStuck, type StuckProcess, stuckScript } from "../observe/stuck.ts";
+import { parseStuck, type StuckProcess, stuckScript } from "../process/stuck.ts";
 import type { Guest } from "./guest.ts";
 
 /**

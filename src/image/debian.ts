@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { CommandError, command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { debianRoots } from "../base/debian-roots.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { debianRoots } from "../supply/debian-roots.ts";
 import type { Image } from "./image.ts";
 
 /** Raised when the recipe below changes what comes out of it. */

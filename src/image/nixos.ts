@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { nixBuild, nixPinName } from "../base/nix.ts";
+import { nixBuild, nixPinName } from "../supply/nix.ts";
 import type { Image } from "./image.ts";
 
 /**

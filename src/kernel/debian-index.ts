@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { z } from "zod";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { type DebianRoots, debianRoots } from "../base/debian-roots.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
-import { hashedFiles, parseStanza, type Stanza, stanzasOfPackages } from "./deb822.ts";
-import { download } from "./download.ts";
-import { verifiedText } from "./signature.ts";
+import { hashedFiles, parseStanza, type Stanza, stanzasOfPackages } from "../supply/deb822.ts";
+import { type DebianRoots, debianRoots } from "../supply/debian-roots.ts";
+import { download } from "../supply/download.ts";
+import { verifiedText } from "../supply/signature.ts";
 
 /** The suites that carry kernels, and under which root of the archive. */
 export const debianSuites = [

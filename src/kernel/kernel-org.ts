@@ -5,8 +5,8 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { keyOf, Store } from "../base/store.ts";
-import { download } from "./download.ts";
-import { hasGoodSignature } from "./signature.ts";
+import { download } from "../supply/download.ts";
+import { hasGoodSignature } from "../supply/signature.ts";
 
 /** A tarball in a place of kernel.org's layout. */
 export interface KernelOrgSource {

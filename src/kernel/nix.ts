@@ -2,8 +2,8 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { nixBuild, nixPinName } from "../base/nix.ts";
 import { keyOf } from "../base/store.ts";
+import { nixBuild, nixPinName } from "../supply/nix.ts";
 import type { Kernel } from "./kernel.ts";
 import { readPins } from "./pins.ts";
 

@@ -1,7 +1,7 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
-import { UnreachableError } from "./download.ts";
+import { UnreachableError } from "../supply/download.ts";
 import { type KernelOrgSource, kernelOrgSource } from "./kernel-org.ts";
 import { type KernelPin, kernelPinSchema, pinsFile, readPins } from "./pins.ts";
 import { fetchSource } from "./source.ts";

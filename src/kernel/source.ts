@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
-import { debianRoots } from "../base/debian-roots.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { formatBytes } from "../base/size.ts";
 import { Store } from "../base/store.ts";
+import { debianRoots } from "../supply/debian-roots.ts";
+import { download, otherPlaces, UnreachableError } from "../supply/download.ts";
 import { kernelIndex } from "./debian-index.ts";
-import { download, otherPlaces, UnreachableError } from "./download.ts";
 import { kernelOrgSource } from "./kernel-org.ts";
 import { type KernelPin, readPins } from "./pins.ts";
 import { compareKernelVersions, nearestVersions } from "./version.ts";

@@ -2,7 +2,7 @@ import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { findDebugKernels } from "../decode/debug-kernel.ts";
 import { type DebugKernel, decodeFindings } from "../decode/decode.ts";
-import type { Finding } from "../observe/finding.ts";
+import type { Finding } from "../kernel-log/finding.ts";
 import type { LogReport } from "./read.ts";
 
 /** A report whose call chains name lines of the source, as far as an image for them was found. */

@@ -1,5 +1,5 @@
-import { type FindingGroup, FindingGroups } from "../observe/groups.ts";
-import { KernelLogParser } from "../observe/kernel-log.ts";
+import { type FindingGroup, FindingGroups } from "../kernel-log/groups.ts";
+import { KernelLogParser } from "../kernel-log/kernel-log.ts";
 import type { Compression } from "./decompress.ts";
 import type { OpenLog } from "./open.ts";
 

@@ -2,8 +2,8 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
-import { type CpuPosition, parseRegisters } from "../observe/registers.ts";
-import { possibleFrames, type SymbolTable, symbolAt } from "../observe/symbols.ts";
+import { possibleFrames, type SymbolTable, symbolAt } from "../kernel-log/symbols.ts";
+import { type CpuPosition, parseRegisters } from "../platform/x86-64-registers.ts";
 import type { Machine } from "./machine.ts";
 
 /** How much of a kernel stack is read: all of it on x86-64 without KASAN. */

@@ -3,18 +3,18 @@ import { access, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Duration } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
+import { sanitize } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
+import type { Finding } from "../kernel-log/finding.ts";
+import { KernelLogParser, parseKernelLog } from "../kernel-log/kernel-log.ts";
+import { parseSystemMap, type SymbolTable } from "../kernel-log/symbols.ts";
+import { describeWaits, readWaits } from "../kernel-log/waits.ts";
+import type { Vm } from "../lab/vm.ts";
 import { dumpMemory } from "../machine/memory-dump.ts";
 import { sendNmi } from "../machine/nmi.ts";
 import { describeRegisters, readRegisters } from "../machine/registers.ts";
 import { askSysrq, type SysrqAnswer } from "../machine/sysrq.ts";
-import type { Finding } from "../observe/finding.ts";
-import { KernelLogParser, parseKernelLog } from "../observe/kernel-log.ts";
-import { parseSystemMap, type SymbolTable } from "../observe/symbols.ts";
-import { sanitize } from "../observe/text.ts";
-import { describeWaits, readWaits } from "../observe/waits.ts";
 import type { EvidenceFolder } from "./evidence.ts";
-import type { Vm } from "./vm.ts";
 
 /** One thing that was collected, or could not be. */
 export interface Collected {

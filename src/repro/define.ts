@@ -2,10 +2,10 @@ import type { Context } from "../base/context.ts";
 import type { Duration } from "../base/duration.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Size } from "../base/size.ts";
-import type { Axes, Cell, CellChoice } from "./cell.ts";
+import type { Axes, Cell, CellChoice } from "../lab/cell.ts";
+import type { Vm } from "../lab/vm.ts";
 import type { EvidenceFolder } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
-import type { Vm } from "./vm.ts";
 
 /** What a trial is handed. */
 export interface TrialContext {

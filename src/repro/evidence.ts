@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sanitize } from "../observe/text.ts";
+import { sanitize } from "../base/text.ts";
 
 /** The folder of one trial below `logs/`. */
 export interface EvidenceFolder {

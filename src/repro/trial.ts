@@ -4,22 +4,22 @@ import type { Context } from "../base/context.ts";
 import { DeadlineError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { toBytes } from "../base/size.ts";
+import { sanitize } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
 import { provideDebianImage } from "../image/debian.ts";
 import { provideNixosImage } from "../image/nixos.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
+import { type Cell, describeCell } from "../lab/cell.ts";
+import { type Parts, Vm } from "../lab/vm.ts";
+import { provideWorkload } from "../lab/workload.ts";
 import { MachineFault } from "../machine/fault.ts";
 import { takeRoom } from "../machine/lease.ts";
-import { sanitize } from "../observe/text.ts";
 import { provideNode } from "../runtime/node.ts";
-import { type Cell, describeCell } from "./cell.ts";
 import { type Collected, type Depth, EvidenceCollector, ensureFindings } from "./collect-evidence.ts";
 import type { Repro } from "./define.ts";
 import { openEvidence } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
-import { type Parts, Vm } from "./vm.ts";
-import { provideWorkload } from "./workload.ts";
 
 /** One trial, as it is saved and shown. */
 export interface TrialResult {

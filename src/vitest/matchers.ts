@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { KillVerdict } from "../guest/kill-verdict.ts";
 import type { PowerOffVerdict } from "../guest/power-off.ts";
-import type { KernelLog } from "../repro/vm.ts";
+import type { KernelLog } from "../lab/vm.ts";
 
 /** What `expect` learns. */
 export interface DstateMatchers<Result> {

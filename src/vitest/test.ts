@@ -7,14 +7,14 @@ import { toMilliseconds } from "../base/duration.ts";
 import { readSettings } from "../base/settings.ts";
 import { type Size, toBytes } from "../base/size.ts";
 import { withDeadline } from "../base/wait.ts";
+import type { Cell } from "../lab/cell.ts";
+import { Vm } from "../lab/vm.ts";
 import { takeRoom } from "../machine/lease.ts";
 import { reap } from "../machine/run-directory.ts";
-import type { Cell } from "../repro/cell.ts";
 import { EvidenceCollector } from "../repro/collect-evidence.ts";
 import type { PrepareContext } from "../repro/define.ts";
 import { openEvidence } from "../repro/evidence.ts";
 import { provideParts } from "../repro/trial.ts";
-import { Vm } from "../repro/vm.ts";
 
 export interface VmTestOptions {
   /** Kernel selector. */

@@ -1,4 +1,4 @@
-import { type CellChoice, chooseCell } from "../repro/cell.ts";
+import { type CellChoice, chooseCell } from "../lab/cell.ts";
 import type { Repro } from "../repro/define.ts";
 import { provideParts, runTrial, type TrialResult } from "../repro/trial.ts";
 import { testContext } from "./test.ts";

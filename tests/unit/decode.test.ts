@@ -11,8 +11,8 @@ import { parsePlaces } from "../../src/decode/locate.ts";
 import { linkTo, sourceOfRelease } from "../../src/decode/source-tree.ts";
 import { parseSymbols } from "../../src/decode/symbols.ts";
 import { kernelStore } from "../../src/kernel/stored.ts";
+import type { Finding, Frame } from "../../src/kernel-log/finding.ts";
 import { decodeWith } from "../../src/log/decode.ts";
-import type { Finding, Frame } from "../../src/observe/finding.ts";
 import { reportOf } from "./read-log.ts";
 
 // A busy machine takes its time over the compiler and the symbolizer.

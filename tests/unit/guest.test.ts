@@ -4,14 +4,14 @@ import { describe, expect, test } from "vitest";
 import { verdictOf } from "../../src/guest/kill-verdict.ts";
 import { BoundedOutput } from "../../src/guest/output.ts";
 import { isPlainLine, shellText } from "../../src/guest/shell.ts";
-import { type Sample, StallDetector } from "../../src/observe/stall.ts";
+import { type Sample, StallDetector } from "../../src/process/stall.ts";
 import {
   type ProcessSnapshot,
   parseSample,
   parseStack,
   samplerScript,
   type Thread,
-} from "../../src/observe/threads.ts";
+} from "../../src/process/threads.ts";
 
 function thread(change: Partial<Thread> = {}): Thread {
   return {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { rootsOfIndexTargets } from "../../src/base/debian-roots.ts";
 import { UsageError } from "../../src/base/errors.ts";
 import {
   choosePackagedKernel,
   packagedKernels,
   unknownPackagedKernel,
 } from "../../src/kernel/choose-package.ts";
-import { hashedFiles, parseStanza, stanzasOfPackages } from "../../src/kernel/deb822.ts";
 import { type KernelPackage, packagesOf, sourcesOf } from "../../src/kernel/debian-index.ts";
-import { hasGoodSignature } from "../../src/kernel/signature.ts";
+import { hashedFiles, parseStanza, stanzasOfPackages } from "../../src/supply/deb822.ts";
+import { rootsOfIndexTargets } from "../../src/supply/debian-roots.ts";
+import { hasGoodSignature } from "../../src/supply/signature.ts";
 
 const hash = "0123456789abcdef".repeat(4);
 const from = { root: "http://mirror.test/debian", suite: "bookworm" };

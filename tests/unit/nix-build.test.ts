@@ -5,13 +5,13 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Context } from "../../src/base/context.ts";
 import { InfraError, UsageError } from "../../src/base/errors.ts";
-import { flakeOf, nixBuild, nixPinName } from "../../src/base/nix.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
 import { readSettings, type Settings } from "../../src/base/settings.ts";
 import { provideNixosImage } from "../../src/image/nixos.ts";
 import { provideNixKernel } from "../../src/kernel/nix.ts";
-import { chooseCell } from "../../src/repro/cell.ts";
+import { chooseCell } from "../../src/lab/cell.ts";
 import { provideParts } from "../../src/repro/trial.ts";
+import { flakeOf, nixBuild, nixPinName } from "../../src/supply/nix.ts";
 import { openNixLab } from "../nix/eval.ts";
 
 const home = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { Context } from "../../src/base/context.ts";
 import { readSettings } from "../../src/base/settings.ts";
-import { parseTrace } from "../../src/observe/strace.ts";
-import { type CellChoice, chooseCell } from "../../src/repro/cell.ts";
+import { parseTrace } from "../../src/diagnose/trace.ts";
+import { type CellChoice, chooseCell } from "../../src/lab/cell.ts";
 import epoll from "../repros/epoll-mt-conformance/repro.ts";
 import { parseResults } from "../repros/epoll-mt-conformance/results.ts";
 import musl from "../repros/musl-membarrier-eintr/repro.ts";

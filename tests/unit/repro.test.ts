@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../src/base/errors.ts";
 import { compareVersions, installedPackages } from "../../src/image/debian.ts";
+import { type Axes, chooseCell, describeCell } from "../../src/lab/cell.ts";
 import { leftOutFeatures, qemuArguments } from "../../src/machine/argv.ts";
 import { crashIn } from "../../src/machine/fault.ts";
 import { makeKeyPair } from "../../src/machine/seed.ts";
-import { fitWidths, renderTable } from "../../src/render/table.ts";
-import { type Axes, chooseCell, describeCell } from "../../src/repro/cell.ts";
+import { fitWidths, renderTable } from "../../src/report/table.ts";
 import { defineRepro, judge, type ReproDefinition } from "../../src/repro/define.ts";
 import { exitCodeOf, type Outcome, worstOutcome } from "../../src/repro/outcome.ts";
 import { nearestVersions } from "../../src/runtime/version.ts";

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { InfraError } from "../../src/base/errors.ts";
+import { copyQemuUser } from "../../src/diagnose/qemu-user.ts";
 import { type Compiler, compile } from "../../src/runtime/compile.ts";
-import { copyQemuUser } from "../../src/runtime/qemu-user.ts";
 
 const signal = AbortSignal.timeout(60_000);
 let folder: string;

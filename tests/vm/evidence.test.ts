@@ -12,7 +12,7 @@ import {
   type TrialContext,
   type TrialResult,
 } from "../../src/index.ts";
-import type { Wait } from "../../src/observe/waits.ts";
+import type { Wait } from "../../src/kernel-log/waits.ts";
 import { testContext } from "../../src/vitest/test.ts";
 
 /** Provokes the crash behind one of the kernel's own test points, from a job that nobody waits for. */

@@ -2,8 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Finding, parseKernelLog, type Vm } from "../../src/index.ts";
+import type { FindingKind } from "../../src/kernel-log/kernel-log.ts";
 import { MachineFault } from "../../src/machine/fault.ts";
-import type { FindingKind } from "../../src/observe/kernel-log.ts";
 import { bootVm } from "./vm.ts";
 
 // What the parser says of logs is tested without a machine; here real kernels are broken in every way that their

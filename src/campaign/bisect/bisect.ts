@@ -1,0 +1,202 @@
+import { messageOf } from "../../base/errors.ts";
+import { BuildError } from "../../kernel/build.ts";
+import type { Outcome } from "../../repro/outcome.ts";
+import { chooseBatch } from "./batch.ts";
+import { chanceToBuild } from "./buildable.ts";
+import type { Candidate } from "./candidates.ts";
+import { chooseTest } from "./choose.ts";
+import { type Conclusion, conclude, type Suspects, suspectsOf } from "./conclude.ts";
+import { mergedHistory } from "./history.ts";
+import {
+  type Belief,
+  expectedRate,
+  initialBelief,
+  isExplained,
+  type Observation,
+  observe,
+} from "./posterior.ts";
+import { type RatePrior, RateTable } from "./rates.ts";
+import { severalSwitches } from "./switches.ts";
+
+/** A trial of a candidate, as far as a bisection cares. */
+export interface TestedTrial {
+  readonly outcome: Outcome;
+  readonly summary: string;
+  readonly evidence: string;
+}
+
+/** What a bisection reads and writes. Everything else in it is pure. */
+export interface BisectWorld {
+  /** Trials there were before, the first one first. */
+  past(candidate: number): readonly TestedTrial[];
+  /** Why a candidate cannot be tried; undefined: it can. */
+  skipped(candidate: number): string | undefined;
+  /** Pass a candidate over: `always` when trying again cannot help, `now` when the host may be to blame. */
+  skip(candidate: number, reason: string, until: "always" | "now"): void;
+  /** Whether the candidate needs no building. */
+  built(candidate: number): boolean;
+  /** Build and run; records the trial. @throws {InfraError} when the candidate cannot be built. */
+  trial(candidate: number): Promise<TestedTrial>;
+}
+
+export interface BisectOptions {
+  readonly candidates: readonly Pick<Candidate, "name" | "parents">[];
+  readonly prior: RatePrior;
+  readonly confidence: number;
+  /** New trials at the most. */
+  readonly budget: number;
+  /** Trials side by side. Default 1. */
+  readonly jobs?: number | undefined;
+  /** Seconds that a build and a trial take, until they are measured. */
+  readonly seconds: { readonly build: number; readonly trial: number };
+  readonly onStep?: (state: BisectState, next: number) => void;
+}
+
+export interface BisectState {
+  readonly belief: Belief;
+  readonly observations: readonly Observation[];
+  readonly testable: Uint8Array;
+  readonly conclusion: Conclusion | { readonly type: "several-switches"; readonly probability: number };
+  readonly suspects: readonly Suspects[];
+  readonly rate: number;
+}
+
+export interface BisectResult extends BisectState {
+  /** Trials that were run now; those of earlier runs are not among them. */
+  readonly newTrials: number;
+  readonly stopped: "concluded" | "budget" | "nothing-left";
+}
+
+/** A candidate whose trials fail on our side this often in a row is passed over. */
+const patience = 3;
+
+/** A history is called broken and mended again from here on. */
+const switchesConfidence = 0.99;
+
+/**
+ * What is known from trials that were run already. Pure.
+ *
+ * @param trials for each candidate, in any order: the order of trials changes nothing.
+ */
+export function stateOf(
+  options: Pick<BisectOptions, "candidates" | "prior" | "confidence">,
+  trials: readonly (readonly Pick<TestedTrial, "outcome">[])[],
+  skipped: readonly boolean[],
+): BisectState {
+  const history = mergedHistory(options.candidates.map(({ parents }) => parents));
+  const testable = Uint8Array.from(options.candidates, (_, index) => (skipped[index] ? 0 : 1));
+  const observations: Observation[] = [];
+  let belief = initialBelief(history, new RateTable(options.prior));
+  for (const [test, list] of trials.entries()) {
+    for (const { outcome } of list) {
+      if (outcome !== "clean" && outcome !== "reproduced") continue;
+      observations.push({ test, outcome });
+      belief = observe(belief, { test, outcome });
+    }
+  }
+  const several = !isExplained(belief)
+    ? 1
+    : history.linear
+      ? severalSwitches(history.candidates, observations, options.prior)
+      : 0;
+  return {
+    belief,
+    observations,
+    testable,
+    conclusion:
+      several > switchesConfidence
+        ? { type: "several-switches", probability: several }
+        : conclude(belief, { confidence: options.confidence, testable }),
+    suspects: suspectsOf(belief, testable),
+    rate: expectedRate(belief),
+  };
+}
+
+/**
+ * Bisect: run the trial that tells most for its cost until one answer is as likely as asked, or the budget is
+ * spent. Trials of earlier runs count; a candidate that cannot be built or booted is passed over.
+ *
+ * @throws whatever the world's trial throws, but for failures to build.
+ */
+export async function bisect(options: BisectOptions, world: BisectWorld): Promise<BisectResult> {
+  const numbers = options.candidates.map((_, index) => index);
+  const trials = numbers.map((number) => [...world.past(number)]);
+  const current = (guesses: readonly Observation[] = []): BisectState =>
+    stateOf(
+      options,
+      trials.map((list, number) => [...list, ...guesses.filter(({ test }) => test === number)]),
+      numbers.map((number) => world.skipped(number) !== undefined),
+    );
+  const measured = { build: new Mean(options.seconds.build), trial: new Mean(options.seconds.trial) };
+  /** Whether a trial was run: not when the candidate could not be built. */
+  const attempt = async (next: number): Promise<boolean> => {
+    const start = performance.now();
+    const isNew = !world.built(next);
+    try {
+      const trial = await world.trial(next);
+      const seconds = (performance.now() - start) / 1000;
+      if (!isNew) measured.trial.add(seconds);
+      else measured.build.add(Math.max(seconds - measured.trial.value, 0));
+      trials[next]?.push(trial);
+      const last = (trials[next] ?? []).slice(-patience);
+      if (last.length === patience && last.every(({ outcome }) => outcome === "infra-error"))
+        world.skip(next, `its trials fail for reasons of their own: ${trial.summary}`, "now");
+      return true;
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      world.skip(next, messageOf(error).split("\n")[0] ?? "it cannot be built", "always");
+      return false;
+    }
+  };
+  let state = current();
+  for (let newTrials = 0; ; ) {
+    if (state.conclusion.type !== "open") return { ...state, newTrials, stopped: "concluded" };
+    if (newTrials >= options.budget) return { ...state, newTrials, stopped: "budget" };
+    const chances = chanceToBuild(
+      numbers.map((number) =>
+        world.skipped(number) !== undefined ? "broken" : world.built(number) ? "works" : "unknown",
+      ),
+    );
+    // A build that fails costs its time and tells nothing.
+    const build = Float64Array.from(chances, (chance, number) =>
+      world.built(number) ? 0 : measured.build.value / chance,
+    );
+    const seconds = { build, trial: measured.trial.value };
+    const { testable } = state;
+    const batch = chooseBatch({
+      size: Math.min(options.jobs ?? 1, options.budget - newTrials),
+      believe: (guesses) => {
+        const guessed = current(guesses);
+        return guessed.conclusion.type === "open" ? guessed.belief : undefined;
+      },
+      choose: (belief, isAllowed) =>
+        chooseTest(belief, { testable: testable.map((can, test) => (isAllowed(test) ? can : 0)), seconds }),
+      isBuilt: (test) => world.built(test),
+    });
+    if (batch.length === 0) return { ...state, newTrials, stopped: "nothing-left" };
+    for (const next of batch) options.onStep?.(state, next);
+    const ended = await Promise.allSettled(batch.map(attempt));
+    for (const one of ended) {
+      if (one.status === "rejected") throw one.reason;
+      if (one.value) newTrials += 1;
+    }
+    state = current();
+  }
+}
+
+/** A running mean that starts from a guess. */
+class Mean {
+  #sum: number;
+  #count = 1;
+  constructor(guess: number) {
+    this.#sum = guess;
+  }
+  get value(): number {
+    return this.#sum / this.#count;
+  }
+  add(value: number): void {
+    // The guess goes with the first measurement.
+    this.#sum = this.#count === 1 ? 2 * value : this.#sum + value;
+    this.#count += 1;
+  }
+}

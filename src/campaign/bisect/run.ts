@@ -1,0 +1,143 @@
+import type { Context } from "../../base/context.ts";
+import { UsageError } from "../../base/errors.ts";
+import { keyOf } from "../../base/store.ts";
+import type { FoundRepro } from "../../repro/find.ts";
+import type { Campaign, Ledger } from "../ledger.ts";
+import { openTries } from "../tries.ts";
+import { type BisectOptions, type BisectResult, type BisectState, bisect, stateOf } from "./bisect.ts";
+import type { Candidate } from "./candidates.ts";
+import { type SeenRate, seenRate } from "./learned-rate.ts";
+import { knownRate, learnedRate, type RatePrior, unknownRate } from "./rates.ts";
+
+export interface RunBisectOptions {
+  readonly found: FoundRepro;
+  /** The range as the user wrote it. */
+  readonly range: string;
+  /** The good end first, the bad end last. */
+  readonly candidates: readonly Candidate[];
+  readonly confidence: number;
+  readonly budget: number;
+  /** Reproduction rate of a bad candidate, where the user knows it. */
+  readonly rate?: number | undefined;
+  /** Trials side by side. */
+  readonly jobs?: number | undefined;
+  /** What else to show of a candidate, where it is known only after it was tried. */
+  readonly details?: (() => Promise<readonly string[]>) | undefined;
+  readonly cold?: boolean | undefined;
+}
+
+export interface RunBisectResult {
+  /** Names this bisection for `bisect log`. */
+  readonly id: string;
+  readonly campaign: Campaign;
+  readonly result: BisectResult;
+}
+
+/** Seconds, until the first ones are measured. */
+const guess = { build: 240, trial: 60 };
+
+/**
+ * Bisect a repro over a range on real machines. Started again, it goes on where it was: all trials are in the
+ * ledger.
+ *
+ * @throws {UsageError} for a range with fewer than two ends.
+ */
+export async function runBisect(
+  options: RunBisectOptions,
+  ledger: Ledger,
+  context: Context,
+): Promise<RunBisectResult> {
+  const { found, candidates } = options;
+  if (candidates.length < 2) throw new UsageError(`the range ${options.range} is empty`);
+  const tries = await openTries(found, ledger, context, { cold: options.cold });
+  const keys: string[] = [];
+  for (const { cell } of candidates) keys.push(await tries.key(cell));
+  const keyAt = (index: number): string => keys[index] ?? "";
+  const learned =
+    options.rate === undefined
+      ? seenRate(ledger.trialsOfDefinition(tries.definition), new Set(keys))
+      : undefined;
+  if (learned) context.progress({ type: "note", text: describeLearned(learned) });
+  const campaign: Campaign = {
+    repro: found.repro.id,
+    range: options.range,
+    confidence: options.confidence,
+    ...(options.rate === undefined ? {} : { rate: options.rate }),
+    ...(learned === undefined ? {} : { learned }),
+    candidates: candidates.map(({ name, detail, parents }, index) => ({
+      name,
+      detail,
+      parents: [...parents],
+      cell: keyAt(index),
+    })),
+  };
+  const id = keyOf({ range: options.range, keys }).slice(0, 8);
+  ledger.saveCampaign(id, campaign);
+  const plan: BisectOptions = {
+    candidates,
+    prior: priorOf(campaign),
+    confidence: options.confidence,
+    budget: options.budget,
+    jobs: options.jobs,
+    seconds: guess,
+    onStep: (state, next) => context.progress({ type: "note", text: describeStep(state, next, candidates) }),
+  };
+  // What failed for reasons of ours deserves another try when the command is started again.
+  const skippedNow = new Map<number, string>();
+  const result = await bisect(plan, {
+    past: (index) => ledger.trialsOf(keyAt(index)),
+    skipped: (index) => ledger.skipOf(keyAt(index)) ?? skippedNow.get(index),
+    skip: (index, reason, until) => {
+      if (until === "always") ledger.skip(keyAt(index), reason);
+      else skippedNow.set(index, reason);
+      context.progress({ type: "note", text: `${candidates[index]?.name} is passed over: ${reason}` });
+    },
+    built: (index) => {
+      const cell = candidates[index]?.cell;
+      return cell !== undefined && tries.isBuilt(cell);
+    },
+    trial: async (index) => {
+      const cell = candidates[index]?.cell;
+      if (!cell) throw new RangeError(`there is no candidate ${index}`);
+      return await tries.run(cell);
+    },
+  });
+  const details = await options.details?.();
+  if (!details) return { id, campaign, result };
+  const described: Campaign = {
+    ...campaign,
+    candidates: campaign.candidates.map((candidate, index) => ({
+      ...candidate,
+      detail: details[index] ?? candidate.detail,
+    })),
+  };
+  ledger.saveCampaign(id, described);
+  return { id, campaign: described, result };
+}
+
+/** What a bisection of the ledger knows by now, without running anything. */
+export function recall(campaign: Campaign, ledger: Ledger): BisectState {
+  return stateOf(
+    { candidates: campaign.candidates, prior: priorOf(campaign), confidence: campaign.confidence },
+    campaign.candidates.map(({ cell }) => ledger.trialsOf(cell)),
+    campaign.candidates.map(({ cell }) => ledger.skipOf(cell) !== undefined),
+  );
+}
+
+/** What was believed of the reproduction rate when a bisection began. */
+export function priorOf({ rate, learned }: Pick<Campaign, "rate" | "learned">): RatePrior {
+  if (rate !== undefined) return knownRate(rate);
+  return learned === undefined ? unknownRate() : learnedRate(unknownRate(), learned);
+}
+
+function describeLearned({ reproduced, clean }: SeenRate): string {
+  return `earlier trials of this repro in other bad cells hint at its rate: ${reproduced} of ${reproduced + clean} reproduced; --rate says another`;
+}
+
+function describeStep(state: BisectState, next: number, candidates: readonly Candidate[]): string {
+  const left = state.suspects.filter(({ probability }) => probability > 0.001);
+  const [top] = left;
+  const name = candidates[top?.hypotheses[0] ?? 0]?.name ?? "none of them";
+  const likely = top ? `; ${name} with ${(100 * top.probability).toFixed(1)} %` : "";
+  return `trial ${state.observations.length + 1}: ${candidates[next]?.name}; ${left.length} suspects left${likely}`;
+}

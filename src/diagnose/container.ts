@@ -1,0 +1,121 @@
+import { randomBytes } from "node:crypto";
+import type { Duration } from "../base/duration.ts";
+import { InfraError } from "../base/errors.ts";
+import { type ContainerOptions, containerConfig, guestFolders } from "./bundle.ts";
+import { type ContainerFacts, factsScript, parseFacts } from "./container-facts.ts";
+import type { GuestHost, GuestResult } from "./guest-host.ts";
+import { runTraced, type Trace, type TraceOptions } from "./run-traced.ts";
+import { loggingDenials, provideSeccomp, type SeccompProfile } from "./seccomp.ts";
+
+export interface RunOptions extends ContainerOptions {
+  readonly within: Duration;
+  readonly signal?: AbortSignal | undefined;
+  /** A profile, or what {@link provideSeccomp} takes: a name, or the path of a file. Default: unconfined. */
+  readonly seccomp?: SeccompProfile | string | undefined;
+  /** Have the kernel log a line for every call that the profile denies. Nothing changes for the program. */
+  readonly logDenials?: boolean;
+  /**
+   * Have a shell as the container's first process, which writes down at its end what the kernel counted: the
+   * cgroup is gone together with the container. It is one process more for a pids limit.
+   */
+  readonly facts?: boolean;
+  /** Put the runtime and everything in the container under strace. */
+  readonly trace?: TraceOptions;
+}
+
+export interface ContainerResult extends GuestResult {
+  /** Where `facts` was asked for. */
+  readonly facts?: ContainerFacts;
+  /** Where `trace` was asked for. */
+  readonly trace?: Trace;
+}
+
+/** Where bundles are in a guest. */
+const bundles = "/run/dstate/containers";
+/** Where a container finds the folder that its facts go to. */
+const factsFolder = "/run/dstate-facts";
+
+// The root is the guest's own, bound once more so that crun can pivot into it; mounts below it are not part of it.
+const prepareBundle = `set -eu
+bundle=$1
+shift
+mkdir -p "$bundle/rootfs" "$@"
+install -d -m 1777 "$bundle/facts"
+mount --bind / "$bundle/rootfs"
+cat > "$bundle/config.json"`;
+const removeBundle = `crun delete --force "$2" 2>/dev/null
+umount "$1/rootfs"
+rm -rf "$1"`;
+
+/**
+ * Run a container with crun in a guest, to its end. Its root is the guest's, read-only; /opt/node and /srv/work are
+ * in it.
+ *
+ * @throws {UsageError} when the seccomp profile cannot be used.
+ * @throws {InfraError} when crun cannot start it and `facts` was asked for.
+ * @throws {DeadlineError} after `within`.
+ * @see https://github.com/containers/crun/blob/main/crun.1.md
+ * @example
+ * const run = await runContainer(vm.guest, {
+ *   args: ["node", "/srv/work/hello.mjs"],
+ *   seccomp: "./my-profile.json",
+ *   pidsLimit: 64,
+ *   rlimits: { RLIMIT_NPROC: 100 },
+ *   within: "30s",
+ *   signal,
+ * });
+ */
+export async function runContainer(host: GuestHost, options: RunOptions): Promise<ContainerResult> {
+  const { signal, within } = options;
+  const id = `dstate-${randomBytes(4).toString("hex")}`;
+  const bundle = `${bundles}/${id}`;
+  const config = await configOf(options, bundle);
+  await host.exec(["sh", "-c", prepareBundle, "sh", bundle, ...guestFolders], {
+    within: "60s",
+    signal,
+    input: JSON.stringify(config),
+  });
+  try {
+    const crun = ["crun", "run", "--bundle", bundle, id];
+    const result = options.trace
+      ? await runTraced(host, crun, { trace: options.trace, within, signal })
+      : await host.exec(crun, { within, signal, allowFailure: true });
+    if (!options.facts) return result;
+    const told = await host.exec(["cat", `${bundle}/facts/facts.txt`], {
+      within: "60s",
+      signal,
+      allowFailure: true,
+    });
+    if (told.exitCode !== 0) refuseUnstarted(result);
+    return { ...result, facts: parseFacts(told.stdout) };
+  } finally {
+    // What is left of a container that outlived its deadline, too.
+    await host
+      .exec(["sh", "-c", removeBundle, "sh", bundle, id], { within: "60s", allowFailure: true })
+      .catch(() => {});
+  }
+}
+
+/** crun's own failures end with 1 and a line about them; a shell that could not go on names its script. */
+function refuseUnstarted({ exitCode, stderr }: GuestResult): void {
+  if (exitCode !== 1 || stderr.trim() === "" || stderr.includes(factsFolder)) return;
+  throw new InfraError(`crun could not start the container: ${stderr.trim().split("\n").at(-1)}`, {
+    next: "Look at what the trial or the seccomp profile asks of it.",
+  });
+}
+
+async function configOf(options: RunOptions, bundle: string): Promise<object> {
+  const profile =
+    typeof options.seccomp === "string" ? await provideSeccomp(options.seccomp) : options.seccomp;
+  const seccomp = profile && options.logDenials ? loggingDenials(profile) : profile;
+  if (!options.facts) return containerConfig("rootfs", { ...options, seccomp });
+  return containerConfig("rootfs", {
+    ...options,
+    seccomp,
+    args: ["sh", "-c", factsScript, `${factsFolder}/facts.txt`, ...options.args],
+    binds: [
+      ...(options.binds ?? []),
+      { source: `${bundle}/facts`, destination: factsFolder, access: "writable" },
+    ],
+  });
+}

@@ -1,0 +1,220 @@
+import { copyFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Context } from "../base/context.ts";
+import type { Duration } from "../base/duration.ts";
+import { messageOf } from "../base/errors.ts";
+import { sanitize } from "../base/text.ts";
+import type { TlsAudit } from "../diagnose/audit-tls.ts";
+import { guestFilesTls, guestProcessTls } from "../diagnose/guest-tls.ts";
+import { Guest } from "../guest/guest.ts";
+import { adoptIdentity, mountWorkload } from "../guest/identity.ts";
+import { type PowerOffVerdict, powerOff } from "../guest/power-off.ts";
+import type { Image } from "../image/image.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Finding } from "../kernel-log/finding.ts";
+import { parseKernelLog } from "../kernel-log/kernel-log.ts";
+import { probeAccelerator } from "../machine/accelerator.ts";
+import { type Lease, takeRoom } from "../machine/lease.ts";
+import { Machine } from "../machine/machine.ts";
+import type { NodeRuntime } from "../runtime/node.ts";
+import { bootOptions, type Shape } from "./boot.ts";
+import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore } from "./snapshot.ts";
+
+/** Everything a machine of a cell is made from, ready on the host's disk. */
+export interface Parts {
+  readonly kernel: Kernel;
+  readonly image: Image;
+  readonly node?: NodeRuntime | undefined;
+  /** A file system that the guest mounts at /srv/work, written to privately. */
+  readonly workload?: string | undefined;
+}
+
+export interface VmOptions {
+  readonly parts: Parts;
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  /** Where the console's log and all other evidence of this machine go. */
+  readonly evidenceDir: string;
+  readonly network?: "isolated" | "user";
+  readonly bootWithin?: Duration;
+  /** More words for the kernel's command line. */
+  readonly commandLine?: readonly string[];
+  /** Boot, and neither use nor make a frozen machine. */
+  readonly cold?: boolean | undefined;
+  /** The host's memory for this machine, given back with it. Default: taken, which may wait for other machines. */
+  readonly room?: Lease | undefined;
+}
+
+/** The kernel log of a guest, from the best source that answers, with what the parser found in it. */
+export interface KernelLog {
+  readonly source: "guest" | "console";
+  readonly text: string;
+  readonly findings: readonly Finding[];
+}
+
+/** A machine that runs, with its guest. Dispose it to end it. */
+export class Vm implements AsyncDisposable {
+  readonly machine: Machine;
+  readonly guest: Guest;
+  readonly parts: Parts;
+  /** How the machine runs and why, for the report. */
+  readonly acceleration: string;
+  /** `warm`: it went on from a frozen machine; `cold`: it booted. */
+  readonly start: "warm" | "cold";
+  readonly #room: Lease;
+  #beforePowerOff: ((signal: AbortSignal | undefined) => Promise<void>) | undefined;
+  #poweringOff = false;
+
+  private constructor(
+    machine: Machine,
+    parts: Parts,
+    about: { acceleration: string; start: "warm" | "cold"; room: Lease },
+  ) {
+    this.machine = machine;
+    this.guest = new Guest(machine);
+    this.parts = parts;
+    this.#room = about.room;
+    about.room.claim(machine.pid);
+    this.acceleration = about.acceleration;
+    this.start = about.start;
+  }
+
+  /**
+   * A machine with a guest that answers. It goes on from a frozen one of the same parts and shape, which the
+   * first such machine makes; with `cold`, or where freezing does not work, it boots.
+   *
+   * @throws {InfraError} when QEMU or the boot fails; the console's log is named.
+   * @example await using vm = await Vm.start({ parts, cpus: 2, memory: 2 ** 30, evidenceDir }, context);
+   */
+  static async start(options: VmOptions, context: Context): Promise<Vm> {
+    const { accelerator, because } = await probeAccelerator(options.parts.kernel, context);
+    const acceleration = `${accelerator.type.toUpperCase()} (${because})`;
+    await mkdir(options.evidenceDir, { recursive: true });
+    // The kernel's own configuration is part of the evidence.
+    if (options.parts.kernel.config)
+      await copyFile(options.parts.kernel.config, join(options.evidenceDir, "kernel-config"));
+    const shape = { ...options, accelerator };
+    const room = options.room ?? (await takeRoom(options.memory, context));
+    try {
+      if (options.cold !== true) {
+        const vm = await Vm.#warm(shape, { acceleration, room }, context);
+        if (vm) return vm;
+      }
+      const machine = await Machine.start(bootOptions(shape, context));
+      return await Vm.#ready(machine, options, { acceleration, start: "cold", room }, context);
+    } catch (error) {
+      room[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  static async #warm(
+    shape: Shape,
+    about: { acceleration: string; room: Lease },
+    context: Context,
+  ): Promise<Vm | undefined> {
+    const store = snapshotStore(context);
+    const key = await snapshotKey(shape, context);
+    try {
+      const snapshot = await provideSnapshot(shape, key, context);
+      const machine = await Machine.start(restoreOptions(shape, snapshot, context));
+      return await Vm.#ready(machine, shape, { ...about, start: "warm" }, context);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      context.progress({ type: "note", text: `no warm start, booting instead: ${messageOf(error)}` });
+      await store.remove(key);
+      return undefined;
+    }
+  }
+
+  static async #ready(
+    machine: Machine,
+    options: VmOptions,
+    about: { acceleration: string; start: "warm" | "cold"; room: Lease },
+    context: Context,
+  ): Promise<Vm> {
+    const vm = new Vm(machine, options.parts, about);
+    const wait = {
+      within: about.start === "warm" ? "20s" : (options.bootWithin ?? "90s"),
+      signal: context.signal,
+    } as const;
+    try {
+      if (about.start === "warm") await adoptIdentity(vm.guest, wait);
+      else await vm.guest.ready(wait);
+      if (options.parts.workload !== undefined) await mountWorkload(vm.guest, wait);
+      return vm;
+    } catch (error) {
+      // Not its room: another machine is started in it.
+      await vm.#end();
+      throw error;
+    }
+  }
+
+  /**
+   * The kernel log with its findings: from the guest while it answers, else from the console.
+   *
+   * @example expect(await vm.kernelLog()).toBeClean()
+   */
+  async kernelLog(options: { within?: Duration; signal?: AbortSignal } = {}): Promise<KernelLog> {
+    const read = { within: options.within ?? "10s", signal: options.signal } as const;
+    const fromGuest = await this.guest.quick("dmesg", read).then(
+      ({ stdout }) => stdout,
+      (error: unknown) => {
+        options.signal?.throwIfAborted();
+        return messageOf(error) && undefined;
+      },
+    );
+    const text = sanitize(fromGuest ?? this.machine.console.text);
+    return { source: fromGuest === undefined ? "console" : "guest", text, findings: parseKernelLog(text) };
+  }
+
+  /** Have something done before the guest is told to power off: what only the guest can tell is read then. */
+  beforePowerOff(hook: (signal: AbortSignal | undefined) => Promise<void>): void {
+    this.#beforePowerOff = hook;
+  }
+
+  /** Whether the guest was told to power off: it has no shell any more then, even if it got stuck. */
+  get poweringOff(): boolean {
+    return this.#poweringOff;
+  }
+
+  /**
+   * Thread-local storage of every object that a process in the guest has mapped, or of files in it: largest first,
+   * with the variables that take it.
+   *
+   * @throws {UsageError} when there is no such process or file.
+   * @example (await vm.tls({ pid: job.pid }))[0]?.symbols
+   */
+  async tls(
+    target: { readonly pid: number } | { readonly files: readonly string[]; readonly others?: "skip" },
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<TlsAudit[]> {
+    const { node } = this.parts;
+    // Node is large, and this host has it.
+    const known = node ? { "/opt/node/bin/node": join(node.dir, "bin/node") } : {};
+    if ("pid" in target) return await guestProcessTls(this.guest, target.pid, { ...options, known });
+    return await guestFilesTls(this.guest, target.files, {
+      ...options,
+      known,
+      others: target.others ?? "refuse",
+    });
+  }
+
+  /** Tell the guest to power off and judge what happens. @example (await vm.powerOff({ within: "30s" })).state */
+  async powerOff(options: { within: Duration; signal?: AbortSignal }): Promise<PowerOffVerdict> {
+    if (!this.#poweringOff) await this.#beforePowerOff?.(options.signal);
+    this.#poweringOff = true;
+    return await powerOff(this.guest, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+    this.#room[Symbol.dispose]();
+  }
+
+  async #end(): Promise<void> {
+    this.guest[Symbol.dispose]();
+    await this.machine[Symbol.asyncDispose]();
+  }
+}

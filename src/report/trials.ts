@@ -1,0 +1,38 @@
+import { describeCell } from "../lab/cell.ts";
+import type { Collected } from "../repro/collect-evidence.ts";
+import type { TrialResult } from "../repro/trial.ts";
+import { renderTable } from "./table.ts";
+
+/**
+ * Trials as a table: one row a trial, the columns that its repro names, and where the evidence lies.
+ */
+export function renderTrials(trials: readonly TrialResult[], options: { width: number }): string {
+  const names = [...new Set(trials.flatMap((trial) => Object.keys(trial.columns)))];
+  const head = ["cell", "outcome", ...names];
+  const rows = trials.map((trial) => [
+    describeCell(trial.cell).replaceAll(", ", "\n"),
+    trial.outcome,
+    ...names.map((name) => trial.columns[name] ?? ""),
+  ]);
+  const lines = trials.map((trial) =>
+    [
+      `${trial.outcome}: ${describeCell(trial.cell)}`,
+      trial.summary,
+      `evidence: ${trial.evidence}`,
+      ...renderCollected(trial.collected),
+    ].join("\n  "),
+  );
+  return `${renderTable(head, rows, options)}\n${lines.join("\n")}`;
+}
+
+/** What was collected, in one line, and what was not, in another. */
+function renderCollected(collected: readonly Collected[]): string[] {
+  const seconds = (collected.reduce((sum, { ms }) => sum + ms, 0) / 1000).toFixed(1);
+  const there = collected.filter(({ file }) => file !== undefined).map(({ what }) => what);
+  const failed = collected.filter(({ error }) => error !== undefined);
+  return [
+    ...(there.length === 0 ? [] : [`collected in ${seconds} s: ${there.join(", ")}`]),
+    ...failed.map(({ what, error }) => `not collected: ${what}: ${error}`),
+    ...collected.flatMap(({ file, note }) => (note === undefined ? [] : [`${file}: ${note}`])),
+  ];
+}
