@@ -16,7 +16,7 @@ export interface TlsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const install = "Install the Debian package binutils: `npm run setup`.";
+const install = "Install the Debian package binutils: `dstate setup`.";
 
 /**
  * What ELF files of this host ask of thread-local storage, largest first; those that ask for none are left out.

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { command } from "../base/command.ts";
 
 const program = "qemu-x86_64";
-const install = "Install the Debian package qemu-user: `npm run setup`.";
+const install = "Install the Debian package qemu-user: `dstate setup`.";
 
 /**
  * Put qemu-user of this host, with every library that it is linked with, into a folder that a guest will have: the

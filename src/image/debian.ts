@@ -154,7 +154,7 @@ mke2fs -q -t ext4 -d "$tree" -L dstate-root -U d57a7e00-0000-4000-8000-000000000
     within: "5m",
     signal,
     env: { E2FSPROGS_FAKE_TIME: "1", SOURCE_DATE_EPOCH: "0" },
-    install: "Install fakeroot and e2fsprogs: `npm run setup`.",
+    install: "Install fakeroot and e2fsprogs: `dstate setup`.",
   });
   const status = await readFile(join(tree, "var/lib/dpkg/status"), "utf8");
   await writeFile(join(dir, "packages.json"), `${JSON.stringify(installedPackages(status), null, 2)}\n`);

@@ -81,7 +81,7 @@ const fixed = [
   "KBUILD_BUILD_VERSION=1",
 ];
 
-const install = "Install what a kernel build needs: `npm run setup`, or see `dstate doctor`.";
+const install = "Install what a kernel build needs: `dstate setup`, or see `dstate doctor`.";
 
 /**
  * Configure and build a kernel. Only the ELF `vmlinux` is made: QEMU starts it through its PVH note, so there

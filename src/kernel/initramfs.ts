@@ -112,7 +112,7 @@ async function addModule(path: string, to: string, signal: AbortSignal): Promise
   const [, name = "", packing] = /^(.*\.ko)(?:\.(xz|zst|gz))?$/.exec(basename(path)) ?? [];
   const unpack = { xz: ["xz", "-d"], zst: ["zstd", "-dq", "--rm"], gz: ["gzip", "-d"] }[packing ?? ""];
   if (unpack) {
-    const install = `Install ${unpack[0]}: \`npm run setup\`.`;
+    const install = `Install ${unpack[0]}: \`dstate setup\`.`;
     await command([...unpack, join(to, basename(path))], { within: "60s", signal, install });
   }
   await access(join(to, name));

@@ -60,7 +60,7 @@ export async function provideWorkload(
             join(dir, "work.ext4"),
             `${roomBytes / 1024}k`,
           ],
-          { within: "5m", signal, install: "Install e2fsprogs: `npm run setup`." },
+          { within: "5m", signal, install: "Install e2fsprogs: `dstate setup`." },
         );
         await rm(tree, { recursive: true, force: true });
         return { repro: repro.id };

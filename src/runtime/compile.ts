@@ -45,6 +45,6 @@ export async function compile(options: CompileOptions): Promise<void> {
   await command(argv, {
     within: "2m",
     signal,
-    install: `Install the Debian package ${packages[compiler]}: \`npm run setup\`.`,
+    install: `Install the Debian package ${packages[compiler]}: \`dstate setup\`.`,
   });
 }

@@ -36,6 +36,6 @@ export async function writeDisk({ tree, to, label, signal }: DiskOptions): Promi
   await command(["env", "E2FSPROGS_FAKE_TIME=1", ...mke2fs], {
     within: "2m",
     signal,
-    install: "Install e2fsprogs: `npm run setup`.",
+    install: "Install e2fsprogs: `dstate setup`.",
   });
 }
