@@ -4,8 +4,11 @@ import { UsageError } from "../base/errors.ts";
 import type { Size } from "../base/size.ts";
 import type { Axes, Cell, CellChoice } from "../lab/cell.ts";
 import type { Vm } from "../lab/vm.ts";
+import type { Preparation } from "../lab/workload.ts";
 import type { EvidenceFolder } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
+
+export type { Preparation, PrepareContext } from "../lab/workload.ts";
 
 /** What a trial is handed. */
 export interface TrialContext {
@@ -20,19 +23,6 @@ export interface TrialContext {
   readonly evidence: EvidenceFolder;
   /** Tell whoever watches what is being done. */
   readonly say: (text: string) => void;
-}
-
-/** What host-side preparation of a workload is handed. */
-export interface PrepareContext extends Context {
-  readonly cell: Cell;
-  /** An empty folder: what is in it afterwards is in the guest at `/srv/work`, beside the workload's files. */
-  readonly dir: string;
-}
-
-export interface Preparation {
-  /** Everything the result depends on beyond the workload's own files; it names the cached result. */
-  readonly key: (cell: Cell) => unknown;
-  readonly make: (context: PrepareContext) => Promise<void>;
 }
 
 /** The reporter's screen: see vm/view/view.sh. */

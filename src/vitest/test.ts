@@ -9,10 +9,10 @@ import { type Size, toBytes } from "../base/size.ts";
 import { withDeadline } from "../base/wait.ts";
 import type { Cell } from "../lab/cell.ts";
 import { Vm } from "../lab/vm.ts";
+import type { PrepareContext } from "../lab/workload.ts";
 import { takeRoom } from "../machine/lease.ts";
 import { reap } from "../machine/run-directory.ts";
 import { EvidenceCollector } from "../repro/collect-evidence.ts";
-import type { PrepareContext } from "../repro/define.ts";
 import { openEvidence } from "../repro/evidence.ts";
 import { provideParts } from "../repro/trial.ts";
 

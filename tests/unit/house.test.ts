@@ -1,0 +1,101 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import {
+  circlesOf,
+  importsOf,
+  readRooms,
+  readSources,
+  roomOf,
+  type Source,
+  sharesOf,
+  upwardImports,
+} from "./house.ts";
+
+const rooms = await readRooms();
+const sources = await readSources();
+
+/** Circles that are being opened: they may become smaller, until none of them is left and this list goes. */
+const beingOpened = [
+  ["guest/guest.ts", "guest/process.ts", "guest/stuck.ts"],
+  ["lab/boot.ts", "lab/freeze.ts", "lab/snapshot.ts", "lab/vm.ts"],
+  ["machine/machine.ts", "machine/thaw.ts"],
+];
+
+function isWithin(part: readonly string[], whole: readonly string[]): boolean {
+  return part.every((member) => whole.includes(member));
+}
+
+/** The sources as they would be if one file imported one more. */
+function withImport(path: string, to: string): Source[] {
+  return sources.map((source) =>
+    source.path === path ? { ...source, imports: [...source.imports, to] } : source,
+  );
+}
+
+describe("the house", () => {
+  test("has the rooms that docs/rooms.json lists, and no others", () => {
+    expect([...new Set(sources.map(({ path }) => roomOf(path) ?? path))].sort()).toEqual(
+      [...rooms, "index.ts"].sort(),
+    );
+  });
+
+  test("is drawn in README.md with its rooms in their order", async () => {
+    const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+    const picture = /^src\/\n((?: {2}\S.*\n)+)/m.exec(readme)?.[1] ?? "";
+    expect([...picture.matchAll(/^ {2}([\w-]+)\//gm)].map(([, room]) => room)).toEqual(rooms);
+  });
+
+  test("imports downwards only", () => {
+    expect(upwardImports(sources, rooms)).toEqual([]);
+  });
+
+  test("has no circle of imports", () => {
+    const circles = circlesOf(sources);
+    expect(circles.filter((circle) => !beingOpened.some((old) => isWithin(circle, old)))).toEqual([]);
+  });
+
+  test("has no room with more than 15 % of its lines, and no file with more than 350", () => {
+    expect([...sharesOf(sources)].filter(([, share]) => share > 0.15)).toEqual([]);
+    expect(sources.filter(({ lines }) => lines > 350).map(({ path }) => path)).toEqual([]);
+  });
+});
+
+describe("an import that does not belong", () => {
+  test("from a lower room to a higher one is found", () => {
+    expect(upwardImports(withImport("base/wait.ts", "cli/main.ts"), rooms)).toEqual([
+      "base/wait.ts imports cli/main.ts",
+    ]);
+    expect(upwardImports(withImport("cli/main.ts", "index.ts"), rooms)).toEqual([
+      "cli/main.ts imports index.ts",
+    ]);
+  });
+
+  test("that closes a circle is found, be it through other files or to the file itself", () => {
+    const [one] = sources.filter(({ imports }) => imports.length > 0);
+    const [path, to] = [one?.path ?? "", one?.imports[0] ?? ""];
+    expect(circlesOf(withImport(to, path))).toContainEqual(expect.arrayContaining([path, to]));
+    expect(circlesOf(withImport("base/errors.ts", "base/errors.ts"))).toContainEqual(["base/errors.ts"]);
+  });
+});
+
+describe("imports", () => {
+  test.each([
+    ['import { a } from "./a.ts";', "a value"],
+    ['import type { A } from "./a.ts";', "a type"],
+    ['import { type A } from "./a.ts";', "a type among values"],
+    ['import "./a.ts";', "for its effects"],
+    ['export { a } from "./a.ts";', "a value handed on"],
+    ['export type { A } from "./a.ts";', "a type handed on"],
+    ['export * as a from "./a.ts";', "everything under a name"],
+    ['export type * from "./a.ts";', "all types"],
+    ['const { a } = await import("./a.ts");', "at run time"],
+    ['let a: import("./a.ts").A;', "a type where it is used"],
+    ['type A = typeof import("./a.ts");', "the type of a module"],
+  ])("are read: %s (%s)", (text) => {
+    expect(importsOf(text)).toEqual(["./a.ts"]);
+  });
+
+  test("in a text of the program, and those of packages, are none", () => {
+    expect(importsOf('const text = `\nimport { a } from "./a.ts";\n`; import { z } from "zod";')).toEqual([]);
+  });
+});
