@@ -7,5 +7,6 @@ run(["dstate", "setup", "--for", "tests"], env);
 if (only.length === 0) {
   run(["biome", "ci", "."], env);
   run(["tsc"], env);
+  run(["oxlint", "--type-aware"], env);
 }
 run(["vitest", "run", ...only], env);
