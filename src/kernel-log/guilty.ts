@@ -1,6 +1,6 @@
 import type { Frame } from "./finding.ts";
 import { plainName } from "./frame.ts";
-import type { FindingKind } from "./kinds.ts";
+import { type FindingKind, traitsOf } from "./kinds.ts";
 
 /** What prints reports, handles the exception itself, or instruments the code. Never guilty. */
 const machinery =
@@ -30,14 +30,7 @@ const shared =
 const sectionNames = /^_*(?:sched|lock|entry|irqentry|kprobes|softirqentry|cpuidle)_text_(?:start|end)$/;
 
 const all: readonly RegExp[] = [machinery, helpers, locking, shared, waiting, sectionNames];
-const stallPatterns: readonly RegExp[] = [...all, interrupts];
-
-const perKind: Partial<Record<FindingKind, readonly RegExp[]>> = {
-  "atomic-schedule": [...all, interrupts],
-  "rcu-stall": stallPatterns,
-  "soft-lockup": stallPatterns,
-  "hard-lockup": stallPatterns,
-};
+const withInterrupts: readonly RegExp[] = [...all, interrupts];
 
 /**
  * Where generic code hands over to the code that is particular to a system call, a timer, a work item or a packet.
@@ -57,7 +50,7 @@ const nameless = /^(?:0x)?[0-9a-f]{6,16}$|^0x|^$/;
 
 /** Whether a function is one that a title of this kind should not blame. */
 export function isBlameless(kind: FindingKind, name: string): boolean {
-  const patterns = perKind[kind] ?? all;
+  const patterns = traitsOf(kind).interrupted ? withInterrupts : all;
   const blameless = (text: string): boolean =>
     nameless.test(text) || patterns.some((pattern) => pattern.test(text));
   return blameless(plainName(name)) || withoutOneRepeat(plainName(name)).some(blameless);
@@ -77,7 +70,7 @@ function withoutOneRepeat(name: string): string[] {
  * @example guiltyFrame("hung-task", frames)?.function // "io_uring_del_tctx_node"
  */
 export function guiltyFrame(kind: FindingKind, frames: readonly Frame[]): Frame | undefined {
-  const particular = perKind[kind] === stallPatterns ? entered(kind, frames) : undefined;
+  const particular = traitsOf(kind).stallOfCpu ? entered(kind, frames) : undefined;
   if (particular) return particular;
   const free = (frame: Frame): boolean => !isBlameless(kind, frame.function);
   // Of addresses that were only found on the stack, those above the exception's entry are of its own handling.

@@ -1,7 +1,7 @@
 import type { Finding } from "./finding.ts";
-import { type Format, formats, harmless } from "./formats/index.ts";
+import { type Format, formats, harmless, panicLine } from "./formats/index.ts";
 import { Input, maxLine } from "./input.ts";
-import type { FindingKind } from "./kinds.ts";
+import { traitsOf } from "./kinds.ts";
 import { type LogLine, readLine } from "./line.ts";
 import { Report } from "./report.ts";
 import { trigger } from "./triggers.ts";
@@ -12,7 +12,6 @@ export { type FindingKind, findingKinds, type Severity } from "./kinds.ts";
 /** Bounds that keep memory and attention bounded, and a report from taking lines that are not its own. */
 const limit = { open: 64, quiet: 60, body: 4000, seconds: 60, cutMessages: 4, silent: 500 } as const;
 
-const panicLine = /^Kernel panic(?: - not syncing)?: /;
 const cutLine = /^-+\[ cut here \]-+|^8<--- cut here ---/;
 const bootLine = /^(?:Linux version \d|SeaBIOS \(version|Booting the kernel\.|Decompressing Linux\.\.\.)/;
 const orderlyEnd =
@@ -24,26 +23,8 @@ const dumpLine = /^sysrq: (?:SysRq : )?Show /;
  * console before it runs them.
  */
 const uptime = /\[ *[1-9]\d*\.\d{6}\]|^(?:r\d+ = )?[a-z_]\w*(?:\$\w+)?\(.*\)$|executing program/;
-/** Kinds that do not end in a panic, so that a panic after one is news. */
-const innocent = new Set<FindingKind>([
-  "memory-leak",
-  "task-stack",
-  "unregister-netdevice",
-  "filesystem-error",
-]);
 /** A panic within this many lines and seconds of a report is taken for its consequence. */
 const reach = { lines: 1000, seconds: 120 } as const;
-/** Kinds whose own first line stands above `cut here`. */
-const headlined = new Set<FindingKind>([
-  "usercopy",
-  "list-corruption",
-  "kernel-bug",
-  "slab-corruption",
-  "cfi",
-  "bug",
-]);
-/** What an access that KASAN reported first does next. */
-const aftermath = new Set<FindingKind>(["page-fault", "null-deref", "general-protection", "oops"]);
 
 /**
  * Finds what a kernel log says went wrong, piece by piece and in bounded memory. Lines of several tasks and CPUs are
@@ -157,7 +138,7 @@ export class KernelLogParser {
     if (text === "" || harmless.some((pattern) => pattern.test(text))) return false;
     if (cutLine.test(text)) {
       const open = this.#open.get(line.context);
-      if (open && !open.hasStack && headlined.has(open.kind)) return true;
+      if (open && !open.hasStack && traitsOf(open.kind).headlined) return true;
       this.#close(line.context);
       if (this.#cuts.size < limit.open) this.#cuts.set(line.context, { line: line.number, messages: [] });
       return true;
@@ -175,7 +156,7 @@ export class KernelLogParser {
       if (!match) continue;
       if (panicLine.test(text)) {
         this.#running = false;
-        if (open && !innocent.has(open.kind) && (format.kind === "panic" || format.kind === open.kind)) {
+        if (open && !traitsOf(open.kind).innocent && (format.kind === "panic" || format.kind === open.kind)) {
           open.panic(match.groups?.reason ?? "", line);
           return true;
         }
@@ -225,7 +206,7 @@ export class KernelLogParser {
     this.#cuts.delete(line.context);
     const report = new Report(format, match, line, cut?.line ?? line.number, cut?.messages ?? []);
     if (format.kind === "panic") report.follows = this.#causeOf(line);
-    else if (before?.kind === "kasan" && aftermath.has(format.kind)) report.follows = before.firstLine;
+    else if (before?.kind === "kasan" && traitsOf(format.kind).aftermath) report.follows = before.firstLine;
     if (format.alone) {
       this.#done.push(report.finding());
       return;
@@ -240,7 +221,7 @@ export class KernelLogParser {
   #causeOf(line: LogLine): number | undefined {
     let cause = this.#cause;
     for (const { kind, firstLine, lastLine, lastTime } of this.#open.values()) {
-      if (!innocent.has(kind) && firstLine < (cause?.firstLine ?? Number.POSITIVE_INFINITY)) {
+      if (!traitsOf(kind).innocent && firstLine < (cause?.firstLine ?? Number.POSITIVE_INFINITY)) {
         cause = { firstLine, lastLine, time: lastTime };
       }
     }
@@ -257,7 +238,7 @@ export class KernelLogParser {
     if (!report.confirmed) return;
     this.#done.push(report.finding());
     const { firstLine, lastLine, lastTime } = report;
-    if (!innocent.has(report.kind))
+    if (!traitsOf(report.kind).innocent)
       this.#cause = { firstLine: report.follows ?? firstLine, lastLine, time: lastTime };
   }
 }

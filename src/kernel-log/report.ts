@@ -20,7 +20,7 @@ import { warningFlavour } from "./flavour.ts";
 import type { Format } from "./formats/index.ts";
 import { plainName, readFrames } from "./frame.ts";
 import { guiltyFrame, isBlameless, isMachinery } from "./guilty.ts";
-import type { FindingKind } from "./kinds.ts";
+import { type FindingKind, traitsOf } from "./kinds.ts";
 import type { LogLine } from "./line.ts";
 import { fillTitle } from "./title.ts";
 
@@ -78,7 +78,7 @@ export class Report {
 
   /** Whether lines of another printk context can belong to it: detectors ask other CPUs for their stacks. */
   get asksOthers(): boolean {
-    return this.kind === "rcu-stall" || this.kind === "hard-lockup" || this.kind === "soft-lockup";
+    return traitsOf(this.kind).stallOfCpu === true;
   }
 
   /** Whether a line of this format, in the same context, is part of this report. */

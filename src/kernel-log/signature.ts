@@ -1,7 +1,7 @@
 import type { Finding } from "./finding.ts";
 import { plainName } from "./frame.ts";
 import { isBlameless } from "./guilty.ts";
-import { type FindingKind, findingKinds } from "./kinds.ts";
+import { type FindingKind, traitsOf } from "./kinds.ts";
 
 /** How many callers of the guilty function tell one bug from another. */
 const depth = 4;
@@ -18,7 +18,7 @@ export function fingerprint(finding: Finding): string {
   if (finding.guilty === undefined || !finding.title.includes(finding.guilty)) {
     return `${finding.kind} ${withoutNumbers(finding.title)}`;
   }
-  if (isStallOfCpu(finding.kind)) return `${finding.kind} ${finding.guilty}`;
+  if (traitsOf(finding.kind).stallOfCpu) return `${finding.kind} ${finding.guilty}`;
   const chain = significantFrames(finding);
   const callers = chain.slice(chain.indexOf(finding.guilty) + 1, chain.indexOf(finding.guilty) + depth);
   return [`${finding.kind} ${finding.guilty}`, ...callers].join(" < ");
@@ -118,9 +118,7 @@ export function holdsFrames(
  */
 export function primaryFinding(findings: readonly Finding[]): Finding | undefined {
   const causes = findings.filter((finding) => finding.follows === undefined);
-  return (
-    causes.find((finding) => findingKinds[finding.kind].severity !== "notice") ?? causes[0] ?? findings[0]
-  );
+  return causes.find((finding) => traitsOf(finding.kind).severity !== "notice") ?? causes[0] ?? findings[0];
 }
 
 function significantFrames(finding: Finding): string[] {
@@ -132,10 +130,6 @@ function significantFrames(finding: Finding): string[] {
 /** An emulated serial line now and then prints a character twice; no two functions differ in that only. */
 function unrepeated(text: string): string {
   return text.replace(/(\w)\1+/g, "$1");
-}
-
-function isStallOfCpu(kind: FindingKind): boolean {
-  return kind === "rcu-stall" || kind === "soft-lockup" || kind === "hard-lockup";
 }
 
 function withoutNumbers(text: string): string {

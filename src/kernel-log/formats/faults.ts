@@ -1,23 +1,11 @@
+import { kindsWith } from "../kinds.ts";
 import type { Format } from "./format.ts";
 
 const nullDeref = "BUG: unable to handle kernel NULL pointer dereference[ in {fn}]";
 const paging = "BUG: unable to handle kernel paging request[ in {fn}]";
 
 /** The kinds whose first line is followed by the oops line of the same exception. */
-const beforeOops = [
-  "page-fault",
-  "null-deref",
-  "kernel-bug",
-  "general-protection",
-  "list-corruption",
-  "slab-corruption",
-  "usercopy",
-  "stack-guard",
-  "double-fault",
-  "divide-error",
-  "cfi",
-  "oops",
-] as const;
+const beforeOops = kindsWith("beforeOops");
 
 /**
  * Exceptions in kernel mode.

@@ -1,3 +1,4 @@
+import type { LogLine } from "../line.ts";
 import { faults } from "./faults.ts";
 import type { Format } from "./format.ts";
 import { locks } from "./locks.ts";
@@ -27,3 +28,12 @@ export const harmless: readonly RegExp[] = [
   /^BUG: Bad page \w+: \d+ messages suppressed/,
   /^BUG: (?:KASAN|KMSAN|KCSAN|KFENCE)$/,
 ];
+
+/** The line that the kernel's `panic()` prints. */
+export const panicLine = /^Kernel panic(?: - not syncing)?: /;
+
+/** The format that a line is the first one of, if it is. */
+export function firstFormat(line: LogLine): Format | undefined {
+  if (harmless.some((pattern) => pattern.test(line.text))) return undefined;
+  return formats.find((format) => (!format.stamped || line.stamped) && format.pattern.test(line.text));
+}
