@@ -6,7 +6,8 @@ export type ProgressEvent =
   | { readonly type: "start"; readonly id: string; readonly title: string }
   /** `share` is between 0 and 1 and only there where it is known, not guessed. */
   | { readonly type: "update"; readonly id: string; readonly detail?: string; readonly share?: number }
-  | { readonly type: "end"; readonly id: string; readonly detail?: string; readonly failed?: boolean }
+  /** `outcome`: what came of it, where there is more to say than that it is done. */
+  | { readonly type: "end"; readonly id: string; readonly outcome?: string; readonly failed?: boolean }
   /** A line worth keeping in the log, such as a fallback that was taken. */
   | { readonly type: "note"; readonly text: string };
 
@@ -19,6 +20,8 @@ export const silent: Progress = () => {};
 export interface Step {
   update(change: { detail?: string; share?: number }): void;
   note(text: string): void;
+  /** Say what came of the step; told at its end. @example step.conclude("reproduced") */
+  conclude(outcome: string): void;
 }
 
 let lastStep = 0;
@@ -35,16 +38,25 @@ export async function step<T>(
 ): Promise<T> {
   lastStep += 1;
   const id = `${lastStep}`;
+  let outcome: string | undefined;
+  const end = (): { type: "end"; id: string; outcome?: string } => ({
+    type: "end",
+    id,
+    ...(outcome === undefined ? {} : { outcome }),
+  });
   progress({ type: "start", id, title });
   try {
     const result = await work({
       update: (change) => progress({ type: "update", id, ...change }),
       note: (text) => progress({ type: "note", text }),
+      conclude: (text) => {
+        outcome = text;
+      },
     });
-    progress({ type: "end", id });
+    progress(end());
     return result;
   } catch (error) {
-    progress({ type: "end", id, failed: true });
+    progress({ ...end(), failed: true });
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { DstateError, exitCode, InterruptedError, messageOf } from "../base/erro
 import { readSettings } from "../base/settings.ts";
 import { sanitize } from "../base/text.ts";
 import { reap } from "../machine/run-directory.ts";
-import { viewProgress } from "../report/progress.ts";
+import { type ProgressView, viewProgress } from "../report/progress.ts";
 
 /** One run of the command line: its signals, its progress on standard error, its result on standard output. */
 export interface Session extends Disposable {
@@ -11,7 +11,10 @@ export interface Session extends Disposable {
   context(options?: { quiet?: boolean | undefined }): Promise<Context>;
   /** Columns of the terminal. */
   readonly width: number;
+  /** Print a result on standard output. */
   print(text: string): void;
+  /** Tell something beside the result, on standard error. */
+  say(text: string): void;
   /** Tell of an error on standard error; returns the exit code for it. */
   report(error: unknown): number;
 }
@@ -19,9 +22,21 @@ export interface Session extends Disposable {
 /** Open a session: Ctrl-C or SIGTERM once ends orderly, a second one at once. */
 export function openSession(): Session {
   const interrupt = new AbortController();
+  let view: ProgressView | undefined;
+  /** Everything goes through the view: it has to know what stands on the terminal. */
+  const write = (stream: NodeJS.WriteStream, text: string): void => {
+    const line = (): void => void stream.write(`${text}\n`);
+    if (view) view.around(line);
+    else line();
+  };
+  const say = (text: string): void => write(process.stderr, text);
+  const close = (): void => {
+    view?.[Symbol.dispose]();
+    view = undefined;
+  };
   const stop = (name: string): void => {
     if (interrupt.signal.aborted) process.exit(exitCode.interrupted);
-    process.stderr.write(`\n${name}: ending orderly; once more ends at once\n`);
+    say(`\n${name}: ending orderly; once more ends at once`);
     interrupt.abort(new InterruptedError(`interrupted by ${name}`));
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop(name));
@@ -33,32 +48,29 @@ export function openSession(): Session {
     if (error.code !== "EPIPE") throw error;
     process.exit();
   });
-  const views: Disposable[] = [];
   return {
     width: process.stdout.columns ?? 120,
     context: async (options = {}) => {
       const settings = readSettings();
-      const view = viewProgress(process.stderr, { quiet: options.quiet === true });
-      views.push(view);
+      close();
+      view = viewProgress(process.stderr, { quiet: options.quiet, signal: interrupt.signal });
       const reaped = await reap(settings.runtimeDir);
       if (reaped > 0)
         view.progress({ type: "note", text: `removed what ${reaped} earlier run(s) left behind` });
       return { settings, progress: view.progress, signal: interrupt.signal };
     },
-    print: (text) => process.stdout.write(`${text}\n`),
+    print: (text) => write(process.stdout, text),
+    say,
     report: (error) => {
-      for (const view of views.splice(0)) view[Symbol.dispose]();
+      close();
       const own = error instanceof DstateError;
-      process.stderr.write(`dstate: ${sanitize(messageOf(error), { maxLength: 4000 })}\n`);
-      if (own && error.next !== undefined) process.stderr.write(`  ${error.next}\n`);
-      if (own && error.evidence !== undefined) process.stderr.write(`  evidence: ${error.evidence}\n`);
+      say(`dstate: ${sanitize(messageOf(error), { maxLength: 4000 })}`);
+      if (own && error.next !== undefined) say(`  ${error.next}`);
+      if (own && error.evidence !== undefined) say(`  evidence: ${error.evidence}`);
       // A mistake in dstate itself: its place is what a maintainer needs.
-      if (!own && error instanceof Error && error.stack)
-        process.stderr.write(`${error.stack.split("\n").slice(1, 8).join("\n")}\n`);
+      if (!own && error instanceof Error && error.stack) say(error.stack.split("\n").slice(1, 8).join("\n"));
       return own ? error.exitCode : exitCode.infraError;
     },
-    [Symbol.dispose]: () => {
-      for (const view of views) view[Symbol.dispose]();
-    },
+    [Symbol.dispose]: close,
   };
 }

@@ -51,8 +51,8 @@ export function addShell(program: Command, session: Session): void {
       },
       context,
     );
-    process.stderr.write(
-      `${describeCell(cell)}; the workload is in /srv/work; the console's log: ${vm.machine.console.logFile}\n`,
+    session.say(
+      `${describeCell(cell)}; the workload is in /srv/work; the console's log: ${vm.machine.console.logFile}`,
     );
     const { homeDir } = context.settings;
     const shown = view && (await prepareView(vm.guest, view, { homeDir, signal: context.signal }));

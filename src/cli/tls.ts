@@ -47,8 +47,8 @@ export function addTls(program: Command, session: Session): void {
     const context = await session.context({ quiet: options.in === undefined });
     const audits =
       options.in === undefined
-        ? await onHost(targets, context)
-        : await inGuest(options.in, targets, options, context);
+        ? await onHost(targets, context, session)
+        : await inGuest(options.in, targets, options, context, session);
     if (options.json) return session.print(toJson(audits));
     if (audits.length === 0) return session.print("None of them has thread-locals.");
     session.print(table(audits, options.symbols, session.width));
@@ -72,14 +72,18 @@ function checkUse(targets: readonly string[], options: TlsCommandOptions): void 
   }
 }
 
-async function onHost(targets: readonly string[], context: Context): Promise<TlsAudit[]> {
+async function onHost(
+  targets: readonly string[],
+  context: Context,
+  session: Pick<Session, "say">,
+): Promise<TlsAudit[]> {
   const files: TlsFile[] = [];
   for (const target of targets) {
     if (!isPid(target)) files.push(target);
     else {
       const { objects, gone } = await processObjects(Number(target));
       files.push(...objects);
-      if (gone.length > 0) note(`not read, for they were deleted or replaced: ${gone.join(", ")}`);
+      if (gone.length > 0) session.say(`not read, for they were deleted or replaced: ${gone.join(", ")}`);
     }
   }
   return await auditTls(files, context);
@@ -90,6 +94,7 @@ async function inGuest(
   targets: readonly string[],
   options: TlsCommandOptions,
   context: Context,
+  session: Pick<Session, "say">,
 ): Promise<TlsAudit[]> {
   const { signal, settings } = context;
   const { repro } = await findRepro(name, settings);
@@ -114,7 +119,7 @@ async function inGuest(
       env: cell.env,
       signal,
     });
-    note(`${options.run}: ${run.signal ?? `exit code ${run.exitCode}`}\n${run.stderr.trim()}`.trim());
+    session.say(`${options.run}: ${run.signal ?? `exit code ${run.exitCode}`}\n${run.stderr.trim()}`.trim());
     const mapped = tracedObjects(run.trace.events);
     audits.push(...(await vm.tls({ files: mapped, others: "skip" }, { signal })));
   }
@@ -123,10 +128,6 @@ async function inGuest(
 }
 
 const isPid = (target: string): boolean => /^\d+$/.test(target);
-
-function note(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
 
 function table(audits: readonly TlsAudit[], symbolCount: number, width: number): string {
   return renderTable(

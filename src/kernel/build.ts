@@ -25,7 +25,7 @@ export interface BuildOptions {
   readonly cache?: CompilerCache | undefined;
   /** A failed build's whole output is kept here. */
   readonly failureLog: string;
-  readonly step: Step;
+  readonly step: Pick<Step, "update" | "note">;
   readonly signal: AbortSignal;
 }
 

@@ -1,7 +1,7 @@
 import { createLogUpdate } from "log-update";
 import prettyMilliseconds from "pretty-ms";
 import type { Progress } from "../base/progress.ts";
-import { sanitize } from "../base/text.ts";
+import { oneLine, sanitize } from "../base/text.ts";
 
 interface Running {
   readonly title: string;
@@ -15,6 +15,18 @@ interface Running {
 /** A front end for progress on a stream of text. Dispose it to take the moving lines off the screen. */
 export interface ProgressView extends Disposable {
   readonly progress: Progress;
+  /**
+   * Write something else to the same terminal: the moving lines are taken away first, and come back below it. What
+   * is written past the view is overwritten by it.
+   */
+  around(write: () => void): void;
+}
+
+export interface ProgressViewOptions {
+  /** Show nothing. */
+  readonly quiet?: boolean | undefined;
+  /** Aborted when the user wants an end: what fails from then on is stopped, not broken. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A plain log repeats itself this often, so that nobody thinks it hangs. */
@@ -26,16 +38,20 @@ const heartbeat = 15_000;
  *
  * log-update: redraws lines in place, no more than that; pretty-ms: durations for people.
  */
-export function viewProgress(stream: NodeJS.WriteStream, options: { quiet?: boolean } = {}): ProgressView {
-  if (options.quiet === true) return { progress: () => {}, [Symbol.dispose]: () => {} };
+export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOptions = {}): ProgressView {
+  if (options.quiet === true)
+    return { progress: () => {}, around: (write) => write(), [Symbol.dispose]: () => {} };
   const running = new Map<string, Running>();
   const screen = stream.isTTY ? createLogUpdate(stream, { showCursor: true }) : undefined;
-  const say = (line: string): void => {
+  const around = (write: () => void): void => {
     screen?.clear();
-    stream.write(`${line}\n`);
+    write();
     draw();
   };
+  const say = (line: string): void => around(() => stream.write(`${line}\n`));
   const draw = (): void => {
+    // An empty frame would be a line of its own, to be erased later together with what was written before it.
+    if (running.size === 0) return;
     const columns = stream.columns ?? 80;
     screen?.([...running.values()].map((step) => describe(step).slice(0, columns - 1)).join("\n"));
   };
@@ -53,6 +69,7 @@ export function viewProgress(stream: NodeJS.WriteStream, options: { quiet?: bool
   const timer = setInterval(tick, screen ? 200 : 1000);
   timer.unref();
   return {
+    around,
     progress: (event) => {
       switch (event.type) {
         case "start":
@@ -77,7 +94,10 @@ export function viewProgress(stream: NodeJS.WriteStream, options: { quiet?: bool
         case "end": {
           const step = running.get(event.id);
           running.delete(event.id);
-          if (step) say(`${event.failed ? "failed" : "done"}: ${step.title} (${elapsed(step)})`);
+          const how = !event.failed ? "done" : options.signal?.aborted ? "stopped" : "failed";
+          const outcome =
+            event.outcome === undefined ? "" : `: ${oneLine(event.outcome, { maxLength: 300 })}`;
+          if (step) say(`${how}: ${step.title}${outcome} (${elapsed(step)})`);
           return;
         }
         case "note":

@@ -1,0 +1,111 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cellKey, reproKey } from "../../src/campaign/cell-key.ts";
+import { Ledger } from "../../src/campaign/ledger.ts";
+import { runInTerminal, screenOf } from "./terminal.ts";
+
+const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
+const source = (name: string): string => new URL(`../../src/${name}`, import.meta.url).href;
+const dir = await mkdtemp(join(tmpdir(), "dstate-terminal-"));
+const env = { DSTATE_CACHE: join(dir, "cache"), DSTATE_LOGS: join(dir, "logs") };
+afterAll(async () => await rm(dir, { recursive: true, force: true }));
+
+/** A matrix whose every trial was run before: a whole command, with progress and a result, without a machine. */
+beforeAll(async () => {
+  const file = join(dir, "repros/known/repro.ts");
+  await mkdir(join(dir, "repros/known"), { recursive: true });
+  await writeFile(
+    file,
+    `import { defineRepro } from ${JSON.stringify(source("index.ts"))};
+    export default defineRepro({
+      id: "known", title: "known", upstream: ["https://example.org"], axes: { kernel: ["6.1.129"] },
+      cells: { bad: [{}], control: [{}] }, deadline: "1m",
+      trial: async () => ({}), signature: () => true, healthy: () => true, summary: () => "",
+    });`,
+  );
+  using ledger = Ledger.open(join(dir, "logs/ledger.sqlite"));
+  const cell = { kernel: "6.1.129", node: undefined, env: {}, image: "debian", axes: {} } as const;
+  const key = cellKey(`known ${await reproKey(file)}`, cell);
+  for (const startedAt of ["2026-11-26T08:00:00Z", "2026-11-26T08:01:00Z"])
+    ledger.addTrial("known", {
+      cell: key,
+      outcome: "reproduced",
+      summary: "it failed",
+      evidence: "/logs/the-last-line",
+      startedAt,
+      took: 1000,
+    });
+});
+
+describe("a terminal", () => {
+  test("keeps the last line of a result", async () => {
+    const argv = [process.execPath, bin, "matrix", "known", "--trials", "2"];
+    const { exitCode, screen } = await runInTerminal(argv, { cwd: dir, env });
+    expect(exitCode, screen).toBe(1);
+    expect(screen).toContain("done: known in 1 cell");
+    expect(screen.trimEnd().split("\n").at(-1)).toBe("  evidence: /logs/the-last-line");
+  });
+
+  test("keeps what is printed while a step runs, above the step's moving line", async () => {
+    const { exitCode, raw, screen } = await runSteps(
+      `await step(context.progress, "outer", async (outer) => {
+        outer.update({ detail: "moving" });
+        session.print("a result\\nof two lines");
+        session.say("a remark");
+        outer.conclude("well");
+      });
+      session.print("the end");`,
+    );
+    expect(exitCode, screen).toBe(0);
+    expect(raw).toMatch(/outer, \d+ms: moving/);
+    expect(screen.trimEnd().split("\n")).toEqual([
+      "a result",
+      "of two lines",
+      "a remark",
+      expect.stringMatching(/^done: outer: well \(\d+m?s\)$/),
+      "the end",
+    ]);
+  });
+
+  test("calls a step that the user ended stopped, and one that broke failed", async () => {
+    const { screen } = await runSteps(
+      `const fail = (title) => step(context.progress, title, async () => { throw new Error(title); });
+      await fail("before").catch(() => {});
+      const stopped = new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+      const alive = setInterval(() => {}, 1000);
+      process.kill(process.pid, "SIGINT");
+      await stopped;
+      clearInterval(alive);
+      await fail("after").catch(() => {});`,
+    );
+    expect(screen).toMatch(/^failed: before/m);
+    expect(screen).toMatch(/^SIGINT: ending orderly/m);
+    expect(screen).toMatch(/^stopped: after/m);
+  });
+});
+
+/** Run lines of a command in a terminal. */
+async function runSteps(lines: string): ReturnType<typeof runInTerminal> {
+  const file = join(dir, `steps-${Math.random().toString(36).slice(2)}.mjs`);
+  await writeFile(
+    file,
+    `import { openSession } from ${JSON.stringify(source("cli/session.ts"))};
+    import { step } from ${JSON.stringify(source("base/progress.ts"))};
+    const session = openSession();
+    const context = await session.context();
+    ${lines}
+    session[Symbol.dispose]();`,
+  );
+  return await runInTerminal([process.execPath, file], { cwd: dir, env });
+}
+
+test.each([
+  ["a\r\nb\r\n", "a\nb\n"],
+  ["step\r\n\x1b[2K\x1b[1A\x1b[2K\x1b[Gdone\r\n", "done\n"],
+  ["kept\r\ngone\r\n\x1b[2K\x1b[1A\x1b[2K\x1b[G", "kept\n\n"],
+])("the reader of the screen shows %j as a terminal would", (text, screen) => {
+  expect(screenOf(text)).toBe(screen);
+});

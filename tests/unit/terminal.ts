@@ -1,0 +1,61 @@
+import { execFile } from "node:child_process";
+import { quote } from "../../src/guest/shell.ts";
+
+/** What a command left on a terminal of 80 columns. */
+export interface TerminalRun {
+  readonly exitCode: number | null;
+  /** Every byte that the terminal was sent. */
+  readonly raw: string;
+  /** The lines that a person sees in the end, also those that scrolled away. */
+  readonly screen: string;
+}
+
+/**
+ * Run a command in a terminal of its own, standard output and standard error both on it.
+ *
+ * script: makes the terminal; it is part of util-linux, which Debian calls essential.
+ *
+ * @see https://man7.org/linux/man-pages/man1/script.1.html
+ */
+export async function runInTerminal(
+  argv: readonly string[],
+  options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
+): Promise<TerminalRun> {
+  const line = `stty cols 80 rows 24; exec ${argv.map(quote).join(" ")}`;
+  return await new Promise((resolve) => {
+    const child = execFile(
+      "script",
+      ["--quiet", "--return", "--command", line, "/dev/null"],
+      { cwd: options.cwd, env: { ...process.env, TERM: "xterm", ...options.env }, maxBuffer: 2 ** 24 },
+      (_error, raw) => resolve({ exitCode: child.exitCode, raw, screen: screenOf(raw) }),
+    );
+    child.stdin?.end();
+  });
+}
+
+/**
+ * What stands on a terminal after some text: carriage return, line feed, moves up and down, erased lines. No text
+ * is wider than the terminal in these tests.
+ *
+ * @see https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+ */
+export function screenOf(text: string): string {
+  const lines: string[] = [""];
+  let [row, column] = [0, 0];
+  for (const [token, , count, command] of text.matchAll(/(\x1b\[\??([\d;]*)([A-Za-z]))|[^\x1b]/g)) {
+    const times = Number(count || 1);
+    const line = lines[row] ?? "";
+    if (command === "A") row = Math.max(0, row - times);
+    else if (command === "B") row += times;
+    else if (command === "G") column = 0;
+    else if (command === "K") lines[row] = count === "2" ? "" : line.slice(0, column);
+    else if (token === "\r") column = 0;
+    else if (token === "\n") row += 1;
+    else if (command === undefined) {
+      lines[row] = line.slice(0, column).padEnd(column) + token + line.slice(column + 1);
+      column += 1;
+    }
+    while (lines.length <= row) lines.push("");
+  }
+  return lines.join("\n");
+}
