@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { CommandError, command } from "../base/command.ts";
@@ -8,6 +8,7 @@ import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
 import type { Image } from "./image.ts";
+import { describeRootfs, type RootfsEntry, readRootfs, writeRootfs } from "./rootfs.ts";
 
 /** Raised when the recipe below changes what comes out of it. */
 const recipe = 2;
@@ -55,8 +56,8 @@ export async function provideDebianImage(context: Context, options: DebianImageO
     if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name)) throw new UsageError(`"${name}" is not a Debian package name`);
   }
   const lock = await readLock(home);
-  const rootfs = join(home, "rootfs");
-  const key = keyOf({ recipe, wanted, extra, lock, rootfs: await describeTree(rootfs), leftOut });
+  const rootfs = await readRootfs(home);
+  const key = keyOf({ recipe, wanted, extra, lock, rootfs: await describeRootfs(rootfs), leftOut });
   const entry = await imageStore(context).findOrMake(
     `debian-${wanted.suite}-${key}`,
     {
@@ -131,8 +132,15 @@ function noUserNamespaces(cause: CommandError): InfraError {
 }
 
 /** One session of fakeroot around unpacking and mke2fs, so that owners survive without root. */
-async function writeImage(dir: string, tar: string, rootfs: string, signal: AbortSignal): Promise<void> {
+async function writeImage(
+  dir: string,
+  tar: string,
+  rootfs: readonly RootfsEntry[],
+  signal: AbortSignal,
+): Promise<void> {
   const tree = join(dir, "tree");
+  const ours = join(dir, "rootfs");
+  await writeRootfs(rootfs, ours);
   const script = `
 set -eu
 tree=$1 tar=$2 rootfs=$3 out=$4
@@ -149,7 +157,7 @@ mke2fs -q -t ext4 -d "$tree" -L dstate-root -U d57a7e00-0000-4000-8000-000000000
   -O '^has_journal,^metadata_csum_seed' -E hash_seed=d57a7e00-0000-4000-8000-000000000002,lazy_itable_init=0,root_owner=0:0 \\
   -I 256 "$out" 1500M
 `;
-  const argv = ["sh", "-c", script, "sh", tree, tar, rootfs, join(dir, "root.ext4")];
+  const argv = ["sh", "-c", script, "sh", tree, tar, ours, join(dir, "root.ext4")];
   await command(process.getuid?.() === 0 ? argv : ["fakeroot", "--", ...argv], {
     within: "5m",
     signal,
@@ -158,7 +166,7 @@ mke2fs -q -t ext4 -d "$tree" -L dstate-root -U d57a7e00-0000-4000-8000-000000000
   });
   const status = await readFile(join(tree, "var/lib/dpkg/status"), "utf8");
   await writeFile(join(dir, "packages.json"), `${JSON.stringify(installedPackages(status), null, 2)}\n`);
-  await rm(tree, { recursive: true, force: true });
+  for (const folder of [tree, ours]) await rm(folder, { recursive: true, force: true });
   await rm(tar);
 }
 
@@ -185,19 +193,4 @@ export function compareVersions(
 
 async function readLock(home: string): Promise<z.infer<typeof lockSchema>> {
   return lockSchema.parse(JSON.parse(await readFile(join(home, "packages.lock.json"), "utf8")));
-}
-
-/** Everything that makes a tree what it is, but not when it was checked out. */
-async function describeTree(root: string): Promise<string[]> {
-  const lines: string[] = [];
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    const name = path.slice(root.length);
-    if (entry.isSymbolicLink()) lines.push(`${name} -> ${await readlink(path)}`);
-    else if (entry.isFile()) {
-      const executable = ((await stat(path)).mode & 0o111) !== 0;
-      lines.push(`${name} ${executable ? "x" : "-"} ${keyOf(await readFile(path, "utf8"))}`);
-    }
-  }
-  return lines.sort();
 }
