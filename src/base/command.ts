@@ -43,6 +43,20 @@ export class MissingProgramError extends InfraError {
   }
 }
 
+/**
+ * A program that is there but made for another system: what it names as its loader or interpreter is not. A program
+ * that is built for any Linux, such as an official Node, looks for `/lib64`, which NixOS has not.
+ */
+export class ForeignProgramError extends InfraError {
+  override readonly name = "ForeignProgramError";
+  constructor(program: string, options: { readonly cause?: unknown } = {}) {
+    super(`"${program}" is there, but what it names as its loader or interpreter is not`, {
+      next: "Use a program of this system in its place; on NixOS, `nix develop` has those that dstate runs.",
+      cause: options.cause,
+    });
+  }
+}
+
 /** A program of the host that ended with another exit code than 0, or by a signal. */
 export class CommandError extends InfraError {
   override readonly name = "CommandError";
@@ -75,6 +89,7 @@ const mostOutput = 256 * 1024 ** 2;
  * is read.
  *
  * @throws {MissingProgramError} when there is no such program.
+ * @throws {ForeignProgramError} when it is there but made for another system.
  * @throws {CommandError} when it exits with a code other than 0, with the end of what it said.
  * @throws {DeadlineError} when it takes longer than `within`; it is killed then.
  * @example const { stdout } = await command(["qemu-img", "--version"], { within: "10s" });
@@ -97,9 +112,11 @@ export async function command(argv: readonly string[], options: CommandOptions):
     const ended = Promise.withResolvers<{ code: number | null; signal: string | null }>();
     child.once("error", (cause: NodeJS.ErrnoException) =>
       ended.reject(
-        cause.code === "ENOENT" && (options.cwd === undefined || existsSync(options.cwd))
-          ? new MissingProgramError(program, { next: options.install, cause })
-          : new InfraError(`"${program}" could not be started: ${cause.message}`, { cause }),
+        cause.code !== "ENOENT" || (options.cwd !== undefined && !existsSync(options.cwd))
+          ? new InfraError(`"${program}" could not be started: ${cause.message}`, { cause })
+          : program.includes("/") && existsSync(program)
+            ? new ForeignProgramError(program, { cause })
+            : new MissingProgramError(program, { next: options.install, cause }),
       ),
     );
     child.once("close", (code, by) => ended.resolve({ code, signal: by }));

@@ -47,7 +47,8 @@ export function containerConfig(
 ): object {
   const uid = options.uid ?? 1000;
   const env = {
-    PATH: "/opt/node/bin:/usr/bin:/bin:/run/current-system/sw/bin",
+    // On NixOS an official Node starts only through the image's own command of that name, which is found first.
+    PATH: "/run/current-system/sw/bin:/opt/node/bin:/usr/bin:/bin",
     HOME: "/tmp",
     ...options.env,
   };

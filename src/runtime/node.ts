@@ -8,6 +8,7 @@ import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { writeDisk } from "./disk.ts";
+import { versionsInHeaders } from "./headers.ts";
 import { compareVersions, nearestVersions } from "./version.ts";
 
 /** The package of the npm registry that carries official Node builds, one version a release. */
@@ -24,9 +25,9 @@ const aboutSchema = z.object({
 /** A Node release on this host's disk, and as a disk for guests. */
 export interface NodeRuntime {
   readonly version: string;
-  /** Read from the binary: choosing a Node version is choosing a libuv version. */
+  /** Read from the release's headers: choosing a Node version is choosing a libuv version. */
   readonly libuv: string;
-  /** `process.versions` of the binary. */
+  /** What it is made of, under the names of `process.versions`: `node`, `uv`, `v8`. */
   readonly versions: Readonly<Record<string, string>>;
   /** The npm that goes with it, if one was asked for. */
   readonly npm: string | undefined;
@@ -72,17 +73,13 @@ export async function provideNode(
           await mkdir(join(dir, "tree/lib/node_modules"), { recursive: true });
           await unpack("npm", options.npm, join(dir, "tree/lib/node_modules/npm"), { ...context, signal });
         }
-        const node = join(dir, "tree/bin/node");
-        const { stdout } = await command([node, "-p", "JSON.stringify(process.versions)"], {
-          within: "30s",
-          signal,
-        });
+        const versions = await versionsInHeaders(join(dir, "tree/include/node"));
         progress.update({ detail: "writing the file system" });
         await writeImage(dir, signal);
         return {
           version,
           ...options,
-          versions: z.record(z.string(), z.string()).parse(JSON.parse(stdout)),
+          versions,
         } satisfies z.infer<typeof aboutSchema>;
       }),
   );

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { command, MissingProgramError } from "../../src/base/command.ts";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { command, ForeignProgramError, MissingProgramError } from "../../src/base/command.ts";
 import { isDuration, toMilliseconds } from "../../src/base/duration.ts";
 import { DeadlineError, UsageError } from "../../src/base/errors.ts";
 import { identify, isAlive, ownIdentity } from "../../src/base/owner.ts";
@@ -108,6 +108,15 @@ describe("processes", () => {
     await expect(command(["true"], { within: "10s", cwd: "/no/such/folder" })).rejects.not.toBeInstanceOf(
       MissingProgramError,
     );
+  });
+
+  test("a program whose loader this system lacks is told from one that is not installed", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "dstate-foreign-"));
+    onTestFinished(async () => await rm(dir, { recursive: true, force: true }));
+    const program = join(dir, "node");
+    await writeFile(program, "#!/lib99/ld-linux-of-nobody.so\n", { mode: 0o755 });
+    await expect(command([program], { within: "10s" })).rejects.toThrow(ForeignProgramError);
+    await expect(command([program], { within: "10s" })).rejects.toThrow("is there, but what it names");
   });
 
   test("a program that ends before it has read its input tells why by its exit code", async () => {

@@ -2,6 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InfraError, runContainer, UsageError, type Vm } from "../../src/index.ts";
 import { bootVm } from "./vm.ts";
 
+/** Say the limit of open files, then start children that stay, and end with 3 when one is refused. */
+const forks = `
+open my $limits, "<", "/proc/self/limits"; print grep { /open files/ } <$limits>;
+for (1 .. 3) { my $pid = fork; exit 3 unless defined $pid; next if $pid; sleep 60; exit; }
+`;
+
 let vm: Vm;
 beforeAll(async () => {
   vm = await bootVm();
@@ -13,16 +19,17 @@ afterAll(async () => {
 describe("a container in the guest", () => {
   test("has the limits it was given, and tells at its end what they refused", async () => {
     const run = await runContainer(vm.guest, {
-      args: ["sh", "-c", "ulimit -n; sleep 0 & sleep 0 & sleep 0 & wait"],
+      // Not sh: where that is bash, as on NixOS, it waits and tries a refused fork again, and succeeds.
+      args: ["perl", "-e", forks],
       pidsLimit: 3,
       rlimits: { RLIMIT_NOFILE: { soft: 77, hard: 99 } },
       facts: true,
       within: "60s",
     });
-    expect(run.stdout).toBe("77\n");
+    expect(run.stdout).toMatch(/^Max open files +77 +99 /);
     expect(run.facts?.files["/sys/fs/cgroup/pids.max"]).toBe("3\n");
     expect(run.facts?.files["/sys/fs/cgroup/pids.events"]).toMatch(/^max [1-9]/);
-    expect(run.facts?.status).toBeGreaterThan(0);
+    expect(run.facts?.status).toBe(3);
   });
 
   test("is answered by its seccomp profile, and strace sees the answer", async () => {

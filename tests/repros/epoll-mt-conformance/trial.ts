@@ -1,4 +1,4 @@
-import { type TrialContext, underQemuUser } from "../../../src/index.ts";
+import { type Cell, type TrialContext, underQemuUser } from "../../../src/index.ts";
 import { parseResults, type TestResult } from "./results.ts";
 
 export interface Observation {
@@ -31,6 +31,16 @@ function inLayer(layer: string, workload: string, argv: readonly string[]): read
   }
 }
 
+/**
+ * The guest's command `node`, which on NixOS is a script that finds a release its libraries. qemu-user starts binaries
+ * only: there the libraries' place has to be said (vm/nixos/runtime.nix).
+ */
+function nodeIn(layer: string, { image, node }: Cell): readonly string[] {
+  if (layer !== "qemu-user") return ["node"];
+  const binary = node === "image" ? "/etc/dstate/runtime/node" : "/opt/node/bin/node";
+  return image === "nixos" ? ["-E", "LD_LIBRARY_PATH=/etc/dstate/runtime/lib", binary] : [binary];
+}
+
 /** Run the C tests and Node's in the cell's layer. Both write to pipes, for that is what ssh's channels are. */
 export async function observe(context: TrialContext): Promise<Observation> {
   const { vm, cell, workload, signal, evidence, say } = context;
@@ -51,7 +61,7 @@ export async function observe(context: TrialContext): Promise<Observation> {
   };
   const conformance = await run("conformance", 40, [`${workload}/conformance`]);
   const node = await run("node", layer === "qemu-user" ? 90 : 30, [
-    "/opt/node/bin/node",
+    ...nodeIn(layer, cell),
     `${workload}/node.mjs`,
   ]);
   const exit =

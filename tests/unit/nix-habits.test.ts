@@ -1,0 +1,47 @@
+import { globSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { containerConfig } from "../../src/diagnose/bundle.ts";
+import { versionsInHeaders } from "../../src/runtime/headers.ts";
+
+const home = fileURLToPath(new URL("../..", import.meta.url));
+
+test("a guest's Node is started by its name: on NixOS the bare binary finds no libstdc++", async () => {
+  // The first gives a path of the guest its file on the host, the second runs below an emulator that wants a path.
+  const known = ["src/lab/vm.ts", "tests/repros/epoll-mt-conformance/trial.ts"];
+  const found = [];
+  for (const file of globSync(["src/**/*.ts", "tests/repros/**/*.{ts,mjs}"], { cwd: home })) {
+    if ((await readFile(join(home, file), "utf8")).includes("/opt/node/bin/node")) found.push(file);
+  }
+  expect(found.sort()).toEqual(known);
+});
+
+test("a container finds NixOS' own command before the disk's bare binary of the same name", () => {
+  const config = JSON.stringify(containerConfig("rootfs", { args: ["node"] }));
+  const [, path = ""] = /"PATH=([^"]+)"/.exec(config) ?? [];
+  const folders = path.split(":");
+  expect(folders.indexOf("/run/current-system/sw/bin")).toBeLessThan(folders.indexOf("/opt/node/bin"));
+});
+
+test("a Node release tells its libuv by its headers: its binary may not start on this host", async () => {
+  const include = await mkdtemp(join(tmpdir(), "dstate-headers-"));
+  onTestFinished(async () => await rm(include, { recursive: true, force: true }));
+  await mkdir(join(include, "uv"));
+  const define = (values: Record<string, number>): string =>
+    Object.entries(values)
+      .map(([name, value]) => `#define ${name} ${value}\n`)
+      .join("");
+  const node = { NODE_MAJOR_VERSION: 20, NODE_MINOR_VERSION: 9, NODE_PATCH_VERSION: 0 };
+  await writeFile(join(include, "node_version.h"), define(node));
+  const v8 = { V8_MAJOR_VERSION: 11, V8_MINOR_VERSION: 3, V8_BUILD_NUMBER: 244, V8_PATCH_LEVEL: 8 };
+  await writeFile(join(include, "v8-version.h"), define(v8));
+  await expect(versionsInHeaders(include)).rejects.toThrow("uv/version.h is not a whole one");
+  await writeFile(join(include, "uv/version.h"), define({ UV_VERSION_MAJOR: 1, UV_VERSION_MINOR: 46 }));
+  await expect(versionsInHeaders(include)).rejects.toThrow("does not define UV_VERSION_PATCH");
+  const uv = { UV_VERSION_MAJOR: 1, UV_VERSION_MINOR: 46, UV_VERSION_PATCH: 0 };
+  await writeFile(join(include, "uv/version.h"), define(uv));
+  expect(await versionsInHeaders(include)).toEqual({ node: "20.9.0", uv: "1.46.0", v8: "11.3.244.8" });
+});
