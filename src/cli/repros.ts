@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { oneLine } from "../base/text.ts";
 import { chooseCell, describeCell } from "../lab/cell.ts";
 import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
@@ -14,8 +15,8 @@ export function addRepros(program: Command, session: Session): void {
     .addHelpText("after", "\nExample: dstate repros --json")
     .action(async (options: { json?: boolean }) => {
       const { settings } = await session.context({ quiet: true });
-      const found = await listRepros(settings);
-      const rows = found.map(({ repro, file }) => ({
+      const { repros, broken } = await listRepros(settings);
+      const rows = repros.map(({ repro, file }) => ({
         id: repro.id,
         title: repro.title,
         badCell: describeCell(chooseCell(repro.axes, repro.cells.bad[0])),
@@ -23,14 +24,17 @@ export function addRepros(program: Command, session: Session): void {
         axes: repro.axes,
         file,
       }));
-      if (options.json) session.print(toJson(rows));
-      else
-        session.print(
-          renderTable(
-            ["repro", "what fails", "bad cell"],
-            rows.map((row) => [row.id, row.title, row.badCell]),
-            { width: session.width },
-          ),
-        );
+      if (options.json) return session.print(toJson({ repros: rows, broken }));
+      session.print(
+        renderTable(
+          ["repro", "what fails", "bad cell"],
+          [
+            ...rows.map((row) => [row.id, row.title, row.badCell]),
+            ...broken.map(({ id }) => [id, "BROKEN: see below", ""]),
+          ],
+          { width: session.width },
+        ),
+      );
+      for (const { id, problem } of broken) session.print(`broken: ${id}\n  ${oneLine(problem)}`);
     });
 }

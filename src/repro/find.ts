@@ -1,14 +1,23 @@
 import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { messageOf, UsageError } from "../base/errors.ts";
 import type { Settings } from "../base/settings.ts";
 import type { Repro } from "./define.ts";
+import { loadRepro } from "./load.ts";
 
 /** A repro and the file that defines it. */
 export interface FoundRepro {
   readonly repro: Repro;
   readonly file: string;
+}
+
+/** A folder that should define a repro, and does not. */
+export interface BrokenRepro {
+  /** The folder's name. */
+  readonly id: string;
+  readonly file: string;
+  /** What is wrong, as a sentence. */
+  readonly problem: string;
 }
 
 /** Where repros are looked for: those that come with dstate, and those of the folder one stands in. */
@@ -18,17 +27,33 @@ function places(settings: Settings, cwd: string): string[] {
   ];
 }
 
-/** Every repro that can be named by its id. Folders without a definition are passed over. */
-export async function listRepros(settings: Settings, cwd: string = process.cwd()): Promise<FoundRepro[]> {
-  const found = new Map<string, FoundRepro>();
+/**
+ * Every repro that can be named by its id, and apart from them those that cannot be loaded. Folders without a
+ * definition are passed over.
+ */
+export async function listRepros(
+  settings: Settings,
+  cwd: string = process.cwd(),
+): Promise<{ readonly repros: readonly FoundRepro[]; readonly broken: readonly BrokenRepro[] }> {
+  const repros: FoundRepro[] = [];
+  const broken: BrokenRepro[] = [];
+  const seen = new Set<string>();
   for (const place of places(settings, cwd)) {
     for (const entry of await readdir(place, { withFileTypes: true }).catch(() => [])) {
-      if (!entry.isDirectory() || found.has(entry.name)) continue;
       const file = join(place, entry.name, "repro.ts");
-      if (await isFile(file)) found.set(entry.name, { repro: await load(file), file });
+      if (!entry.isDirectory() || seen.has(entry.name) || !(await isFile(file))) continue;
+      seen.add(entry.name);
+      try {
+        repros.push({ repro: await loadRepro(file), file });
+      } catch (error) {
+        broken.push({ id: entry.name, file, problem: messageOf(error) });
+      }
     }
   }
-  return [...found.values()].sort((a, b) => a.repro.id.localeCompare(b.repro.id));
+  return {
+    repros: repros.sort((a, b) => a.repro.id.localeCompare(b.repro.id)),
+    broken: broken.sort((a, b) => a.id.localeCompare(b.id)),
+  };
 }
 
 /**
@@ -48,39 +73,16 @@ export async function findRepro(
       throw new UsageError(`there is no repro at ${path}`, {
         next: "Give a folder that has a repro.ts, or the file itself.",
       });
-    return { repro: await load(file), file };
+    return { repro: await loadRepro(file), file };
   }
   for (const place of places(settings, cwd)) {
     const file = join(place, name, "repro.ts");
-    if (await isFile(file)) return { repro: await load(file), file };
+    if (await isFile(file)) return { repro: await loadRepro(file), file };
   }
-  const known = (await listRepros(settings, cwd)).map(({ repro }) => repro.id);
+  const known = (await listRepros(settings, cwd)).repros.map(({ repro }) => repro.id);
   throw new UsageError(`there is no repro "${name}"`, {
     next: `There are: ${known.join(", ")}. A path to your own works too: ./repros/${name}`,
   });
-}
-
-async function load(file: string): Promise<Repro> {
-  let module: { default?: unknown };
-  try {
-    module = await import(pathToFileURL(file).href);
-  } catch (error) {
-    throw new UsageError(`${file} cannot be loaded: ${messageOf(error)}`, { cause: error });
-  }
-  const repro = module.default;
-  if (!isRepro(repro))
-    throw new UsageError(`${file} should have \`export default defineRepro({ ... })\`, and has not`);
-  return repro;
-}
-
-function isRepro(value: unknown): value is Repro {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "id" in value &&
-    "run" in value &&
-    typeof value.run === "function"
-  );
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -30,7 +30,7 @@ describe("a new repro", () => {
     const options = { within: "60s", cwd } as const;
     await command([process.execPath, bin, "new", "my-report"], options);
     const { stdout } = await command([process.execPath, bin, "repros", "--json"], options);
-    expect(JSON.parse(stdout)).toContainEqual(
+    expect(JSON.parse(stdout).repros).toContainEqual(
       expect.objectContaining({ id: "my-report", file: join(cwd, "repros/my-report/repro.ts") }),
     );
   });
