@@ -57,9 +57,9 @@ export async function provideDebianImage(context: Context, options: DebianImageO
   }
   const lock = await readLock(home);
   const rootfs = await readRootfs(home);
-  const key = keyOf({ recipe, wanted, extra, lock, rootfs: await describeRootfs(rootfs), leftOut });
+  const key = debianImageKey({ wanted, extra, lock, rootfs: await describeRootfs(rootfs) });
   const entry = await imageStore(context).findOrMake(
-    `debian-${wanted.suite}-${key}`,
+    key,
     {
       within: "20m",
       signal: context.signal,
@@ -117,6 +117,16 @@ export async function provideDebianImage(context: Context, options: DebianImageO
     provenance: `Debian ${wanted.suite}, ${Object.keys(about.packages).length} packages, ${differs}`,
     packages: about.packages,
   };
+}
+
+/** Names an image by what it is made from. */
+export function debianImageKey(facts: {
+  readonly wanted: z.infer<typeof packagesSchema>;
+  readonly extra: readonly string[];
+  readonly lock: z.infer<typeof lockSchema>;
+  readonly rootfs: readonly string[];
+}): string {
+  return `debian-${facts.wanted.suite}-${keyOf({ recipe, ...facts, leftOut })}`;
 }
 
 function noUserNamespaces(cause: CommandError): InfraError {

@@ -149,6 +149,18 @@ async function guestConfiguration(
   return { options: mergeFragments([...fragments, debugInfoFragment]), plain, compiler };
 }
 
+/** Names a built kernel by what it is made from. */
+export function builtKernelKey(facts: {
+  readonly name: string;
+  readonly identity: string;
+  /** Its options as text. */
+  readonly configuration: string;
+  readonly compiler: string;
+}): string {
+  const { name, identity, configuration, compiler } = facts;
+  return `${name}-${keyOf({ identity, text: configuration, compiler, arch: "x86_64" })}`;
+}
+
 async function store(
   input: BuildInput,
   configuration: GuestConfiguration,
@@ -157,7 +169,8 @@ async function store(
   const { name, kind, identity } = input;
   const { options, plain, compiler } = configuration;
   const text = formatOptions(options);
-  const keyFor = (text: string): string => `${name}-${keyOf({ identity, text, compiler, arch: "x86_64" })}`;
+  const keyFor = (configuration: string): string =>
+    builtKernelKey({ name, identity, configuration, compiler });
   const key = keyFor(text);
   return await kernelStore(context).findOrMake(
     key,

@@ -14,7 +14,7 @@ import {
   unknownPackagedKernel,
 } from "./choose-package.ts";
 import { kernelIndex } from "./debian-index.ts";
-import { readInitramfsRecipe, writeInitramfs } from "./initramfs.ts";
+import { type InitramfsRecipe, readInitramfsRecipe, writeInitramfs } from "./initramfs.ts";
 import type { KernelAbout } from "./kernel.ts";
 import { fetchFile } from "./source.ts";
 import { kernelStore } from "./stored.ts";
@@ -31,11 +31,8 @@ const recipeVersion = 1;
 export async function provideDebianKernel(wanted: string, context: Context): Promise<StoreEntry> {
   const kernel = await findPackagedKernel(wanted, context);
   const recipe = await readInitramfsRecipe(context.settings.homeDir);
-  const { init, modules, busyboxSha256 } = recipe;
-  const hashes = kernel.parts.map(({ file }) => file.sha256);
-  const key = `deb-${kernel.version}-${keyOf([recipeVersion, hashes, init, modules, busyboxSha256])}`;
   return await kernelStore(context).findOrMake(
-    key,
+    debianKernelKey(kernel, recipe),
     {
       within: "60m",
       signal: context.signal,
@@ -81,6 +78,15 @@ export async function provideDebianKernel(wanted: string, context: Context): Pro
       });
     },
   );
+}
+
+/** Names an unpacked kernel by its packages and by what our initramfs is made of. */
+export function debianKernelKey(
+  kernel: Pick<PackagedKernel, "version" | "parts">,
+  { init, modules, busyboxSha256 }: Omit<InitramfsRecipe, "busybox">,
+): string {
+  const hashes = kernel.parts.map(({ file }) => file.sha256);
+  return `deb-${kernel.version}-${keyOf([recipeVersion, hashes, init, modules, busyboxSha256])}`;
 }
 
 async function findPackagedKernel(wanted: string, context: Context): Promise<PackagedKernel> {

@@ -62,9 +62,8 @@ export async function provideNode(
   }
   const exact = /^\d+\.\d+\.\d+$/.test(selector);
   const version = exact ? selector : await newestOfLine(selector, context);
-  const key = `node-${version}-${keyOf({ recipe, version, npm: options.npm })}`;
   const entry = await runtimeStore(context).findOrMake(
-    key,
+    nodeKey(version, options.npm),
     { within: "10m", signal: context.signal },
     async (dir, signal) =>
       await step(context.progress, `get Node ${version}`, async (progress) => {
@@ -93,6 +92,11 @@ export async function provideNode(
     dir: join(entry.dir, "tree"),
     image: join(entry.dir, "node.ext4"),
   };
+}
+
+/** Names a Node release, with the npm that goes with it, among the runtimes of the cache. */
+export function nodeKey(version: string, npm: string | undefined): string {
+  return `node-${version}-${keyOf({ recipe, version, npm })}`;
 }
 
 /**
