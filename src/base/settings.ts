@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { UsageError } from "./errors.ts";
+import { ownHome } from "./home.ts";
 import { isSize, type Size, toBytes } from "./size.ts";
 
 /** Where things are kept and fetched from. Read once, at the program's edge, and passed down. */
@@ -65,7 +65,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     ),
     runtimeDir: resolve(value.TMPDIR ?? "/tmp", `dstate-${process.getuid?.() ?? 0}`),
     logsDir: resolve(value.DSTATE_LOGS ?? join(cwd, "logs")),
-    homeDir: fileURLToPath(new URL("../..", import.meta.url)),
+    homeDir: ownHome(),
     kernelPlaces: (value.DSTATE_KERNEL_PLACES ?? "https://cdn.kernel.org/pub/linux/kernel")
       .split(/\s+/)
       .filter(Boolean),

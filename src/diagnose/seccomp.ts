@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 import type { Context } from "../base/context.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
+import { ownHome } from "../base/home.ts";
 import { fromEngine, looksLikeEngine, ociProfile, type SeccompProfile } from "./seccomp-format.ts";
 
 export type { SeccompProfile } from "./seccomp-format.ts";
@@ -18,8 +18,6 @@ export const seccompNames = [
   "clone3-enosys",
   "membarrier-eperm",
 ] as const;
-
-const defaultProfile = new URL("../../vm/seccomp/default.json", import.meta.url);
 
 const changes: Readonly<Record<string, { readonly syscall: string; readonly errnoRet: number } | undefined>> =
   {
@@ -44,7 +42,7 @@ export async function provideSeccomp(name: string): Promise<SeccompProfile | und
       next: `There are: ${seccompNames.join(", ")}. A path such as ./profile.json names a file of your own.`,
     });
   }
-  const profile = await readProfile(fileURLToPath(defaultProfile));
+  const profile = await readProfile(join(ownHome(), "vm/seccomp/default.json"));
   return change ? answerWith(profile, change.syscall, change.errnoRet) : profile;
 }
 
