@@ -1,13 +1,14 @@
-import { copyFile, mkdir, realpath } from "node:fs/promises";
+import { copyFile, mkdir, realpath, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { command } from "../base/command.ts";
+import { CommandError, command } from "../base/command.ts";
 
 const program = "qemu-x86_64";
 const install = "Install the Debian package qemu-user: `dstate setup`.";
 
 /**
- * Put qemu-user of this host, with every library that it is linked with, into a folder that a guest will have: the
- * guest has none of them. It is another layer that answers system calls, for the same binaries.
+ * Put qemu-user of this host, with its loader and every library that it is linked with, the C library too, into a
+ * folder that a guest will have: the guest has none of them, or of another release. It is another layer that answers
+ * system calls, for the same binaries.
  *
  * @throws {InfraError} when qemu-user is not installed.
  * @example await copyQemuUser(join(dir, "qemu"), signal); // in `prepare.make`
@@ -18,15 +19,38 @@ export async function copyQemuUser(to: string, signal: AbortSignal): Promise<voi
   await command([program, "--version"], options);
   const { stdout: found } = await command(["sh", "-c", `command -v ${program}`], options);
   const path = await realpath(found.trim());
-  const { stdout } = await command(["ldd", path], options);
-  const libraries = [...stdout.matchAll(/=> (\/\S+)/g)].flatMap(([, library]) => library ?? []);
+  const { loader, libraries } = await linkedWith(path, signal);
   await mkdir(join(to, "lib"), { recursive: true });
   await copyFile(path, join(to, program));
-  for (const library of libraries) {
-    // The guest's own C library fits: it is the same release as the host's, or qemu's symbols are not found.
-    if (/^(libc|libm|libpthread|libdl|ld-linux.*)\.so/.test(basename(library))) continue;
+  for (const library of libraries)
     await copyFile(await realpath(library), join(to, "lib", basename(library)));
-  }
+  const start = loader === undefined ? startStatic : startLinked;
+  if (loader !== undefined) await copyFile(await realpath(loader), join(to, "lib/loader"));
+  await writeFile(join(to, "start"), start, { mode: 0o755 });
+}
+
+const startStatic = `#!/bin/sh
+exec "\${0%/*}/${program}" "$@"
+`;
+// The loader is told where its libraries are by an argument, which what runs below qemu does not inherit.
+const startLinked = `#!/bin/sh
+exec "\${0%/*}/lib/loader" --library-path "\${0%/*}/lib" "\${0%/*}/${program}" "$@"
+`;
+
+/** Since QEMU 8 Debian's qemu-user is linked statically. */
+async function linkedWith(
+  path: string,
+  signal: AbortSignal,
+): Promise<{ loader: string | undefined; libraries: string[] }> {
+  const { stdout } = await command(["ldd", path], { within: "30s", signal }).catch((error: unknown) => {
+    if (error instanceof CommandError && /not a dynamic executable/.test(error.stderr + error.stdout))
+      return { stdout: "" };
+    throw error;
+  });
+  return {
+    loader: /^\s*(\/\S*ld-\S+) \(/m.exec(stdout)?.[1],
+    libraries: [...stdout.matchAll(/=> (\/\S+)/g)].flatMap(([, library]) => library ?? []),
+  };
 }
 
 /**
@@ -36,6 +60,5 @@ export async function copyQemuUser(to: string, signal: AbortSignal): Promise<voi
  * @example await vm.guest.exec(underQemuUser("/srv/work/qemu", ["/srv/work/conformance"]))
  */
 export function underQemuUser(folder: string, argv: readonly string[]): string[] {
-  // -U: its libraries are for qemu itself, not for what runs below it.
-  return ["env", `LD_LIBRARY_PATH=${folder}/lib`, `${folder}/${program}`, "-U", "LD_LIBRARY_PATH", ...argv];
+  return [`${folder}/start`, ...argv];
 }

@@ -1,12 +1,17 @@
+import { basename } from "node:path";
 import { command } from "../base/command.ts";
+import type { Context } from "../base/context.ts";
+import { InfraError } from "../base/errors.ts";
+import { parseLinkedAgainst, unmet } from "./guest-libraries.ts";
+import { type GuestTarget, provideGuestTarget, type Sysroot } from "./sysroot.ts";
 
-/** The host's compilers for workloads: what they make runs on the image's own glibc, or on musl. */
+/** The compilers for workloads: for the image's own glibc in C and C++, and for musl, which the image has too. */
 export type Compiler = "gcc" | "g++" | "musl-gcc";
 
 /** The compiler for each C library: the image's own glibc, or musl, whose loader the image has too. */
 export const compilerOf = { glibc: "gcc", musl: "musl-gcc" } as const;
 
-const packages: Record<Compiler, string> = { gcc: "gcc", "g++": "g++", "musl-gcc": "musl-tools" };
+const packages: Readonly<Record<string, string>> = { gcc: "gcc", "g++": "g++", "musl-gcc": "musl-tools" };
 
 export interface CompileOptions {
   readonly compiler: Compiler;
@@ -18,23 +23,27 @@ export interface CompileOptions {
   /** More for the command line, such as `-ftls-model=initial-exec`. */
   readonly flags?: readonly string[];
   readonly include?: readonly string[];
-  readonly signal: AbortSignal;
 }
 
 /**
- * Compile a workload on the host. Warnings are errors: a workload is evidence.
+ * Compile a workload for the guests: with this host's compiler, against the C library of their own Debian release.
+ * What comes out is held against what the guests have, and refused with the reason when it would not start there: a
+ * program that cannot start must not pass for a failure of the report. Warnings are errors: a workload is evidence.
  *
- * @throws {InfraError} when the compiler is missing, naming its package, or does not like the source.
- * @example await compile({ compiler: "musl-gcc", sources: ["load.c"], to: "load", kind: "program", signal })
+ * @throws {InfraError} when the compiler is missing, naming its package, or does not like the source; when the
+ *   archive is out of reach; when a guest lacks what the result asks for.
+ * @example await compile({ compiler: "musl-gcc", sources: ["load.c"], to: "load", kind: "program" }, context)
  */
-export async function compile(options: CompileOptions): Promise<void> {
-  const { compiler, sources, to, kind, flags = [], include = [], signal } = options;
-  const base = ["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"];
-  const shared = kind === "shared" ? ["-shared", "-fPIC"] : [];
+export async function compile(options: CompileOptions, context: Context): Promise<void> {
+  const { sources, to, kind, flags = [], include = [] } = options;
+  const { signal } = context;
+  const target = await provideGuestTarget(context);
+  const [compiler, ...against] = compilerFor(options.compiler, target);
   const argv = [
     compiler,
-    ...base,
-    ...shared,
+    ...against,
+    ...["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"],
+    ...(kind === "shared" ? ["-shared", "-fPIC"] : []),
     ...flags,
     ...include.map((dir) => `-I${dir}`),
     "-o",
@@ -42,9 +51,60 @@ export async function compile(options: CompileOptions): Promise<void> {
     ...sources,
     "-ldl",
   ];
-  await command(argv, {
-    within: "2m",
+  const install = `Install the Debian package ${packages[compiler]}: \`dstate setup\`.`;
+  await command(argv, { within: "2m", signal, install });
+  await checkFits(to, target, signal);
+}
+
+function compilerFor(compiler: Compiler, target: GuestTarget): [string, ...string[]] {
+  if (target.type === "host") return [compiler];
+  const { sysroot } = target;
+  switch (compiler) {
+    case "musl-gcc":
+      return ["gcc", `--sysroot=${sysroot.dir}`, "-specs", sysroot.muslSpecs];
+    case "gcc":
+      return ["gcc", ...against(sysroot)];
+    case "g++": {
+      const headers = [`${sysroot.dir}/usr/include/c++`, `${sysroot.dir}/usr/include/x86_64-linux-gnu/c++`];
+      const isystem = headers.flatMap((dir) => ["-isystem", `${dir}/${sysroot.libraries.gcc}`]);
+      return ["g++", ...against(sysroot), "-nostdinc++", ...isystem];
+    }
+  }
+}
+
+/**
+ * A compiler of the host looks beside itself for start files and libraries before it looks into a sysroot. The
+ * headers of Debian's multiarch folder are named for compilers of other systems, which do not know of it.
+ */
+function against({ dir }: Sysroot): string[] {
+  const libraries = `${dir}/usr/lib/x86_64-linux-gnu`;
+  return [
+    `--sysroot=${dir}`,
+    `-B${libraries}/`,
+    `-L${libraries}`,
+    `-L${dir}/lib/x86_64-linux-gnu`,
+    ...["-idirafter", `${dir}/usr/include/x86_64-linux-gnu`],
+  ];
+}
+
+async function checkFits(path: string, target: GuestTarget, signal: AbortSignal): Promise<void> {
+  const guest = target.type === "host" ? target.libraries : target.sysroot.libraries;
+  const wanted = ["--program-headers", "--dynamic", "--version-info"];
+  const { stdout } = await command(["readelf", "--wide", ...wanted, path], {
+    within: "30s",
     signal,
-    install: `Install the Debian package ${packages[compiler]}: \`dstate setup\`.`,
+    install: "Install the Debian package binutils: `dstate setup`.",
   });
+  const missing = unmet(parseLinkedAgainst(stdout), guest);
+  if (missing.length === 0) return;
+  throw new InfraError(
+    `${basename(path)} would not start in a guest of ${guest.system}: it asks for ${missing.join(", ")}`,
+    {
+      next:
+        target.type === "host"
+          ? "Install mmdebstrap (`dstate setup`): workloads are compiled against the guest's own C library then."
+          : "Link what the guest lacks statically (`-static`, `-static-libasan`), or leave out flags that name libraries of this host.",
+      evidence: path,
+    },
+  );
 }

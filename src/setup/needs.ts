@@ -47,10 +47,9 @@ export const needs: readonly Need[] = [
   },
   need("bzip2", "bzip2", "unpacks logs", "logs"),
   need("lz4", "lz4", "unpacks logs", "logs"),
-  need("musl-gcc", "musl-tools", "compiles workloads for musl", "repros"),
   need("g++", "g++", "compiles workloads in C++", "repros"),
   need("qemu-x86_64", "qemu-user", "is another system call layer for workloads", "repros"),
-  need("readelf", "binutils", "reads the thread-local storage of programs", "repros"),
+  need("readelf", "binutils", "reads what programs ask of their system", "repros"),
   need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
 ];
 

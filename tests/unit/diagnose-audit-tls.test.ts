@@ -9,7 +9,6 @@ import { auditTls, processObjects } from "../../src/diagnose/audit-tls.ts";
 import { elfHeaderBytes, linkingParts, readElfTables } from "../../src/diagnose/elf.ts";
 import type { GuestHost } from "../../src/diagnose/guest-host.ts";
 import { guestFilesTls, guestProcessTls } from "../../src/diagnose/guest-tls.ts";
-import { compile } from "../../src/runtime/compile.ts";
 
 const signal = AbortSignal.timeout(120_000);
 let folder: string;
@@ -27,14 +26,8 @@ beforeAll(async () => {
      char padding[1 << 20] = {1};
      extern "C" int touch() { return rng::state.bytes[0] + small + padding[0]; }\n`,
   );
-  await compile({
-    compiler: "g++",
-    kind: "shared",
-    sources: [source],
-    flags: ["-ftls-model=initial-exec"],
-    to: library,
-    signal,
-  });
+  const flags = ["-O1", "-pthread", "-shared", "-fPIC", "-ftls-model=initial-exec"];
+  await command(["g++", ...flags, "-o", library, source], { within: "1m", signal });
 });
 afterAll(async () => await rm(folder, { recursive: true, force: true }));
 

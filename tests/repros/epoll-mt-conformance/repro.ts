@@ -16,7 +16,7 @@ export default defineRepro({
     control: [{ axes: { layer: "kernel" } }, { axes: { layer: "qemu-user" } }],
   },
   workload: new URL("./workload/", import.meta.url),
-  prepare: { key: ({ axes }) => ({ recipe: 1, qemu: axes.layer === "qemu-user" }), make: compileTests },
+  prepare: { key: ({ axes }) => ({ recipe: 2, qemu: axes.layer === "qemu-user" }), make: compileTests },
   deadline: "5m",
   trial: observe,
   signature: ({ cause }) => cause.kind === "registrations-dropped",

@@ -4,48 +4,54 @@ import { compile, compilerOf, type PrepareContext, provideNode } from "../../../
 
 /** The program and its two libraries, once for each C library; for Node its two addons. */
 export async function compileAll(context: PrepareContext): Promise<void> {
-  const { cell, dir, signal } = context;
+  const { cell, dir } = context;
   if (cell.axes.program === "node") return await compileAddons(context);
   for (const [libc, compiler] of Object.entries(compilerOf)) {
     const to = join(dir, libc);
     await mkdir(to);
     for (const name of ["watcher", "interrupt"]) {
-      await compile({
-        compiler,
-        kind: "shared",
-        sources: [join(dir, `${name}.c`)],
-        to: join(to, `lib${name}.so`),
-        signal,
-      });
+      await compile(
+        {
+          compiler,
+          kind: "shared",
+          sources: [join(dir, `${name}.c`)],
+          to: join(to, `lib${name}.so`),
+        },
+        context,
+      );
     }
-    await compile({
-      compiler,
-      kind: "program",
-      sources: [join(dir, "load.c")],
-      to: join(to, "load"),
-      signal,
-    });
+    await compile(
+      {
+        compiler,
+        kind: "program",
+        sources: [join(dir, "load.c")],
+        to: join(to, "load"),
+      },
+      context,
+    );
   }
 }
 
 /** On NixOS they are part of the image: vm/nixos/musl-addons.nix has the same two command lines. */
 async function compileAddons(context: PrepareContext): Promise<void> {
-  const { cell, dir, signal } = context;
+  const { cell, dir } = context;
   if (cell.image === "nixos" || cell.node === undefined) return;
   const node = await provideNode(cell.node, context);
   const common = {
     compiler: "gcc",
     kind: "shared",
     include: [join(node.dir, "include/node")],
-    signal,
   } as const;
   await mkdir(join(dir, "glibc"));
   const source = (name: string): string => join(dir, name);
-  await compile({
-    ...common,
-    sources: [source("addons.c"), source("watcher.c")],
-    flags: ["-DWATCHER"],
-    to: join(dir, "glibc/watcher.node"),
-  });
-  await compile({ ...common, sources: [source("addons.c")], to: join(dir, "glibc/interrupt.node") });
+  await compile(
+    {
+      ...common,
+      sources: [source("addons.c"), source("watcher.c")],
+      flags: ["-DWATCHER"],
+      to: join(dir, "glibc/watcher.node"),
+    },
+    context,
+  );
+  await compile({ ...common, sources: [source("addons.c")], to: join(dir, "glibc/interrupt.node") }, context);
 }

@@ -10,17 +10,19 @@ export const addons = {
 
 /** Compile every addon, with the headers of the cell's Node. */
 export async function compileAddons(context: PrepareContext): Promise<void> {
-  const { cell, dir, signal } = context;
+  const { cell, dir } = context;
   const node = await provideNode(cell.node ?? "20.9.0", context);
   for (const [name, { size, model }] of Object.entries(addons)) {
-    await compile({
-      compiler: "gcc",
-      kind: "shared",
-      sources: [join(dir, "addon.c")],
-      flags: [`-DSIZE=${size}`, `-ftls-model=${model}`],
-      include: [join(node.dir, "include/node")],
-      to: join(dir, `${name}.node`),
-      signal,
-    });
+    await compile(
+      {
+        compiler: "gcc",
+        kind: "shared",
+        sources: [join(dir, "addon.c")],
+        flags: [`-DSIZE=${size}`, `-ftls-model=${model}`],
+        include: [join(node.dir, "include/node")],
+        to: join(dir, `${name}.node`),
+      },
+      context,
+    );
   }
 }

@@ -26,7 +26,7 @@ export default defineRepro({
   },
   workload: new URL("./workload/", import.meta.url),
   // An addon of Node-API works with every Node, but is compiled with the headers of its own.
-  prepare: { key: ({ node }) => ({ node, addons }), make: compileAddons },
+  prepare: { key: ({ node }) => ({ recipe: 2, node, addons }), make: compileAddons },
   deadline: "5m",
   trial: observe,
   signature: ({ loaded, cause }) => !loaded && cause.kind === "static-tls",
