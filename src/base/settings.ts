@@ -19,6 +19,10 @@ export interface Settings {
   readonly kernelPlaces: readonly string[];
   /** Root of a Debian archive; undefined: the one this machine's apt uses. */
   readonly debianMirror: string | undefined;
+  /** The Debian archive's keys; undefined: where Debian's package debian-archive-keyring has them. */
+  readonly debianKeyring: string | undefined;
+  /** A statically linked busybox, which is all there is in our initramfs. */
+  readonly busybox: string;
   /** Where programs are looked for, as in PATH. */
   readonly path: string;
   /** A kernel, cell or image a test run asked for through the environment. */
@@ -34,6 +38,8 @@ const environment = z.object({
   DSTATE_LOGS: z.string().min(1).optional(),
   DSTATE_KERNEL_PLACES: z.string().optional(),
   DSTATE_DEBIAN_MIRROR: z.url().optional(),
+  DSTATE_DEBIAN_KEYRING: z.string().min(1).optional(),
+  DSTATE_BUSYBOX: z.string().min(1).optional(),
   DSTATE_IMAGE: z.enum(["debian", "nixos"]).optional(),
   DSTATE_MEMORY: z
     .custom<Extract<Size, string>>(isSize, "expected a size such as 6GiB")
@@ -70,6 +76,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
       .split(/\s+/)
       .filter(Boolean),
     debianMirror: value.DSTATE_DEBIAN_MIRROR,
+    debianKeyring: value.DSTATE_DEBIAN_KEYRING,
+    busybox: value.DSTATE_BUSYBOX ?? "/bin/busybox",
     path: value.PATH ?? "/usr/bin:/bin",
     image: value.DSTATE_IMAGE,
     memory: value.DSTATE_MEMORY,

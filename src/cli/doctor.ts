@@ -4,8 +4,8 @@ import { findCachedKernel } from "../kernel/list.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
 import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
-import { findNeeds } from "../setup/install.ts";
-import { packagesFor } from "../setup/needs.ts";
+import { findNeeds, howToInstall } from "../setup/install.ts";
+import { nameOf, packagesFor } from "../setup/needs.ts";
 import type { Session } from "./session.ts";
 
 /** `dstate doctor`: each need, found or not, and what acceleration really works. */
@@ -37,7 +37,7 @@ export function addDoctor(program: Command, session: Session): void {
         );
       } else {
         const rows = found.map(({ need, path }) => [
-          "program" in need.look ? need.look.program : need.look.file,
+          nameOf(need),
           path ?? "MISSING",
           need.package,
           need.part,
@@ -52,9 +52,7 @@ export function addDoctor(program: Command, session: Session): void {
           `acceleration: ${word}\nNode: ${process.versions.node} at ${process.execPath}\ncache: ${context.settings.cacheDir}`,
         );
         if (missing.length > 0)
-          session.print(
-            `missing: install with \`dstate setup\`, or as root: apt-get install -y --no-install-recommends ${packagesFor(missing.map(({ need }) => need)).join(" ")}`,
-          );
+          session.print(await howToInstall(context, packagesFor(missing.map(({ need }) => need))));
       }
       process.exitCode = missing.length === 0 ? exitCode.clean : exitCode.infraError;
     });

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
 import { ownHome } from "../base/home.ts";
@@ -92,7 +93,7 @@ export function parseSeccomp(text: string, from: string): SeccompProfile {
  */
 export async function checkSeccomp(name: string | undefined, context: Context): Promise<void> {
   const profile = await provideSeccomp(name ?? "unconfined");
-  const known = await systemCalls();
+  const known = await systemCalls(context.signal);
   if (!profile || !known) return;
   const names = new Set((profile.syscalls ?? []).flatMap((rule) => rule.names));
   const odd = [...names].filter((call) => !known.has(call));
@@ -103,12 +104,18 @@ export async function checkSeccomp(name: string | undefined, context: Context): 
   });
 }
 
-/** The calls of x86-64 and its two smaller kin, as this host's headers and our profile have them; undefined: there are no headers. */
-async function systemCalls(): Promise<ReadonlySet<string> | undefined> {
+/**
+ * The calls of x86-64 and its two smaller kin, as this host's compiler and our profile have them; undefined: there are
+ * no headers. Where they are only the compiler knows: NixOS has no `/usr/include`.
+ */
+async function systemCalls(signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
   const names = new Set<string>();
   for (const kin of ["64", "32", "x32"]) {
-    const text = await readFile(`/usr/include/x86_64-linux-gnu/asm/unistd_${kin}.h`, "utf8").catch(() => "");
-    for (const [, call] of text.matchAll(/^#define __NR_(\w+)/gm)) if (call !== undefined) names.add(call);
+    const argv = ["gcc", "-E", "-dM", "-include", `asm/unistd_${kin}.h`, "-x", "c", "/dev/null"];
+    const seen = await command(argv, { within: "30s", signal }).catch(() => undefined);
+    signal.throwIfAborted();
+    for (const [, call] of seen?.stdout.matchAll(/^#define __NR_(\w+)/gm) ?? [])
+      if (call !== undefined) names.add(call);
   }
   if (names.size === 0) return undefined;
   // Our own profile knows calls that are newer than some hosts.

@@ -69,6 +69,7 @@ export async function provideDebianImage(context: Context, options: DebianImageO
     async (dir, signal) =>
       await step(context.progress, `make the Debian image (${wanted.suite})`, async (progress) => {
         const { main, security } = await debianRoots(context);
+        const { debianKeyring } = context.settings;
         const tar = join(dir, "root.tar");
         progress.update({ detail: "mmdebstrap: fetching and unpacking packages" });
         await command(
@@ -78,6 +79,7 @@ export async function provideDebianImage(context: Context, options: DebianImageO
             "--format=tar",
             "--quiet",
             `--include=${[...wanted.packages, ...extra].join(",")}`,
+            ...(debianKeyring === undefined ? [] : [`--keyring=${debianKeyring}`]),
             ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
             wanted.suite,
             tar,

@@ -1,15 +1,14 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
-import { hashedFiles, parseStanza, type Stanza, stanzasOfPackages } from "../supply/deb822.ts";
+import { hashedFiles, type Stanza, stanzasOfPackages } from "../supply/deb822.ts";
 import { type DebianRoots, debianRoots } from "../supply/debian-roots.ts";
-import { download } from "../supply/download.ts";
-import { verifiedText } from "../supply/signature.ts";
+import { openSuite } from "../supply/debian-suite.ts";
+import type { Keyring } from "../supply/signature.ts";
 
 /** The suites that carry kernels, and under which root of the archive. */
 export const debianSuites = [
@@ -72,6 +71,7 @@ export interface IndexOptions {
 export async function kernelIndex(context: Context, options: IndexOptions): Promise<KernelIndex | undefined> {
   const store = new Store(join(context.settings.cacheDir, "debian-indexes"));
   const day = new Date().toISOString().slice(0, 10);
+  const keyring = context.settings.debianKeyring;
   if (options.age === "any") return await newest(store);
   const roots = await debianRoots(context).catch((error: unknown) => error);
   const key = `${day}-${keyOf([roots, debianSuites])}`;
@@ -88,7 +88,7 @@ export async function kernelIndex(context: Context, options: IndexOptions): Prom
             const parts: KernelIndex[] = [];
             for (const suite of debianSuites) {
               update({ detail: suite.name, share: parts.length / debianSuites.length });
-              parts.push(await readSuite(suite, roots, { dir, signal }));
+              parts.push(await readSuite(suite, roots, { dir, signal, keyring }));
             }
             return {
               packages: parts.flatMap(({ packages }) => packages),
@@ -137,43 +137,14 @@ async function readIndex(dir: string): Promise<KernelIndex> {
 async function readSuite(
   suite: Suite,
   roots: DebianRoots,
-  { dir, signal }: { dir: string; signal: AbortSignal },
+  scratch: { dir: string; signal: AbortSignal; keyring: Keyring },
 ): Promise<KernelIndex> {
   const root = roots[suite.root];
-  const dist = `${root}/dists/${suite.name}`;
-  const inRelease = join(dir, `${suite.name}.InRelease`);
-  if ((await download(`${dist}/InRelease`, { to: inRelease, signal })).type === "missing") {
-    // Suites leave the archive when they grow old.
-    return { packages: [], sources: [] };
-  }
-  const release = parseStanza(await verifiedText(inRelease, { what: `${dist}/InRelease`, signal }));
-  await rm(inRelease);
-  const files = hashedFiles(release.get("sha256"));
-  const read = async (path: string): Promise<string> => {
-    const file = files.find((file) => file.path === `${path}.xz`);
-    if (!file) return "";
-    // The name by hash cannot change between our reading of InRelease and of the index.
-    const byHash = `${path.slice(0, path.lastIndexOf("/"))}/by-hash/SHA256/${file.sha256}`;
-    const to = join(dir, "index.xz");
-    for (const name of [byHash, file.path]) {
-      const got = await download(`${dist}/${name}`, { to, signal, sha256: file.sha256 });
-      if (got.type === "missing") continue;
-      await command(["xz", "--decompress", "--force", to], {
-        within: "5m",
-        signal,
-        install: "apt-get install xz-utils",
-      });
-      const text = await readFile(join(dir, "index"), "utf8");
-      await rm(join(dir, "index"));
-      return text;
-    }
-    throw new InfraError(`${dist}/${file.path} is missing although the signed InRelease lists it`, {
-      next: "The mirror may be in the middle of an update: try again in some minutes.",
-    });
-  };
+  const opened = await openSuite(`${root}/dists/${suite.name}`, scratch);
+  if (!opened) return { packages: [], sources: [] };
   return {
-    packages: packagesOf(await read("main/binary-amd64/Packages"), { root, suite: suite.name }),
-    sources: sourcesOf(await read("main/source/Sources"), { root, suite: suite.name }),
+    packages: packagesOf(await opened.read("main/binary-amd64/Packages"), { root, suite: suite.name }),
+    sources: sourcesOf(await opened.read("main/source/Sources"), { root, suite: suite.name }),
   };
 }
 

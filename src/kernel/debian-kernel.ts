@@ -30,7 +30,7 @@ const recipeVersion = 1;
  */
 export async function provideDebianKernel(wanted: string, context: Context): Promise<StoreEntry> {
   const kernel = await findPackagedKernel(wanted, context);
-  const recipe = await readInitramfsRecipe(context.settings.homeDir);
+  const recipe = await readInitramfsRecipe(context.settings);
   return await kernelStore(context).findOrMake(
     debianKernelKey(kernel, recipe),
     {

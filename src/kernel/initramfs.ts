@@ -2,6 +2,7 @@ import { access, chmod, copyFile, mkdir, readdir, readFile, rm, utimes, writeFil
 import { basename, join } from "node:path";
 import { CommandError, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
+import type { Settings } from "../base/settings.ts";
 import { sha256OfFile } from "../base/store.ts";
 
 /** What every initramfs of ours is made of, besides a kernel's modules. */
@@ -14,27 +15,28 @@ export interface InitramfsRecipe {
   readonly busyboxSha256: string;
 }
 
-const busyboxPath = "/bin/busybox";
-
 /**
- * Read the recipe from `vm/debian`, and find the host's busybox.
+ * Read the recipe from `vm/debian`, and the host's busybox.
  *
- * @throws {InfraError} when there is no statically linked busybox.
+ * @throws {InfraError} when there is no statically linked busybox where the settings say.
  */
-export async function readInitramfsRecipe(homeDir: string): Promise<InitramfsRecipe> {
+export async function readInitramfsRecipe({
+  homeDir,
+  busybox,
+}: Pick<Settings, "homeDir" | "busybox">): Promise<InitramfsRecipe> {
   const dir = join(homeDir, "vm", "debian");
-  const image = await readFile(busyboxPath).catch(() => undefined);
-  // A dynamically linked program names its loader.
-  if (!image || image.includes("/lib64/ld-linux")) {
-    throw new InfraError(`prebuilt kernels need a statically linked busybox at ${busyboxPath}`, {
-      next: "Install it: `apt-get install busybox-static`.",
+  const image = await readFile(busybox).catch(() => undefined);
+  // A dynamically linked program names its loader, in /lib64 or in the Nix store.
+  if (!image || image.includes("/ld-linux-x86-64.so")) {
+    throw new InfraError(`prebuilt kernels need a statically linked busybox at ${busybox}`, {
+      next: "Install it: `apt-get install busybox-static`. Elsewhere, name the file: DSTATE_BUSYBOX.",
     });
   }
   return {
     init: await readFile(join(dir, "initramfs-init"), "utf8"),
     modules: parseModuleList(await readFile(join(dir, "initramfs-modules"), "utf8")),
-    busybox: busyboxPath,
-    busyboxSha256: await sha256OfFile(busyboxPath),
+    busybox,
+    busyboxSha256: await sha256OfFile(busybox),
   };
 }
 

@@ -4,6 +4,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { debianKeyrings } from "../supply/signature.ts";
 import { type Need, needsFor, type Purpose, packagesFor } from "./needs.ts";
 
 export interface FoundNeed {
@@ -15,14 +16,48 @@ export interface FoundNeed {
 /** Look for each need on this host. */
 export async function findNeeds(context: Context, purpose: Purpose = "work"): Promise<FoundNeed[]> {
   return await Promise.all(
-    needsFor(purpose).map(async (need) => {
-      const candidates = "file" in need.look ? [need.look.file] : programPlaces(context, need.look.program);
-      for (const path of candidates) {
-        if (await isThere(path, "file" in need.look ? constants.R_OK : constants.X_OK)) return { need, path };
-      }
-      return { need, path: undefined };
-    }),
+    needsFor(purpose).map(async (need) => ({ need, path: await placeOf(need, context) })),
   );
+}
+
+async function placeOf({ look }: Need, context: Context): Promise<string | undefined> {
+  if ("header" in look) return await headerPlace(look.header, context.signal);
+  if ("program" in look) return await firstThere(programPlaces(context, look.program), constants.X_OK);
+  const { busybox, debianKeyring } = context.settings;
+  const places = { busybox: [busybox], debianKeyring: debianKeyring ? [debianKeyring] : debianKeyrings };
+  return await firstThere(places[look.setting], constants.R_OK);
+}
+
+/** Where the compiler finds a header: only it knows, for on NixOS there is no one folder of headers. */
+async function headerPlace(header: string, signal: AbortSignal): Promise<string | undefined> {
+  const argv = ["gcc", "-E", "-include", header, "-x", "c", "/dev/null"];
+  const seen = await command(argv, { within: "30s", signal }).catch(() => undefined);
+  signal.throwIfAborted();
+  return seen?.stdout
+    .split("\n")
+    .flatMap((line) => /^# 1 "([^"]+)"/.exec(line)?.[1] ?? [])
+    .find((path) => path.endsWith(`/${header}`));
+}
+
+async function firstThere(places: readonly string[], mode: number): Promise<string | undefined> {
+  for (const place of places) if (await isThere(place, mode)) return place;
+  return undefined;
+}
+
+/** What to do about missing packages, in one sentence: a host without apt is most likely NixOS. */
+export async function howToInstall(context: Context, packages: readonly string[]): Promise<string> {
+  if (await hasApt(context)) {
+    return `missing: install with \`dstate setup\`, or as root: ${aptLine(packages)}`;
+  }
+  return `missing is what Debian has in: ${packages.join(", ")}. This host has no apt; on NixOS, \`nix develop\` has them.`;
+}
+
+async function hasApt(context: Context): Promise<boolean> {
+  return (await firstThere(programPlaces(context, "apt-get"), constants.X_OK)) !== undefined;
+}
+
+function aptLine(packages: readonly string[]): string {
+  return `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
 }
 
 /**
@@ -37,17 +72,11 @@ export async function installMissing(context: Context, purpose: Purpose = "work"
     (await findNeeds(context, purpose)).filter(({ path }) => path === undefined).map(({ need }) => need),
   );
   if (missing.length === 0) return [];
-  const apt = await Promise.all(
-    programPlaces(context, "apt-get").map((path) => isThere(path, constants.X_OK)),
-  );
-  if (!apt.includes(true)) {
-    context.progress({
-      type: "note",
-      text: `this host has no apt; not found is what Debian has in: ${missing.join(", ")}`,
-    });
+  if (!(await hasApt(context))) {
+    context.progress({ type: "note", text: await howToInstall(context, missing) });
     return [];
   }
-  const line = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+  const line = aptLine(missing);
   const become = await becomeRoot(context);
   if (!become) {
     throw new InfraError(

@@ -1,7 +1,10 @@
-/** A program of the host that dstate uses. */
+/** Something of the host that dstate uses. */
 export interface Need {
-  /** What is looked for: a program on PATH, or a header file. */
-  readonly look: { readonly program: string } | { readonly file: string };
+  /** What is looked for: a program on PATH, a header that the compiler finds, or a file that the settings name. */
+  readonly look:
+    | { readonly program: string }
+    | { readonly header: string }
+    | { readonly setting: "busybox" | "debianKeyring"; readonly name: string };
   /** The Debian package that has it. */
   readonly package: string;
   readonly for: string;
@@ -17,6 +20,10 @@ export const needs: readonly Need[] = [
   need("mke2fs", "e2fsprogs", "writes file systems without root", "images"),
   need("mmdebstrap", "mmdebstrap", "makes Debian images without root", "images"),
   need("newuidmap", "uidmap", "lets mmdebstrap work without root", "images"),
+  {
+    ...need("", "debian-archive-keyring", "checks the Debian archive's signatures", "images"),
+    look: { setting: "debianKeyring", name: "the Debian archive's keys" },
+  },
   need("fakeroot", "fakeroot", "keeps owners of files without root", "images"),
   need("tar", "tar", "unpacks sources and images", "images"),
   need("gpgv", "gpgv", "checks the Debian archive's signatures", "kernel packages"),
@@ -26,7 +33,7 @@ export const needs: readonly Need[] = [
   need("zstd", "zstd", "unpacks kernels and modules", "kernel packages"),
   {
     ...need("busybox", "busybox-static", "is all there is in our initramfs", "kernel packages"),
-    look: { file: "/bin/busybox" },
+    look: { setting: "busybox", name: "busybox, static" },
   },
   need("gcc", "gcc", "compiles kernels", "kernel builds"),
   need("make", "make", "builds kernels", "kernel builds"),
@@ -39,11 +46,11 @@ export const needs: readonly Need[] = [
   need("perl", "perl-base", "kernel build", "kernel builds"),
   {
     ...need("", "libelf-dev", "objtool of the kernel build", "kernel builds"),
-    look: { file: "/usr/include/libelf.h" },
+    look: { header: "libelf.h" },
   },
   {
     ...need("", "libc6-dev", "host programs of the kernel build", "kernel builds"),
-    look: { file: "/usr/include/stdio.h" },
+    look: { header: "stdio.h" },
   },
   need("bzip2", "bzip2", "unpacks logs", "logs"),
   need("lz4", "lz4", "unpacks logs", "logs"),
@@ -52,6 +59,12 @@ export const needs: readonly Need[] = [
   need("readelf", "binutils", "reads what programs ask of their system", "repros"),
   need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
 ];
+
+/** A need as tables name it. @example nameOf(need) // "qemu-system-x86_64" */
+export function nameOf({ look }: Need): string {
+  if ("program" in look) return look.program;
+  return "header" in look ? look.header : look.name;
+}
 
 /** Everything that `npm start` needs, or that the tests need as well. */
 export type Purpose = "work" | "tests";

@@ -2,7 +2,11 @@ import { access, readFile, rm } from "node:fs/promises";
 import { command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 
-const keyrings = [
+/** A file of keys; undefined: the Debian archive's keys, where Debian's own package puts them. */
+export type Keyring = string | undefined;
+
+/** Where Debian's package debian-archive-keyring has the archive's keys: the second from Debian 13 on. */
+export const debianKeyrings = [
   "/usr/share/keyrings/debian-archive-keyring.gpg",
   "/usr/share/keyrings/debian-archive-keyring.pgp",
 ] as const;
@@ -11,13 +15,11 @@ export interface VerifyOptions {
   /** What the file is, for messages. */
   readonly what: string;
   readonly signal: AbortSignal;
-  /** Another keyring than the Debian archive's. */
-  readonly keyring?: string;
+  readonly keyring: Keyring;
 }
 
 /**
- * The text of a clear-signed file, and only what the signature covers, checked against the Debian archive's
- * keyring. As apt does, one good signature by a known key is enough, and one bad signature too many: files
+ * The text of a clear-signed file, and only what the signature covers, checked against a keyring. As apt does, one good signature by a known key is enough, and one bad signature too many: files
  * signed for several releases also carry keys that an older keyring does not know.
  *
  * @throws {InfraError} when no known key vouches for the file.
@@ -52,7 +54,7 @@ export function hasGoodSignature(status: string): boolean {
 }
 
 async function archiveKeyring(): Promise<string> {
-  for (const keyring of keyrings) {
+  for (const keyring of debianKeyrings) {
     if (
       await access(keyring).then(
         () => true,
@@ -62,9 +64,9 @@ async function archiveKeyring(): Promise<string> {
       return keyring;
   }
   throw new InfraError(
-    `the Debian archive's keys are not on this machine (looked for ${keyrings.join(", ")})`,
+    `the Debian archive's keys are not on this machine (looked for ${debianKeyrings.join(", ")})`,
     {
-      next: "Install them: `apt-get install debian-archive-keyring`.",
+      next: "Install them: `apt-get install debian-archive-keyring`. Elsewhere, name the file: DSTATE_DEBIAN_KEYRING.",
     },
   );
 }

@@ -4,9 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { readSettings } from "../../src/base/settings.ts";
 import { containerConfig } from "../../src/diagnose/bundle.ts";
+import { readInitramfsRecipe } from "../../src/kernel/initramfs.ts";
 import { versionsInHeaders } from "../../src/runtime/headers.ts";
+import { findNeeds, howToInstall } from "../../src/setup/install.ts";
+import { nameOf } from "../../src/setup/needs.ts";
 
+const aborts = (): AbortSignal => AbortSignal.timeout(30_000);
 const home = fileURLToPath(new URL("../..", import.meta.url));
 
 test("a guest's Node is started by its name: on NixOS the bare binary finds no libstdc++", async () => {
@@ -44,4 +49,26 @@ test("a Node release tells its libuv by its headers: its binary may not start on
   const uv = { UV_VERSION_MAJOR: 1, UV_VERSION_MINOR: 46, UV_VERSION_PATCH: 0 };
   await writeFile(join(include, "uv/version.h"), define(uv));
   expect(await versionsInHeaders(include)).toEqual({ node: "20.9.0", uv: "1.46.0", v8: "11.3.244.8" });
+});
+
+test("what Debian has at fixed places comes from settings where a host has it elsewhere", async () => {
+  const busybox = "/bin/sh";
+  const settings = { ...readSettings({ DSTATE_BUSYBOX: busybox, DSTATE_DEBIAN_KEYRING: "/keys" }) };
+  expect(settings).toMatchObject({ busybox, debianKeyring: "/keys" });
+  // One that needs a loader would not start in an initramfs: it says so here, and not in the guest.
+  await expect(readInitramfsRecipe(settings)).rejects.toThrow("a statically linked busybox at /bin/sh");
+  const context = { settings: { ...settings, path: "/nowhere" }, progress: () => {}, signal: aborts() };
+  const found = await findNeeds(context);
+  const place = (name: string): string | undefined => found.find(({ need }) => nameOf(need) === name)?.path;
+  expect(place("busybox, static")).toBe(busybox);
+  expect(place("the Debian archive's keys")).toBeUndefined();
+  // Headers are where the compiler finds them.
+  expect(place("stdio.h")).toMatch(/\/stdio\.h$/);
+});
+
+test("a host without apt is sent to nix develop, and not to apt-get", async () => {
+  const settings = { ...readSettings({}), path: "/nowhere" };
+  const said = await howToInstall({ settings, progress: () => {}, signal: aborts() }, ["qemu-utils"]);
+  expect(said).toContain("qemu-utils");
+  expect(said).toContain("on NixOS, `nix develop` has them");
 });
