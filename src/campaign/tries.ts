@@ -23,7 +23,7 @@ export interface Tries {
 /**
  * Set up trials of a repro.
  *
- * @example const tries = await openTries(await findRepro("io-uring-dstate", settings), ledger, context);
+ * @example const tries = await openTries(await findRepro("io-uring-dstate"), ledger, context);
  */
 export async function openTries(
   found: FoundRepro,

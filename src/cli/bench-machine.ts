@@ -78,7 +78,7 @@ export function addMachineBenches(bench: Command, session: Session): void {
         options: CellOptions & { trials: number; jobs?: number; json?: boolean },
       ) => {
         const context = await session.context();
-        const { repro } = await findRepro(name ?? "io-uring-dstate", context.settings);
+        const { repro } = await findRepro(name ?? "io-uring-dstate");
         const cell = chooseCell(repro.axes, choiceOf(options));
         const parts = await provideParts(repro, cell, context);
         const shape = { cpus: repro.machine?.cpus ?? 2, memory: toBytes(repro.machine?.memory ?? "1GiB") };

@@ -64,7 +64,7 @@ export function addBisect(program: Command, session: Session): void {
     if (name === undefined)
       throw new UsageError("say which repro to bisect", { next: "`dstate repros` lists them." });
     const context = await session.context();
-    const found = await findRepro(name, context.settings);
+    const found = await findRepro(name);
     const { repro } = found;
     const { range, candidates, details } = await candidatesOf(repro, options, context);
     // A trial beside another, not knowing what that one shows, tells less: it has to cost nothing.

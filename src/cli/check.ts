@@ -23,7 +23,7 @@ export function addCheck(program: Command, session: Session): void {
     )
     .action(async (name: string, options: { all?: boolean; json?: boolean }) => {
       const context = await session.context();
-      const { repro } = await findRepro(name, context.settings);
+      const { repro } = await findRepro(name);
       const take = <T>(cells: readonly T[]): readonly T[] => (options.all ? cells : cells.slice(0, 1));
       const plan = [
         ...take(repro.cells.bad).map((choice) => ({ choice, expected: "reproduced" as Outcome })),

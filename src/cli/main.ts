@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { exitCode } from "../base/errors.ts";
+import { serveOwnLibrary } from "../repro/own-library.ts";
 import { addBench } from "./bench.ts";
 import { addBisect } from "./bisect.ts";
 import { addCheck } from "./check.ts";
@@ -26,6 +27,7 @@ const program = new Command("dstate")
     "\nExit codes: 0 clean, 1 reproduced, 125 inconclusive, 2 usage, 70 infra-error, 130 interrupted.",
   );
 
+serveOwnLibrary();
 const session: Session = openSession();
 for (const add of [
   addRun,

@@ -69,7 +69,7 @@ export function addMatrix(program: Command, session: Session): void {
     )
     .action(async (name: string, options: MatrixCommandOptions) => {
       const context = await session.context();
-      const found = await findRepro(name, context.settings);
+      const found = await findRepro(name);
       const { repro } = found;
       const cells = chooseCells(repro, await choiceOf(repro, options, context), {
         all: options.all === true,

@@ -1,6 +1,8 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Command } from "commander";
+import { z } from "zod";
 import { messageOf, UsageError } from "../base/errors.ts";
 import type { Session } from "./session.ts";
 import { reproTemplate } from "./templates/repro.ts";
@@ -18,7 +20,7 @@ export function addNew(program: Command, session: Session): void {
     .action(async (id: string, options: { in?: string }) => {
       const { settings } = await session.context({ quiet: true });
       const cwd = process.cwd();
-      const { folder, files } = await writeRepro(id, {
+      const { folder, files, needsDstate } = await writeRepro(id, {
         cwd,
         homeDir: settings.homeDir,
         ...(options.in === undefined ? {} : { place: options.in }),
@@ -32,7 +34,10 @@ export function addNew(program: Command, session: Session): void {
           "",
           `Run it:   dstate run ${name}`,
           `Check it: dstate check ${name}`,
-          `Test it:  vitest run ${shown}`,
+          `Test it:  npx vitest run ${shown}`,
+          ...(needsDstate
+            ? ["Before:   npm i -D dstate vitest (the test and your editor look for them)"]
+            : []),
         ].join("\n"),
       );
     });
@@ -43,6 +48,8 @@ export interface WrittenRepro {
   readonly folder: string;
   /** Their paths in the folder. */
   readonly files: readonly string[];
+  /** Editors, tsc and vitest do not find dstate from there; `dstate` itself needs no help. */
+  readonly needsDstate: boolean;
 }
 
 /**
@@ -67,7 +74,8 @@ export async function writeRepro(
     () => "repros",
   );
   const folder = resolve(cwd, options.place ?? tests, id);
-  const files = reproTemplate(id, { library: libraryFor(folder, homeDir) });
+  const library = libraryFor(folder, homeDir);
+  const files = reproTemplate(id, { library, ownScope: !(await isModuleScope(dirname(folder))) });
   const next = "Choose another id, or another place with --in.";
   const refuse = (cause: unknown): never => {
     throw new UsageError(`${folder} cannot be made: ${messageOf(cause)}`, { next, cause });
@@ -82,15 +90,45 @@ export async function writeRepro(
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
   }
-  return { folder, files: Object.keys(files) };
+  const needsDstate = library === "dstate" && !isInstalledFor(folder);
+  return { folder, files: Object.keys(files), needsDstate };
 }
 
 /**
- * How a file in the folder imports dstate: by name where it is a dependency, else by the path of this checkout.
+ * How a file in the folder imports dstate: inside a checkout by the path of its source, anywhere else by name, so
+ * that the folder is good in any place and on any host.
  *
- * @example libraryFor("/checkout/repros/my-report", "/checkout/") // "../../src"
+ * @example libraryFor("/checkout/repros/my-report", "/checkout") // "../../src"
  */
 export function libraryFor(folder: string, homeDir: string): string {
-  if (homeDir.includes(`${sep}node_modules${sep}`)) return "dstate";
-  return relative(folder, join(homeDir, "src"));
+  const within = relative(homeDir, folder);
+  const inside =
+    !within.startsWith("..") && !isAbsolute(within) && !folder.includes(`${sep}node_modules${sep}`);
+  return inside ? relative(folder, join(homeDir, "src")) : "dstate";
+}
+
+const manifest = z.object({ type: z.string().optional() });
+
+/** Whether Node takes a `.ts` or `.js` file in a folder that is about to be made for an ES module without a word. */
+async function isModuleScope(folder: string): Promise<boolean> {
+  for (let at = folder; ; at = dirname(at)) {
+    const text = await readFile(join(at, "package.json"), "utf8").catch(() => undefined);
+    if (text !== undefined) return manifest.safeParse(parseJson(text)).data?.type === "module";
+    if (at === dirname(at)) return false;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a file in the folder finds dstate by itself, as an editor, tsc and vitest have to. */
+function isInstalledFor(folder: string): boolean {
+  for (let at = folder; at !== dirname(at); at = dirname(at))
+    if (existsSync(join(at, "node_modules/dstate/package.json"))) return true;
+  return false;
 }

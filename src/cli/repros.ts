@@ -14,8 +14,8 @@ export function addRepros(program: Command, session: Session): void {
     .option("--json", "one JSON document on standard output")
     .addHelpText("after", "\nExample: dstate repros --json")
     .action(async (options: { json?: boolean }) => {
-      const { settings } = await session.context({ quiet: true });
-      const { repros, broken } = await listRepros(settings);
+      await session.context({ quiet: true });
+      const { repros, broken } = await listRepros();
       const rows = repros.map(({ repro, file }) => ({
         id: repro.id,
         title: repro.title,

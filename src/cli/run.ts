@@ -29,7 +29,7 @@ export function addRun(program: Command, session: Session): void {
     );
   addCellOptions(command).action(async (name: string, options: RunOptions) => {
     const context = await session.context();
-    const { repro } = await findRepro(name, context.settings);
+    const { repro } = await findRepro(name);
     const cell = chooseCell(repro.axes, choiceOf(options));
     const parts = await provideParts(repro, cell, context);
     const trials: TrialResult[] = [];

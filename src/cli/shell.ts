@@ -31,7 +31,7 @@ export function addShell(program: Command, session: Session): void {
         next: "To run commands without one, write a repro or use `vm.guest.exec`.",
       });
     const context = await session.context();
-    const { repro } = await findRepro(name, context.settings);
+    const { repro } = await findRepro(name);
     const view = options.view ? repro.view : undefined;
     if (options.view && !view)
       throw new UsageError(`the repro "${repro.id}" has no view`, {

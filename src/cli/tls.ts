@@ -97,7 +97,7 @@ async function inGuest(
   session: Pick<Session, "say">,
 ): Promise<TlsAudit[]> {
   const { signal, settings } = context;
-  const { repro } = await findRepro(name, settings);
+  const { repro } = await findRepro(name);
   const cell = chooseCell(repro.axes, choiceOf(options));
   const parts = await provideParts(repro, cell, context);
   await mkdir(settings.logsDir, { recursive: true });

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { messageOf, UsageError } from "../base/errors.ts";
-import type { Settings } from "../base/settings.ts";
 import type { Repro } from "./define.ts";
 import { loadRepro } from "./load.ts";
 
@@ -20,11 +20,15 @@ export interface BrokenRepro {
   readonly problem: string;
 }
 
-/** Where repros are looked for: those that come with dstate, and those of the folder one stands in. */
-function places(settings: Settings, cwd: string): string[] {
-  return [
-    ...new Set([join(cwd, "repros"), join(cwd, "tests/repros"), join(settings.homeDir, "tests/repros")]),
-  ];
+/** The file of a folder that defines its repro: the first of these that is there. */
+const definitions = ["repro.ts", "repro.mts", "repro.js", "repro.mjs"];
+
+/** Those that come with dstate: as they are in a checkout, compiled in a package. */
+const builtIn = fileURLToPath(new URL("../../tests/repros", import.meta.url));
+
+/** Where repros are looked for: in the folder one stands in, then among those that come with dstate. */
+function places(cwd: string): string[] {
+  return [...new Set([join(cwd, "repros"), join(cwd, "tests/repros"), builtIn])];
 }
 
 /**
@@ -32,16 +36,16 @@ function places(settings: Settings, cwd: string): string[] {
  * definition are passed over.
  */
 export async function listRepros(
-  settings: Settings,
   cwd: string = process.cwd(),
 ): Promise<{ readonly repros: readonly FoundRepro[]; readonly broken: readonly BrokenRepro[] }> {
   const repros: FoundRepro[] = [];
   const broken: BrokenRepro[] = [];
   const seen = new Set<string>();
-  for (const place of places(settings, cwd)) {
+  for (const place of places(cwd)) {
     for (const entry of await readdir(place, { withFileTypes: true }).catch(() => [])) {
-      const file = join(place, entry.name, "repro.ts");
-      if (!entry.isDirectory() || seen.has(entry.name) || !(await isFile(file))) continue;
+      if (!entry.isDirectory() || seen.has(entry.name)) continue;
+      const file = await definitionIn(join(place, entry.name));
+      if (file === undefined) continue;
       seen.add(entry.name);
       try {
         repros.push({ repro: await loadRepro(file), file });
@@ -61,28 +65,32 @@ export async function listRepros(
  *
  * @throws {UsageError} when there is none, naming those there are.
  */
-export async function findRepro(
-  name: string,
-  settings: Settings,
-  cwd: string = process.cwd(),
-): Promise<FoundRepro> {
-  if (name.includes("/") || name.endsWith(".ts")) {
+export async function findRepro(name: string, cwd: string = process.cwd()): Promise<FoundRepro> {
+  if (name.includes("/") || /\.[cm]?[jt]s$/.test(name)) {
     const path = isAbsolute(name) ? name : resolve(cwd, name);
-    const file = (await isFile(path)) ? path : join(path, "repro.ts");
-    if (!(await isFile(file)))
+    const file = (await isFile(path)) ? path : await definitionIn(path);
+    if (file === undefined)
       throw new UsageError(`there is no repro at ${path}`, {
-        next: "Give a folder that has a repro.ts, or the file itself.",
+        next: `Give a folder that has a ${definitions.join(", ")}, or the file itself.`,
       });
     return { repro: await loadRepro(file), file };
   }
-  for (const place of places(settings, cwd)) {
-    const file = join(place, name, "repro.ts");
-    if (await isFile(file)) return { repro: await loadRepro(file), file };
+  for (const place of places(cwd)) {
+    const file = await definitionIn(join(place, name));
+    if (file !== undefined) return { repro: await loadRepro(file), file };
   }
-  const known = (await listRepros(settings, cwd)).repros.map(({ repro }) => repro.id);
+  const known = (await listRepros(cwd)).repros.map(({ repro }) => repro.id);
   throw new UsageError(`there is no repro "${name}"`, {
     next: `There are: ${known.join(", ")}. A path to your own works too: ./repros/${name}`,
   });
+}
+
+async function definitionIn(folder: string): Promise<string | undefined> {
+  for (const name of definitions) {
+    const file = join(folder, name);
+    if (await isFile(file)) return file;
+  }
+  return undefined;
 }
 
 async function isFile(path: string): Promise<boolean> {

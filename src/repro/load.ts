@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CommandError, command } from "../base/command.ts";
 import { DstateError, messageOf, UsageError } from "../base/errors.ts";
@@ -44,6 +45,7 @@ async function describeFailure(file: string, error: unknown): Promise<UsageError
       ...(error.next === undefined ? {} : { next: error.next }),
     });
   if (error instanceof SyntaxError) {
+    if (/import statement outside a module/.test(message)) return notAModule(file, error);
     const point = unreadablePoint(error.stack ?? "") ?? (await findUnreadable(file));
     if (point) {
       const line = await lineAt(point);
@@ -61,13 +63,24 @@ async function describeFailure(file: string, error: unknown): Promise<UsageError
   );
 }
 
+function notAModule(file: string, cause: SyntaxError): UsageError {
+  return new UsageError(`${file} uses import, but its project's files are CommonJS: ${cause.message}`, {
+    next: 'Put a package.json with {"type": "module"} into its folder, or end the names of its files in .mts or .mjs.',
+    cause,
+  });
+}
+
 /**
  * V8 tells nobody where a JavaScript file cannot be read, but prints it when nobody catches the error. What cannot
  * be read is not run either, so that another Node may try.
  */
 async function findUnreadable(file: string): Promise<SourcePoint | undefined> {
-  const script = "await import(process.argv[1])";
-  const argv = [process.execPath, "--input-type=module", "--eval", script, pathToFileURL(file).href];
+  const library = new URL(`./own-library${extname(import.meta.filename)}`, import.meta.url).href;
+  const script = "(await import(process.argv[1])).serveOwnLibrary(); await import(process.argv[2])";
+  const argv = [
+    ...[process.execPath, "--input-type=module", "--eval", script],
+    ...[library, pathToFileURL(file).href],
+  ];
   try {
     await command(argv, { within: "30s" });
   } catch (error) {

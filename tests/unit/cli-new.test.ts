@@ -1,7 +1,7 @@
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { command } from "../../src/base/command.ts";
 import { UsageError } from "../../src/base/errors.ts";
@@ -19,20 +19,36 @@ describe("a new repro", () => {
   test("is one that can be judged: it has a signature, a bad cell and a control", async () => {
     const { folder } = await writeRepro("my-report", { cwd, homeDir });
     expect(folder).toBe(join(cwd, "repros/my-report"));
-    const { default: repro } = await import(pathToFileURL(join(folder, "repro.ts")).href);
-    expect(repro).toMatchObject({ id: "my-report", cells: { bad: [{}], control: [{}] } });
-    await access(repro.workload);
+    await access(join(folder, "workload/workload.mjs"));
     const text = await readFile(join(folder, "repro.ts"), "utf8");
-    for (const part of ["signature:", "healthy:", "summary:"]) expect(text).toContain(part);
+    for (const part of ["signature:", "healthy:", "summary:", "bad:", "control:"])
+      expect(text).toContain(part);
   });
 
-  test("is found by its name from the folder in which it was made", async () => {
-    const options = { within: "60s", cwd } as const;
-    await command([process.execPath, bin, "new", "my-report"], options);
-    const { stdout } = await command([process.execPath, bin, "repros", "--json"], options);
-    expect(JSON.parse(stdout).repros).toContainEqual(
-      expect.objectContaining({ id: "my-report", file: join(cwd, "repros/my-report/repro.ts") }),
-    );
+  // npm init writes "commonjs"; an older one wrote nothing.
+  test.each(['{ "type": "commonjs" }', "{}", '{ "type": "module" }', undefined])(
+    "is found by its name from the folder in which it was made, in a project with the package.json %s",
+    async (manifest) => {
+      if (manifest) await writeFile(join(cwd, "package.json"), manifest);
+      const options = { within: "60s", cwd } as const;
+      await command([process.execPath, bin, "new", "my-report"], options);
+      const { stdout, stderr } = await command([process.execPath, bin, "repros", "--json"], options);
+      expect(JSON.parse(stdout).broken).toEqual([]);
+      expect(JSON.parse(stdout).repros).toContainEqual(
+        expect.objectContaining({ id: "my-report", file: join(cwd, "repros/my-report/repro.ts") }),
+      );
+      expect(stderr).toBe("");
+    },
+  );
+
+  test("imports dstate by its name, and is told what an editor needs, where dstate is not installed", async () => {
+    const { folder, needsDstate } = await writeRepro("my-report", { cwd, homeDir });
+    const text = await readFile(join(folder, "my-report.test.ts"), "utf8");
+    expect(text).toContain('from "dstate/vitest"');
+    expect(needsDstate).toBe(true);
+    await mkdir(join(cwd, "node_modules/dstate"), { recursive: true });
+    await writeFile(join(cwd, "node_modules/dstate/package.json"), "{}");
+    expect((await writeRepro("another", { cwd, homeDir })).needsDstate).toBe(false);
   });
 
   test("goes to tests/repros where there is one, and to where it is asked to go", async () => {
@@ -76,9 +92,10 @@ describe("a new repro", () => {
 });
 
 test.each([
-  ["/checkout/repros/my-report", "/checkout/", "../../src"],
-  ["/elsewhere/my-report", "/checkout/", "../../checkout/src"],
-  ["/project/repros/x", "/project/node_modules/dstate/", "dstate"],
+  ["/checkout/repros/my-report", "/checkout", "../../src"],
+  ["/elsewhere/my-report", "/checkout", "dstate"],
+  ["/checkout-2/my-report", "/checkout", "dstate"],
+  ["/project/repros/x", "/project/node_modules/dstate", "dstate"],
 ])("a new repro in %s of dstate in %s imports it from %s", (folder, home, library) => {
   expect(libraryFor(folder, home)).toBe(library);
 });

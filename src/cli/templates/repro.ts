@@ -1,18 +1,21 @@
 /** Where a new repro imports dstate from: `dstate`, or the relative path of a checkout's `src`. */
 export interface TemplateOptions {
   readonly library: string;
+  /** The folder says itself that its files are ES modules, because what is around it does not. */
+  readonly ownScope: boolean;
 }
 
 /**
  * The files of a new repro, by their path in its folder. It runs as it is: its workload shows a made-up failure in
  * the bad cell and none in the control.
  *
- * @example reproTemplate("my-report", { library: "dstate" })["repro.ts"]
+ * @example reproTemplate("my-report", { library: "dstate", ownScope: false })["repro.ts"]
  */
-export function reproTemplate(id: string, { library }: TemplateOptions): Record<string, string> {
+export function reproTemplate(id: string, { library, ownScope }: TemplateOptions): Record<string, string> {
   const from = library === "dstate" ? "dstate" : `${library}/index.ts`;
   const vitest = library === "dstate" ? "dstate/vitest" : `${library}/vitest/index.ts`;
   return {
+    ...(ownScope ? { "package.json": '{\n  "private": true,\n  "type": "module"\n}\n' } : {}),
     "repro.ts": `import { defineRepro } from "${from}";
 import { observe } from "./trial.ts";
 
