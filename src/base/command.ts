@@ -19,6 +19,8 @@ export interface CommandOptions {
   readonly onOutput?: (text: string) => void;
   /** What to say when the program is missing, for example which package has it. */
   readonly install?: string;
+  /** Open files that the program gets as its descriptors 3, 4, ...: see {@link Lock}. */
+  readonly inherit?: readonly number[] | undefined;
 }
 
 /** What a program of the host printed before it ended well. */
@@ -102,7 +104,7 @@ export async function command(argv: readonly string[], options: CommandOptions):
     const child = spawn(program, rest, {
       // A process group of its own, so that all of it can be ended.
       detached: true,
-      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(options.inherit ?? [])],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: hostEnvironment(options.env),
     });

@@ -50,9 +50,12 @@ export class InfraError extends DstateError {
 export class DeadlineError extends DstateError {
   override readonly name = "DeadlineError";
   readonly what: string;
+  /** How long it was waited for. */
+  readonly milliseconds: number;
   constructor(what: string, milliseconds: number, options: DstateErrorOptions = {}) {
     super(`waited ${(milliseconds / 1000).toFixed(1)} s for ${what}, in vain`, options);
     this.what = what;
+    this.milliseconds = milliseconds;
   }
 }
 

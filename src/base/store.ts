@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import type { Duration } from "./duration.ts";
+import { besideEarlierVersions } from "./earlier-lock.ts";
 import { InfraError } from "./errors.ts";
 import { lockFile } from "./lock.ts";
 import { onProcessExit } from "./on-exit.ts";
@@ -32,7 +33,7 @@ export interface MakeOptions {
   readonly within: Duration;
   readonly signal: AbortSignal;
   /** Told once when another process is making the same entry and we wait for it. */
-  readonly onWait?: () => void;
+  readonly onWait?: (() => void) | undefined;
 }
 
 /**
@@ -97,10 +98,10 @@ export class Store {
     return await withDeadline(`the cache entry ${key}`, race, async (signal) => {
       const present = await this.find(key);
       if (present) return present;
-      await mkdir(this.root, { recursive: true });
+      const locks = join(this.root, ".locks");
+      await mkdir(locks, { recursive: true });
       await this.sweep();
-      const lock = join(this.root, `.lock-${key}`);
-      await using _lock = await lockFile(lock, { signal, onWait: options.onWait });
+      await using _lock = await lockFile(join(locks, key), { ...options, signal });
       const meanwhile = await this.find(key);
       if (meanwhile) return meanwhile;
       const own = ownIdentity();
@@ -108,12 +109,17 @@ export class Store {
       using _onExit = onProcessExit(() => rmSync(draft, { recursive: true, force: true }));
       try {
         await mkdir(draft);
-        await writeFile(join(draft, ".owner.json"), JSON.stringify(own));
+        const owner = join(draft, ".owner.json");
+        await writeFile(owner, JSON.stringify(own));
+        const earlier = { owner, signal, onWait: options.onWait };
+        await using _earlier = await besideEarlierVersions(join(this.root, `.lock-${key}`), earlier);
+        const theirs = await this.find(key);
+        if (theirs) return theirs;
         const about = await make(draft, signal);
         signal.throwIfAborted();
-        await rm(join(draft, ".owner.json"));
+        await rm(owner);
         await this.#seal(draft, key, about);
-        await rename(draft, join(this.root, key));
+        await this.#publish(draft, key);
       } finally {
         await rm(draft, { recursive: true, force: true });
       }
@@ -151,6 +157,15 @@ export class Store {
         ? isAlive(owner)
         : isAlive({ pid: Number(pid), startTime: startTime ?? "", boot: own.boot });
       if (!alive) await rm(dir, { recursive: true, force: true });
+    }
+  }
+
+  /** An earlier version of dstate, which knows another lock, may have made the same entry meanwhile. */
+  async #publish(draft: string, key: string): Promise<void> {
+    try {
+      await rename(draft, join(this.root, key));
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOTEMPTY")) throw error;
     }
   }
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { lockFile } from "../base/lock.ts";
+import { type Lock, lockFile } from "../base/lock.ts";
 import { keyOf } from "../base/store.ts";
 import type { CompilerCache } from "./build.ts";
 
@@ -20,6 +20,8 @@ export interface BuildTree extends AsyncDisposable {
   readonly objects: string;
   /** Whether objects of an earlier commit are there. */
   readonly isUsed: boolean;
+  /** Held while it is open, and by what builds in it. */
+  readonly lock: Lock;
   /** Bring the work tree to a commit; only files that differ are written, so that make sees what changed. */
   checkOut(commit: string, signal: AbortSignal): Promise<void>;
   /** Forget all objects. */
@@ -34,7 +36,7 @@ export interface BuildTree extends AsyncDisposable {
  * tree and an index of ours.
  *
  * What an interrupted or failed build wrote is removed when the tree is opened next: Kbuild takes a half-written
- * object for a finished one.
+ * object for a finished one. It is opened by one at a time: compilers that outlive a killed dstate hold it too.
  *
  * @see https://git-scm.com/docs/git-read-tree (--reset -u)
  * @example
@@ -43,20 +45,24 @@ export interface BuildTree extends AsyncDisposable {
  */
 export async function openBuildTree(facts: BuildTreeFacts, context: Context): Promise<BuildTree> {
   const { signal } = context;
-  const root = join(context.settings.cacheDir, "build-trees");
+  // Not "build-trees", where earlier versions build: their lock is another one, and they might hold it.
+  const root = join(context.settings.cacheDir, "kernel-trees");
+  const locks = join(root, ".locks");
   const name = keyOf({ ...facts, tree: resolve(facts.tree) });
   const dir = join(root, name);
   const [source, objects, index] = [join(dir, "source"), join(dir, "objects"), join(dir, "index")];
   const [building, checkingOut] = [join(dir, "building"), join(dir, "checking-out")];
   await mkdir(source, { recursive: true });
   await mkdir(objects, { recursive: true });
-  const lock = await lockFile(join(root, `.lock-${name}`), {
+  await mkdir(locks, { recursive: true });
+  const lock = await lockFile(join(locks, name), {
+    within: "2h",
     signal,
     onWait: () =>
       context.progress({ type: "note", text: "another dstate builds from the same tree; waiting for it" }),
   });
   try {
-    const git = await privateGit({ tree: facts.tree, source, index, signal });
+    const git = await privateGit({ tree: facts.tree, source, index, lock, signal });
     const begun = await stat(building).catch(() => undefined);
     if (begun) await removeNewer(objects, begun.mtimeMs);
     await writeFile(building, "");
@@ -64,6 +70,7 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
       source,
       objects,
       isUsed: await exists(join(objects, "vmlinux")),
+      lock,
       checkOut: async (commit, abort) => {
         const wasCutShort = await exists(checkingOut);
         await writeFile(checkingOut, commit);
@@ -90,9 +97,11 @@ async function privateGit(options: {
   tree: string;
   source: string;
   index: string;
+  lock: Lock;
   signal: AbortSignal;
 }): Promise<(argv: readonly string[], signal: AbortSignal) => Promise<void>> {
   const { source, index } = options;
+  const inherit = [options.lock.descriptor];
   const where = ["git", "-C", resolve(options.tree), "rev-parse", "--absolute-git-dir"];
   const gitDir = (await command(where, { within: "60s", signal: options.signal })).stdout.trim();
   // What the user has set for their own work tree is not for ours: all files, and none of their hooks.
@@ -114,7 +123,7 @@ async function privateGit(options: {
         ...settings,
         ...argv,
       ],
-      { within: "15m", signal, cwd: source },
+      { within: "15m", signal, cwd: source, inherit },
     );
   };
 }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { CommandError, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
+import type { Lock } from "../base/lock.ts";
 import type { Step } from "../base/progress.ts";
 import { type ConfigOption, checkConfiguration, formatOptions } from "./configuration.ts";
 
@@ -23,6 +24,8 @@ export interface BuildOptions {
   readonly incremental?: boolean;
   /** Runs the compiler, and remembers what came out. */
   readonly cache?: CompilerCache | undefined;
+  /** What keeps others out of the object folder: make and the compilers that it starts hold it too. */
+  readonly lock?: Lock | undefined;
   /** A failed build's whole output is kept here. */
   readonly failureLog: string;
   readonly step: Pick<Step, "update" | "note">;
@@ -102,6 +105,7 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
       signal,
       install,
       ...(build.cache ? { env: { CCACHE_DIR: build.cache.dir } } : {}),
+      ...(build.lock ? { inherit: [build.lock.descriptor] } : {}),
       onOutput: (text) => {
         log.push(text);
         onOutput?.(text);

@@ -92,12 +92,12 @@ export async function provideGitKernel(
         const { compiler } = configuration;
         const facts = { tree, configuration: formatOptions(configuration.options), compiler };
         await using buildTree = await openBuildTree(facts, { ...context, signal });
-        const { source, objects } = buildTree;
+        const { source, objects, lock } = buildTree;
         const title = `check out ${commit.slice(0, 12)}`;
         await step(context.progress, title, async () => await buildTree.checkOut(commit, signal));
         const cache = await compilerCache({ ...context, signal });
         const build = async (incremental: boolean): Promise<Built> =>
-          await make({ source, objects, cache, incremental });
+          await make({ source, objects, lock, cache, incremental });
         let built: Built;
         try {
           built = await build(buildTree.isUsed);
@@ -129,7 +129,9 @@ interface BuildInput {
   readonly build: (make: Make, out: string, signal: AbortSignal) => Promise<Built>;
 }
 
-type Make = (place: Pick<BuildOptions, "source" | "objects" | "cache" | "incremental">) => Promise<Built>;
+type Make = (
+  place: Pick<BuildOptions, "source" | "objects" | "lock" | "cache" | "incremental">,
+) => Promise<Built>;
 
 interface GuestConfiguration {
   readonly options: readonly ConfigOption[];
