@@ -83,10 +83,10 @@ export class CallChains {
     return chain;
   }
 
-  /** The finding's own chain: the one of the CPU that was asked for it, else the first. */
-  main(): Frame[] {
+  /** The finding's own chain: the one of the CPU that was asked for it, where it is about one, else the first. */
+  main(options: { readonly ofCpu: boolean }): Frame[] {
     const own = this.#chains.filter((chain) => !chain.aside);
-    const chosen = own.find((chain) => chain.part === "cpu") ?? own[0];
+    const chosen = (options.ofCpu ? own.find((chain) => chain.part === "cpu") : undefined) ?? own[0];
     if (chosen) return [...chosen.frames];
     return this.#instruction ? [this.#instruction] : [];
   }

@@ -8,6 +8,8 @@ export interface Traits {
   readonly about: string;
   /** Its first line alone says that the task which printed it does not go on. */
   readonly fatal?: true;
+  /** Something waits, so that the locks and waits in its call chain are not what is wrong. */
+  readonly stalls?: true;
   /** A CPU that stalls: it is caught anywhere below the guilty function, and other CPUs are asked for their stacks. */
   readonly stallOfCpu?: true;
   /** An interrupt found it, so that the functions which handle interrupts are on its stack and not to blame. */
@@ -145,32 +147,41 @@ export const findingKinds = {
   "hung-task": {
     severity: "stall",
     about: "a task blocked for longer than hung_task_timeout_secs, or that cannot die",
+    stalls: true,
   },
   "rcu-stall": {
     severity: "stall",
     about: "RCU: a CPU or task holds up a grace period",
     stallOfCpu: true,
     interrupted: true,
+    stalls: true,
   },
   "soft-lockup": {
     severity: "stall",
     about: "a CPU that did not schedule for a long time",
     stallOfCpu: true,
     interrupted: true,
+    stalls: true,
   },
   "hard-lockup": {
     severity: "stall",
     about: "a CPU that took no interrupt for a long time",
     stallOfCpu: true,
     interrupted: true,
+    stalls: true,
   },
-  "workqueue-lockup": { severity: "stall", about: "a worker pool that makes no progress" },
+  "workqueue-lockup": { severity: "stall", about: "a worker pool that makes no progress", stalls: true },
   "unregister-netdevice": {
     severity: "stall",
     about: "a network device that waits for its last reference",
     innocent: true,
   },
-  "task-stack": { severity: "notice", about: "a task in D as sysrq w or t prints it", innocent: true },
+  "task-stack": {
+    severity: "notice",
+    about: "a task in D as sysrq w or t prints it",
+    innocent: true,
+    stalls: true,
+  },
   "out-of-memory": {
     severity: "notice",
     about: "the machine ran out of memory and a process was killed for it",

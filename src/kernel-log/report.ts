@@ -232,7 +232,7 @@ export class Report {
 
   /** The finding, as far as its lines have come in. */
   finding(): Finding {
-    const frames = this.#chains.main();
+    const frames = this.#chains.main({ ofCpu: traitsOf(this.kind).stallOfCpu === true });
     const detail = Object.fromEntries(this.#detail);
     const { task, pid, cpu, taint, kernel, ...rest } = detail;
     const flavour = this.kind === "warning" ? warningFlavour(this.#headFunction, rest) : undefined;

@@ -1,0 +1,37 @@
+/**
+ * Functions of one source file. Names are written without the underscores in front; one that ends in `*` stands for
+ * all that begin with it, and a `*` elsewhere for any letters.
+ */
+export type NamesOf = readonly [file: string, names: string];
+
+/** Whether a function's name is one of many. */
+export type NameTest = (name: string) => boolean;
+
+/**
+ * A test for the names of tables.
+ *
+ * @example oneOf([["kernel/sched/core.c", "schedule schedule_*"]])("__schedule") // true
+ */
+export function oneOf(...tables: readonly (readonly NamesOf[])[]): NameTest {
+  const exact = new Set<string>();
+  const beginnings = new Set<string>();
+  const patterns: RegExp[] = [];
+  for (const [, names] of tables.flat()) {
+    for (const name of names.split(" ")) {
+      const star = name.indexOf("*");
+      if (star < 0) exact.add(name);
+      else if (star === name.length - 1) beginnings.add(name.slice(0, star));
+      else patterns.push(new RegExp(`^${name.replaceAll("*", "[a-z]*")}`));
+    }
+  }
+  const lengths = [...new Set([...beginnings].map(({ length }) => length))].sort((a, b) => a - b);
+  return (name) => {
+    const plain = name.replace(/^_+/, "");
+    if (exact.has(plain)) return true;
+    for (const length of lengths) {
+      if (length > plain.length) break;
+      if (beginnings.has(plain.slice(0, length))) return true;
+    }
+    return patterns.some((pattern) => pattern.test(plain));
+  };
+}
