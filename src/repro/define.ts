@@ -1,10 +1,10 @@
 import type { Context } from "../base/context.ts";
 import type { Duration } from "../base/duration.ts";
-import { UsageError } from "../base/errors.ts";
 import type { Size } from "../base/size.ts";
 import type { Axes, Cell, CellChoice } from "../lab/cell.ts";
 import type { Vm } from "../lab/vm.ts";
 import type { Preparation } from "../lab/workload.ts";
+import { checkDefinition } from "./check-definition.ts";
 import type { EvidenceFolder } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -108,23 +108,12 @@ export interface JudgedTrial {
 /**
  * Define a repro.
  *
- * @throws {UsageError} when the id is not kebab-case, or a part is missing.
+ * @throws {UsageError} when a field is missing, unknown, or cannot be used; it names the field.
  * @example export default defineRepro({ id: "io-uring-dstate", ... });
  */
 export function defineRepro<Observation>(definition: ReproDefinition<Observation>): Repro {
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(definition.id)) {
-    throw new UsageError(`a repro's id is kebab-case, such as "io-uring-dstate"; found "${definition.id}"`);
-  }
+  checkDefinition(definition);
   const { trial, signature, healthy, summary, columns, ...rest } = definition;
-  // Types are stripped, not checked, when a repro is run.
-  const missing = Object.entries({ trial, signature, healthy, summary }).find(
-    ([, part]) => typeof part !== "function",
-  );
-  if (missing) {
-    throw new UsageError(`the repro "${definition.id}" has no \`${missing[0]}\``, {
-      next: "See docs/new-repro.md: what counts as reproduced and as clean has to be said.",
-    });
-  }
   return {
     ...rest,
     run: async (context) => {

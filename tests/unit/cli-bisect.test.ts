@@ -102,7 +102,7 @@ describe("a range that cannot be bisected ends with a sentence and exit code 2",
     "a repro without a signature",
     async () => {
       const { exitCode, text } = await dstate("bisect", "unsigned", "--node", "20.0.0..20.3.0");
-      expect(text).toContain('the repro "unsigned" has no `signature`');
+      expect(text).toContain("signature: expected a function");
       expect(exitCode).toBe(2);
     },
     timeout,

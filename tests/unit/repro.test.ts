@@ -98,7 +98,9 @@ describe("outcomes", () => {
     for (const part of ["trial", "signature", "healthy", "summary"]) {
       const lacking = Object.fromEntries(Object.entries(complete).filter(([name]) => name !== part));
       // What a file without type checking hands over.
-      expect(() => defineRepro(lacking as unknown as typeof complete)).toThrow(`has no \`${part}\``);
+      expect(() => defineRepro(lacking as unknown as typeof complete)).toThrow(
+        `${part}: expected a function`,
+      );
     }
   });
 });
