@@ -1,12 +1,11 @@
 import { closestMatch } from "leven";
 import { z } from "zod";
-import { isDuration } from "../base/duration.ts";
+import { type Duration, isDuration } from "../base/duration.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
 import { isSize } from "../base/size.ts";
 import { oneLine } from "../base/text.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
-import { chooseCell } from "../lab/cell.ts";
-import type { ReproDefinition } from "./define.ts";
+import { type Axes, type CellChoice, chooseCell } from "../lab/cell.ts";
 
 /** Where to read on. */
 const next = "docs/new-repro.md goes through a definition.";
@@ -29,7 +28,7 @@ const texts = z.record(text, text, { error: 'expected texts by name, such as { N
 const count = z.int({ error: "expected a whole number above zero" }).positive({
   error: "expected a whole number above zero",
 });
-const duration = z.custom<ReproDefinition<never>["deadline"]>(
+const duration = z.custom<Duration>(
   (value) =>
     typeof value === "number"
       ? value > 0 && value < Infinity
@@ -69,8 +68,8 @@ const choice = strict({
   axes: texts.optional(),
 });
 
-/** Each field of a definition; the compiler sees to it that none is forgotten. */
-const shape = {
+/** Each field that a definition may have. */
+export const definitionFields = {
   id: z.string({ error: "expected a text" }).regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, {
     error: 'expected kebab-case, such as "io-uring-dstate"',
   }),
@@ -101,8 +100,14 @@ const shape = {
   healthy: fun("says what counts as clean"),
   summary: fun("says in a sentence what was seen"),
   columns: fun("returns texts by column").optional(),
-} satisfies Record<keyof ReproDefinition<never>, z.ZodType>;
-const definitionSchema = strict(shape);
+};
+const definitionSchema = strict(definitionFields);
+
+/** What is looked at once every field is right by itself. */
+interface CellsOfDefinition {
+  readonly axes: Axes;
+  readonly cells: { readonly bad: readonly CellChoice[]; readonly control: readonly CellChoice[] };
+}
 
 /**
  * Check a definition as it was written: types are stripped, not checked, when a repro is run.
@@ -111,7 +116,7 @@ const definitionSchema = strict(shape);
  * that does not exist, the one that was most likely meant.
  * @example checkDefinition(definition) // deadline: expected a duration such as 5s, found '4 minutes'
  */
-export function checkDefinition(definition: Pick<ReproDefinition<never>, "axes" | "cells">): void {
+export function checkDefinition(definition: CellsOfDefinition): void {
   const parsed = definitionSchema.safeParse(definition);
   const problems = parsed.success ? [] : parsed.error.issues.flatMap((issue) => describe(issue, definition));
   if (parsed.success) problems.push(...impossibleCells(definition));
@@ -128,7 +133,7 @@ export function checkDefinition(definition: Pick<ReproDefinition<never>, "axes" 
 }
 
 /** A cell that is named by what no axis has can never be run. */
-function impossibleCells({ axes, cells }: Pick<ReproDefinition<never>, "axes" | "cells">): string[] {
+function impossibleCells({ axes, cells }: CellsOfDefinition): string[] {
   return (["bad", "control"] as const).flatMap((kind) =>
     cells[kind].flatMap((cell, index) => {
       try {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../src/base/errors.ts";
-import { checkDefinition } from "../../src/repro/check-definition.ts";
+import { checkDefinition, definitionFields } from "../../src/repro/check-definition.ts";
+import type { ReproDefinition } from "../../src/repro/define.ts";
 
 const whole = {
   id: "is-kebab",
@@ -93,6 +94,13 @@ describe("a definition", () => {
     [{ xyzzy: 1 }, "xyzzy: there is no such field (there are: id, title,"],
   ])("with %j is told the field, what was expected and what was found", (changes, sentence) => {
     expect(told(changes)).toContain(`  ${sentence}`);
+  });
+
+  test("has each field looked at that its type has", () => {
+    // The compiler's part: the other one is that no field is looked at which does not exist.
+    const looked: Record<keyof ReproDefinition<never>, unknown> = definitionFields;
+    const fields: (keyof typeof definitionFields)[] = Object.keys(looked) as (keyof ReproDefinition<never>)[];
+    expect(fields).toContain("deadline");
   });
 
   test("that is no object at all is told what one has", () => {
