@@ -1,8 +1,9 @@
 import { copyFile, mkdir, realpath, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { CommandError, command } from "../base/command.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 
-const program = "qemu-x86_64";
+const program = guestPlatform.qemu.userProgram;
 const install = "Install the Debian package qemu-user: `dstate setup`.";
 
 /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { guestPlatform } from "../platform/platforms.ts";
 
 const action = z.enum([
   "SCMP_ACT_KILL",
@@ -95,13 +96,13 @@ export function looksLikeEngine(value: unknown): boolean {
 }
 
 /**
- * What an engine makes of its own profile for a container on x86-64 without capabilities. Kernels are taken to be
+ * What an engine makes of its own profile for a container of the guests' architecture without capabilities. Kernels are taken to be
  * at least as new as the conditions ask for, which name versions before 5.10.
  */
 export function fromEngine(value: unknown): z.ZodSafeParseResult<SeccompProfile> {
   return engineProfile
     .transform(({ defaultErrno: _, architectures, archMap, syscalls, ...rest }): SeccompProfile => {
-      const own = archMap?.find((entry) => entry.architecture === "SCMP_ARCH_X86_64");
+      const own = archMap?.find((entry) => entry.architecture === guestPlatform.seccomp.architecture);
       const all = own ? [own.architecture, ...(own.subArchitectures ?? [])] : architectures;
       return {
         ...rest,
@@ -119,6 +120,7 @@ export function fromEngine(value: unknown): z.ZodSafeParseResult<SeccompProfile>
 
 function applies({ includes, excludes }: z.infer<typeof engineRule>): boolean {
   if (includes?.caps?.length) return false;
-  if (includes?.arches?.length && !includes.arches.includes("amd64")) return false;
-  return !excludes?.arches?.includes("amd64") && !excludes?.minKernel;
+  const { engineName } = guestPlatform.seccomp;
+  if (includes?.arches?.length && !includes.arches.includes(engineName)) return false;
+  return !excludes?.arches?.includes(engineName) && !excludes?.minKernel;
 }

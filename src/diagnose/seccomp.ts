@@ -4,11 +4,12 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
 import { ownHome } from "../base/home.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { fromEngine, looksLikeEngine, ociProfile, type SeccompProfile } from "./seccomp-format.ts";
 
 export type { SeccompProfile } from "./seccomp-format.ts";
 
-/** What a system call is answered with instead of being made. Numbers of errno(3) on x86-64. */
+/** What a system call is answered with instead of being made. Numbers of errno(3). */
 export const errno = { EPERM: 1, ENOSYS: 38 } as const;
 
 /** The profiles that have a name; `unconfined` is no profile at all. */
@@ -59,7 +60,7 @@ async function readProfile(path: string): Promise<SeccompProfile> {
 
 /**
  * Read a profile's text: in the OCI format, or in that of the container engines, whose conditions are decided for
- * containers as they are here (x86-64, no capabilities).
+ * containers as they are here (the guests' architecture, no capabilities).
  *
  * @param from where the text is from, for the error.
  * @throws {UsageError} that names the first thing that is wrong.
@@ -105,13 +106,13 @@ export async function checkSeccomp(name: string | undefined, context: Context): 
 }
 
 /**
- * The calls of x86-64 and its two smaller kin, as this host's compiler and our profile have them; undefined: there are
+ * The calls of the guests' architecture and its smaller kin, as this host's compiler and our profile have them; undefined: there are
  * no headers. Where they are only the compiler knows: NixOS has no `/usr/include`.
  */
 async function systemCalls(signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
   const names = new Set<string>();
-  for (const kin of ["64", "32", "x32"]) {
-    const argv = ["gcc", "-E", "-dM", "-include", `asm/unistd_${kin}.h`, "-x", "c", "/dev/null"];
+  for (const header of guestPlatform.seccomp.headers) {
+    const argv = ["gcc", "-E", "-dM", "-include", header, "-x", "c", "/dev/null"];
     const seen = await command(argv, { within: "30s", signal }).catch(() => undefined);
     signal.throwIfAborted();
     for (const [, call] of seen?.stdout.matchAll(/^#define __NR_(\w+)/gm) ?? [])

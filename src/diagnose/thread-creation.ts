@@ -1,4 +1,5 @@
 import { type Denial, parseDenials } from "../kernel-log/denials.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { type ContainerFacts, softLimit } from "./container-facts.ts";
 import { callsNamed, type TraceEvent } from "./trace.ts";
 
@@ -39,8 +40,7 @@ export interface ThreadCause {
  */
 export const threadCalls: readonly string[] = ["clone", "clone3", "mmap"];
 
-/** Numbers on x86-64. @see https://github.com/torvalds/linux/blob/master/arch/x86/entry/syscalls/syscall_64.tbl */
-const numbers: Readonly<Record<string, number>> = { clone: 56, clone3: 435 };
+const numbers: Readonly<Record<string, number>> = guestPlatform.systemCalls;
 
 /**
  * Put together what a run showed: the facts of its container, a trace of {@link threadCalls}, the kernel log.

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { WaitOptions } from "../base/wait.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import type { Guest } from "./guest.ts";
 import { quote } from "./shell.ts";
 
@@ -8,7 +9,7 @@ import { quote } from "./shell.ts";
  * fresh randomness. Both need system calls that no shell has, and a program that runs already need not be loaded
  * and linked by a guest whose every instruction is translated anew. A guest without Perl does without.
  *
- * @see https://man7.org/linux/man-pages/man2/clock_settime.2.html (227 on x86-64)
+ * @see https://man7.org/linux/man-pages/man2/clock_settime.2.html
  * @see https://man7.org/linux/man-pages/man4/random.4.html (RNDRESEEDCRNG, 0x5207)
  */
 export async function prepareIdentity(guest: Guest, options: WaitOptions): Promise<void> {
@@ -21,7 +22,7 @@ open(my $answers, "+<", "/run/dstate/woken") or die;
 open(my $random, "+<", "/dev/urandom") or die;
 unlink "/run/dstate/waiting";
 my ($seconds, $nanoseconds, $entropy, $reseed) = split " ", scalar <$calls>;
-my $failed = syscall(227, 0, pack("qq", $seconds, $nanoseconds));
+my $failed = syscall(${guestPlatform.systemCalls.clock_settime}, 0, pack("qq", $seconds, $nanoseconds));
 syswrite($random, pack("H*", $entropy));
 $failed ||= ! ioctl($random, 0x5207, 0) if $reseed;
 syswrite($answers, $failed ? "failed\\n" : "awake\\n");

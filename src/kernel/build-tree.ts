@@ -4,6 +4,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { type Lock, lockFile } from "../base/lock.ts";
 import { keyOf } from "../base/store.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import type { CompilerCache } from "./build.ts";
 
 /** What makes two builds share a tree: everything that would compile every file anew. */
@@ -69,7 +70,7 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
     return {
       source,
       objects,
-      isUsed: await exists(join(objects, "vmlinux")),
+      isUsed: await exists(join(objects, guestPlatform.kernelBuild.image)),
       lock,
       checkOut: async (commit, abort) => {
         const wasCutShort = await exists(checkingOut);

@@ -1,11 +1,13 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CommandError, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
 import type { Lock } from "../base/lock.ts";
 import type { Step } from "../base/progress.ts";
+import type { KernelBuildNames } from "../platform/platform.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { type ConfigOption, checkConfiguration, formatOptions } from "./configuration.ts";
 
 export interface BuildOptions {
@@ -68,14 +70,17 @@ const usualObjects = 1350;
 
 const compiledLine = /^ {2}(CC|AS|HOSTCC) /;
 
+/** Make's words for the architecture that a kernel is built for. */
+export function platformVariables({ arch, compilerPrefix }: KernelBuildNames): string[] {
+  return [`ARCH=${arch}`, `CROSS_COMPILE=${compilerPrefix}`];
+}
+
 /**
  * Set on make's command line, so that neither the user's environment nor the clock changes what is built.
  *
  * @see https://docs.kernel.org/kbuild/reproducible-builds.html
  */
 const fixed = [
-  "ARCH=x86_64",
-  "CROSS_COMPILE=",
   "KCFLAGS=",
   "LOCALVERSION=",
   "KBUILD_BUILD_TIMESTAMP=1970-01-01",
@@ -97,10 +102,13 @@ const install = "Install what a kernel build needs: `dstate setup`, or see `dsta
  */
 export async function buildKernel(build: BuildOptions): Promise<Built> {
   const { source, objects, out, signal } = build;
+  const names = guestPlatform.kernelBuild;
   const log: string[] = [];
   const make = async (argv: readonly string[], onOutput?: (text: string) => void): Promise<void> => {
-    const compiler = `CC=${build.cache ? `${build.cache.program} gcc` : "gcc"}`;
-    await command(["make", "-C", source, `O=${objects}`, compiler, ...fixed, ...argv], {
+    const gcc = `${names.compilerPrefix}gcc`;
+    const compiler = `CC=${build.cache ? `${build.cache.program} ${gcc}` : gcc}`;
+    const variables = [compiler, ...platformVariables(names), ...fixed];
+    await command(["make", "-C", source, `O=${objects}`, ...variables, ...argv], {
       within: "90m",
       signal,
       install,
@@ -125,7 +133,7 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
     let compiled = 0;
     let rest = "";
     // One more job than CPUs: while one reads its headers from disk another computes.
-    await make([`-j${availableParallelism() + 1}`, "vmlinux"], (text) => {
+    await make([`-j${availableParallelism() + 1}`, names.target], (text) => {
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
       compiled += lines.filter((line) => compiledLine.test(line)).length;
@@ -139,7 +147,8 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
       });
     });
 
-    for (const name of ["vmlinux", "System.map"]) await copyFile(join(objects, name), join(out, name));
+    for (const name of [names.image, "System.map"])
+      await copyFile(join(objects, name), join(out, basename(name)));
     await copyFile(join(objects, ".config"), join(out, "config"));
     await writeFile(join(out, "build.log"), log.join("").split("\n").slice(-200).join("\n"));
     const release = await readFile(join(objects, "include/config/kernel.release"), "utf8");
@@ -177,7 +186,8 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
  */
 export async function toolchain(signal: AbortSignal): Promise<string> {
   const versions = [];
-  for (const program of ["gcc", "ld"]) {
+  const { compilerPrefix } = guestPlatform.kernelBuild;
+  for (const program of ["gcc", "ld"].map((name) => `${compilerPrefix}${name}`)) {
     const { stdout } = await command([program, "--version"], { within: "30s", signal, install });
     versions.push(stdout.split("\n")[0] ?? program);
   }

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { otherPlaces, UnreachableError } from "../supply/download.ts";
 import { BuildError, type BuildOptions, type Built, buildKernel, toolchain, unpackSource } from "./build.ts";
 import { compilerCache, openBuildTree } from "./build-tree.ts";
@@ -160,7 +161,8 @@ export function builtKernelKey(facts: {
   readonly compiler: string;
 }): string {
   const { name, identity, configuration, compiler } = facts;
-  return `${name}-${keyOf({ identity, text: configuration, compiler, arch: "x86_64" })}`;
+  const { arch } = guestPlatform.kernelBuild;
+  return `${name}-${keyOf({ identity, text: configuration, compiler, arch })}`;
 }
 
 async function store(
@@ -206,7 +208,7 @@ async function store(
         kind,
         selector: input.selector,
         version: built.version,
-        boot: "vmlinux",
+        boot: basename(guestPlatform.kernelBuild.image),
         vmlinux: "vmlinux",
         config: "config",
         ...(built.incremental ? {} : { objects: built.objects }),

@@ -5,6 +5,8 @@ import type { Context } from "../base/context.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import type { Platform } from "../platform/platform.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { hashedFiles, type Stanza, stanzasOfPackages } from "../supply/deb822.ts";
 import { type DebianRoots, debianRoots } from "../supply/debian-roots.ts";
 import { openSuite } from "../supply/debian-suite.ts";
@@ -143,17 +145,25 @@ async function readSuite(
   const opened = await openSuite(`${root}/dists/${suite.name}`, scratch);
   if (!opened) return { packages: [], sources: [] };
   return {
-    packages: packagesOf(await opened.read("main/binary-amd64/Packages"), { root, suite: suite.name }),
+    packages: packagesOf(await opened.read(`main/binary-${guestPlatform.debianArchitecture}/Packages`), {
+      root,
+      suite: suite.name,
+    }),
     sources: sourcesOf(await opened.read("main/source/Sources"), { root, suite: suite.name }),
   };
 }
 
-/** The packages of a `Packages` index that make up kernels for ordinary PCs: no debug symbols, no variants. */
-export function packagesOf(index: string, from: { root: string; suite: string }): KernelPackage[] {
+/** The packages of a `Packages` index that make up kernels for ordinary machines: no debug symbols, no variants. */
+export function packagesOf(
+  index: string,
+  from: { root: string; suite: string },
+  { debianArchitecture: arch }: Platform = guestPlatform,
+): KernelPackage[] {
+  const ofKernels = new RegExp(`^linux-(image|base|binary|modules)-(unsigned-)?\\d.*-${arch}(-unsigned)?$`);
+  const ofVariants = new RegExp(`-(rt|cloud)-${arch}`);
   return stanzasOfPackages(index, "linux-").flatMap((stanza) => {
     const name = stanza.get("package") ?? "";
-    if (!/^linux-(image|base|binary|modules)-(unsigned-)?\d.*-amd64(-unsigned)?$/.test(name)) return [];
-    if (/-(rt|cloud)-amd64/.test(name)) return [];
+    if (!ofKernels.test(name) || ofVariants.test(name)) return [];
     return [
       {
         name,

@@ -5,7 +5,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
-import { hasPvhNote, payloadOf } from "./boot-image.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import {
   choosePackagedKernel,
   isLine,
@@ -46,7 +46,7 @@ export async function provideDebianKernel(wanted: string, context: Context): Pro
       const packages: string[] = [];
       for (const { name, version, file } of kernel.parts) {
         const fetched = {
-          name: `${name}_${version}_amd64.deb`,
+          name: `${name}_${version}_${guestPlatform.debianArchitecture}.deb`,
           sha256: file.sha256,
           urls: async () => [file.url],
         };
@@ -158,7 +158,8 @@ async function extractBootImage(
   vmlinuz: string,
   { dir, work, signal }: { dir: string; work: string; signal: AbortSignal },
 ): Promise<string> {
-  const payload = payloadOf(await readFile(vmlinuz));
+  const { bootImage } = guestPlatform;
+  const payload = bootImage.payloadOf(await readFile(vmlinuz));
   const unpack = payload && unpackers[payload.compression];
   if (payload && unpack) {
     const packed = join(work, "payload");
@@ -168,7 +169,7 @@ async function extractBootImage(
       within: "2m",
       signal,
     }).then(
-      async () => hasPvhNote(await readFile(elf)),
+      async () => bootImage.isEntered(await readFile(elf)),
       () => false,
     );
     signal.throwIfAborted();

@@ -4,6 +4,7 @@ import { CommandError, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import type { Settings } from "../base/settings.ts";
 import { sha256OfFile } from "../base/store.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 
 /** What every initramfs of ours is made of, besides a kernel's modules. */
 export interface InitramfsRecipe {
@@ -27,7 +28,7 @@ export async function readInitramfsRecipe({
   const dir = join(homeDir, "vm", "debian");
   const image = await readFile(busybox).catch(() => undefined);
   // A dynamically linked program names its loader, in /lib64 or in the Nix store.
-  if (!image || image.includes("/ld-linux-x86-64.so")) {
+  if (!image || image.includes(`/${basename(guestPlatform.cLibraries.glibc.loader)}`)) {
     throw new InfraError(`prebuilt kernels need a statically linked busybox at ${busybox}`, {
       next: "Install it: `apt-get install busybox-static`. Elsewhere, name the file: DSTATE_BUSYBOX.",
     });

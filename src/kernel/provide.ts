@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { sha256OfFile } from "../base/store.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { type BuiltKernelOptions, provideGitKernel, provideRelease } from "./built-kernel.ts";
 import { provideDebianKernel } from "./debian-kernel.ts";
 import type { Kernel } from "./kernel.ts";
@@ -55,7 +56,8 @@ export async function provideKernel(
 
 async function fileKernel(given: string, selector: string): Promise<Kernel> {
   const path = resolve(given);
-  const head = Buffer.alloc(0x206);
+  const { headBytes, kindOf, packedName, packedPath } = guestPlatform.bootImage;
+  const head = Buffer.alloc(headBytes);
   try {
     await using file = await open(path);
     await file.read(head, 0, head.length, 0);
@@ -65,10 +67,10 @@ async function fileKernel(given: string, selector: string): Promise<Kernel> {
       cause: error,
     });
   }
-  const elf = head.toString("latin1", 0, 4) === "\x7fELF";
-  if (!elf && head.toString("latin1", 0x202, 0x206) !== "HdrS") {
-    throw new UsageError(`${path} is neither an ELF vmlinux nor a bzImage`, {
-      next: "Name the vmlinux of a build, or its arch/x86/boot/bzImage.",
+  const kind = kindOf(head);
+  if (kind === undefined) {
+    throw new UsageError(`${path} is neither an ELF vmlinux nor a ${packedName}`, {
+      next: `Name the vmlinux of a build, or its ${packedPath}.`,
     });
   }
   const sha256 = await sha256OfFile(path);
@@ -77,7 +79,7 @@ async function fileKernel(given: string, selector: string): Promise<Kernel> {
     version: `file-${sha256.slice(0, 12)}`,
     id: sha256.slice(0, 20),
     boot: path,
-    ...(elf ? { vmlinux: path } : {}),
+    ...(kind === "elf" ? { vmlinux: path } : {}),
     provenance: `The file ${path} with the sha256 ${sha256}, used as it is.`,
   };
 }

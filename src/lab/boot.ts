@@ -1,6 +1,8 @@
 import type { Context } from "../base/context.ts";
 import type { Accelerator, Disk } from "../machine/argv.ts";
 import type { MachineOptions } from "../machine/machine.ts";
+import type { Platform } from "../platform/platform.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import type { Parts, VmOptions } from "./vm.ts";
 
 /** A machine that is asked for, with the accelerator it will run on. */
@@ -15,8 +17,8 @@ export interface Shape extends VmOptions {
  * @see https://www.kernel.org/doc/html/latest/admin-guide/kernel-parameters.html
  * @see https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html
  */
-const guestCommandLine = [
-  "console=ttyS0",
+const guestCommandLine = ({ console, kernelParameters }: Platform): string[] => [
+  `console=${console}`,
   "root=/dev/vda",
   "rw",
   "rootfstype=ext4",
@@ -25,12 +27,7 @@ const guestCommandLine = [
   "systemd.log_level=warning",
   "net.ifnames=0",
   "mitigations=off",
-  // A busy host makes a guest's timers look broken while they are tried at boot. All its processors read one
-  // clock: without this, two of them are taken for unsynchronised, and every look at the time leaves the guest.
-  "tsc=reliable",
-  "no_timer_check",
-  // A second processor's delay loop would be measured against the clock, for up to a second. 2.5 GHz at 250 Hz.
-  "lpj=10000000",
+  ...kernelParameters,
   "random.trust_cpu=on",
   "panic=0",
   "sysctl.kernel.hung_task_timeout_secs=10",
@@ -46,7 +43,7 @@ export function bootOptions(shape: Shape, context: Context): MachineOptions {
     cpus: shape.cpus,
     memory: shape.memory,
     kernel: shape.parts.kernel,
-    commandLine: [...guestCommandLine, ...(shape.commandLine ?? [])].join(" "),
+    commandLine: [...guestCommandLine(guestPlatform), ...(shape.commandLine ?? [])].join(" "),
     disks: disksOf(shape.parts, { path: shape.parts.image.path, format: "raw", access: "private" }),
     network: shape.network ?? "isolated",
     hostname: "dstate",

@@ -5,8 +5,10 @@ import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { keyOf } from "../base/store.ts";
 import { wait } from "../base/wait.ts";
+import type { Platform } from "../platform/platform.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import type { Accelerator } from "./argv.ts";
-import { identifyQemu, qemuProgram } from "./qemu-binary.ts";
+import { identifyQemu } from "./qemu-binary.ts";
 
 const answerSchema = z.object({ type: z.enum(["kvm", "tcg"]), because: z.string() });
 
@@ -53,16 +55,21 @@ export async function probeAccelerator(
   return { accelerator: { type: answer.type }, because: answer.because };
 }
 
+/** QEMU's argument vector for a machine that shows on standard output whether a kernel boots under KVM. */
+export function probeArguments(kernel: string, platform: Platform): string[] {
+  const { plainMachine, processor } = platform.qemu;
+  return [
+    ...["-no-user-config", "-nodefaults", "-display", "none"],
+    ...["-machine", plainMachine, "-accel", "kvm", "-cpu", processor.kvm],
+    ...["-m", "256M", "-no-reboot", "-serial", "stdio"],
+    ...["-kernel", kernel, "-append", `console=${platform.console} panic=-1 rootwait=1`],
+  ];
+}
+
 async function bootsUnderKvm(kernel: string, signal: AbortSignal): Promise<boolean> {
-  const child = spawn(
-    "setpriv",
-    [
-      ...["--pdeathsig", "KILL", "--", qemuProgram, "-no-user-config", "-nodefaults", "-display", "none"],
-      ...["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "256M", "-no-reboot", "-serial", "stdio"],
-      ...["-kernel", kernel, "-append", "console=ttyS0 panic=-1 rootwait=1"],
-    ],
-    { stdio: ["ignore", "pipe", "ignore"], detached: true },
-  );
+  const { program } = guestPlatform.qemu;
+  const argv = ["--pdeathsig", "KILL", "--", program, ...probeArguments(kernel, guestPlatform)];
+  const child = spawn("setpriv", argv, { stdio: ["ignore", "pipe", "ignore"], detached: true });
   const booted = Promise.withResolvers<boolean>();
   let seen = "";
   child.stdout.setEncoding("utf8");

@@ -1,5 +1,10 @@
+import type { AcceleratorType, Platform } from "../platform/platform.ts";
+import { guestPlatform } from "../platform/platforms.ts";
+
 /** How QEMU runs the guest's instructions. */
-export type Accelerator = { readonly type: "tcg" } | { readonly type: "kvm" };
+export interface Accelerator {
+  readonly type: AcceleratorType;
+}
 
 export interface Disk {
   /** virtio serial, at most 20 bytes: how the guest finds the disk. */
@@ -33,59 +38,22 @@ export interface MachineArguments {
   readonly network: "isolated" | "user";
 }
 
-/** A processor feature that TCG offers and a guest is not given, and why. */
-interface LeftOutFeature {
-  readonly name: string;
-  readonly because: string;
-}
-
-/**
- * What an emulated processor does without. Each name is known to every QEMU since 7.2: one that a QEMU does not
- * know ends it at the start (`fzrm` is such a one).
- */
-export const leftOutFeatures: readonly LeftOutFeature[] = [
-  {
-    name: "erms",
-    because: "a `rep movsb` is emulated byte by byte, and a kernel that sees ERMS copies all memory that way",
-  },
-  {
-    name: "fsrm",
-    because:
-      "Linux before 6.4 takes FSRM to imply ERMS: with the one and without the other its memmove writes wild for " +
-      "copies below 32 bytes (arch/x86/lib/memmove_64.S), and boots into endless page faults on QEMU 8 and newer",
-  },
-  {
-    name: "smap",
-    because:
-      "each access to a process' memory would end a translated block and look its pages up in a table of its own",
-  },
-];
-
-/**
- * Everything TCG can do, less what makes it slow or breaks a kernel.
- *
- * @see https://www.qemu.org/docs/master/system/qemu-cpu-models.html
- */
-const emulatedProcessor = ["max", ...leftOutFeatures.map(({ name }) => `-${name}`)].join(",");
-
 /**
  * QEMU's argument vector for a machine.
  *
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
-export function qemuArguments(machine: MachineArguments): string[] {
+export function qemuArguments(machine: MachineArguments, platform: Platform = guestPlatform): string[] {
+  const { qemu } = platform;
   return [
     "-no-user-config",
     "-nodefaults",
     ...["-display", "none"],
     "-no-reboot",
-    ...[
-      "-machine",
-      `q35,vmport=off,smm=off,sata=off${machine.memoryFile === undefined ? "" : ",memory-backend=memory"}`,
-    ],
+    ...["-machine", `${qemu.machine}${machine.memoryFile === undefined ? "" : ",memory-backend=memory"}`],
     ...memoryArguments(machine),
     ...["-accel", machine.accelerator.type === "tcg" ? "tcg,thread=multi" : "kvm"],
-    ...["-cpu", machine.accelerator.type === "tcg" ? emulatedProcessor : "host"],
+    ...["-cpu", qemu.processor[machine.accelerator.type]],
     ...["-smp", `${machine.cpus}`],
     ...["-m", `${Math.ceil(machine.memory / 1024 ** 2)}M`],
     ...["-kernel", machine.kernel],
@@ -106,8 +74,7 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ],
     ...["-device", "virtio-net-pci,netdev=net,romfile="],
     ...["-device", "virtio-rng-pci"],
-    // Tells a guest that goes on from a frozen state that it is another one now: it reseeds its random pool.
-    ...["-device", "vmgenid,guid=auto"],
+    ...qemu.devices.flatMap((device) => ["-device", device]),
     // The state comes later, over the monitor.
     ...(machine.incoming === true ? ["-incoming", "defer"] : []),
   ];

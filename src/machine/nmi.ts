@@ -1,9 +1,7 @@
 import { DeadlineError } from "../base/errors.ts";
 import type { WaitOptions } from "../base/wait.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import type { Machine } from "./machine.ts";
-
-/** A kernel's last word to an NMI whose reason it does not know: it goes on, or it panics. */
-const lastWord = /Dazed and confused|end Kernel panic|Do you have a strange power saving mode/;
 
 /**
  * Send a non-maskable interrupt to every CPU, for a guest that answers nothing else: a CPU that spins with its
@@ -18,10 +16,11 @@ export async function sendNmi(
   machine: Pick<Machine, "console" | "qmp">,
   options: WaitOptions,
 ): Promise<string> {
+  const { answerToNmi } = guestPlatform;
   const mark = machine.console.mark;
   await machine.qmp.call("inject-nmi", {}, options);
   try {
-    await machine.console.waitForLine("the kernel's answer to an NMI", (line) => lastWord.test(line), {
+    await machine.console.waitForLine("the kernel's answer to an NMI", (line) => answerToNmi.test(line), {
       within: options.within,
       signal: options.signal,
       from: mark,

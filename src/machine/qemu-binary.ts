@@ -2,9 +2,10 @@ import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InfraError } from "../base/errors.ts";
 import type { Settings } from "../base/settings.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 
 /** The program that runs machines. */
-export const qemuProgram = "qemu-system-x86_64";
+export const qemuProgram = guestPlatform.qemu.program;
 
 /**
  * Names the QEMU that would be started: another one after every upgrade. It looks at the file only, for asking

@@ -3,11 +3,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
 import { possibleFrames, type SymbolTable, symbolAt } from "../kernel-log/symbols.ts";
-import { type CpuPosition, parseRegisters } from "../platform/x86-64-registers.ts";
+import type { CpuPosition } from "../platform/platform.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import type { Machine } from "./machine.ts";
-
-/** How much of a kernel stack is read: all of it on x86-64 without KASAN. */
-const stackBytes = 16 * 1024;
 
 /** Where a virtual CPU stands, with names where the kernel's symbols are at hand. */
 export interface CpuState extends CpuPosition {
@@ -39,15 +37,16 @@ export async function readRegisters(
   machine: Pick<Machine, "qmp" | "runPath">,
   options: WaitOptions & { readonly symbols?: SymbolTable | undefined },
 ): Promise<MachineRegisters> {
+  const { read, stackBytes } = guestPlatform.registers;
   return await withDeadline("the CPUs' registers", options, async (signal) => {
     const limits = { within: options.within, signal };
     const { status } = statusSchema.parse(await machine.qmp.call("query-status", {}, limits));
     const text = await machine.qmp.human("info registers -a", limits);
     const cpus: CpuState[] = [];
-    for (const position of parseRegisters(text)) {
+    for (const position of read(text)) {
       const { symbols } = options;
       const name = symbols && symbolAt(symbols, position.instruction);
-      const stack = symbols && position.privilege === 0 ? await readStack(position) : undefined;
+      const stack = symbols && position.mode === "kernel" ? await readStack(position) : undefined;
       cpus.push({
         ...position,
         ...(name === undefined ? {} : { function: name }),
@@ -85,7 +84,7 @@ export function describeRegisters(registers: MachineRegisters): string {
   const lines = [`QEMU says that the machine is: ${registers.status}`];
   for (const cpu of registers.cpus) {
     const facts = [
-      cpu.privilege === 0 ? "in the kernel" : "in user space",
+      cpu.mode === "kernel" ? "in the kernel" : "in user space",
       cpu.halted ? "idle" : `interrupts ${cpu.interrupts ? "on" : "off"}`,
       cpu.function ?? `at 0x${cpu.instruction.toString(16)}`,
     ];

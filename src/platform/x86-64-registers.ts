@@ -1,17 +1,4 @@
-/** Where a virtual CPU stands, as QEMU's monitor tells. */
-export interface CpuPosition {
-  readonly cpu: number;
-  /** Address of the next instruction. */
-  readonly instruction: bigint;
-  /** Address of the top of the stack. */
-  readonly stack: bigint;
-  /** 0: kernel, 3: user space. */
-  readonly privilege: number;
-  /** Whether it takes interrupts. A CPU that spins without them is deaf to everything but an NMI. */
-  readonly interrupts: boolean;
-  /** Whether it waits for an interrupt, as an idle CPU does. */
-  readonly halted: boolean;
-}
+import type { CpuPosition } from "./platform.ts";
 
 /** Interrupt enable flag. @see https://en.wikipedia.org/wiki/FLAGS_register */
 const interruptFlag = 0x200;
@@ -35,7 +22,8 @@ export function parseRegisters(text: string): CpuPosition[] {
         cpu: Number(cpu),
         instruction: BigInt(`0x${at[1]}`),
         stack: BigInt(`0x${stack}`),
-        privilege: Number(at[3]),
+        // The current privilege level: 0 is the kernel's.
+        mode: at[3] === "0" ? "kernel" : "user",
         interrupts: (Number(`0x${at[2]}`) & interruptFlag) !== 0,
         halted: at[4] === "1",
       },

@@ -92,7 +92,7 @@ function progressBetween(before: Sample, after: Sample, policy: StallPolicy): st
   return undefined;
 }
 
-/** nanosleep (35) and clock_nanosleep (230) of x86-64, 101 and 115 of arm64, seen through where they wait. */
+/** nanosleep and clock_nanosleep, seen through where they wait. */
 function sleepsWithAnEnd(thread: Thread): boolean {
   return thread.state === "S" && /^(hrtimer_nanosleep|do_nanosleep|common_nsleep)/.test(thread.wchan);
 }

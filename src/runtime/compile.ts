@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { parseLinkedAgainst, unmet } from "./guest-libraries.ts";
 import { type GuestTarget, provideGuestTarget, type Sysroot } from "./sysroot.ts";
 
@@ -56,6 +57,8 @@ export async function compile(options: CompileOptions, context: Context): Promis
   await checkFits(to, target, signal);
 }
 
+const { tuple } = guestPlatform.cLibraries.glibc;
+
 function compilerFor(compiler: Compiler, target: GuestTarget): [string, ...string[]] {
   if (target.type === "host") return [compiler];
   const { sysroot } = target;
@@ -65,7 +68,7 @@ function compilerFor(compiler: Compiler, target: GuestTarget): [string, ...strin
     case "gcc":
       return ["gcc", ...against(sysroot)];
     case "g++": {
-      const headers = [`${sysroot.dir}/usr/include/c++`, `${sysroot.dir}/usr/include/x86_64-linux-gnu/c++`];
+      const headers = [`${sysroot.dir}/usr/include/c++`, `${sysroot.dir}/usr/include/${tuple}/c++`];
       const isystem = headers.flatMap((dir) => ["-isystem", `${dir}/${sysroot.libraries.gcc}`]);
       return ["g++", ...against(sysroot), "-nostdinc++", ...isystem];
     }
@@ -77,13 +80,13 @@ function compilerFor(compiler: Compiler, target: GuestTarget): [string, ...strin
  * headers of Debian's multiarch folder are named for compilers of other systems, which do not know of it.
  */
 function against({ dir }: Sysroot): string[] {
-  const libraries = `${dir}/usr/lib/x86_64-linux-gnu`;
+  const libraries = `${dir}/usr/lib/${tuple}`;
   return [
     `--sysroot=${dir}`,
     `-B${libraries}/`,
     `-L${libraries}`,
-    `-L${dir}/lib/x86_64-linux-gnu`,
-    ...["-idirafter", `${dir}/usr/include/x86_64-linux-gnu`],
+    `-L${dir}/lib/${tuple}`,
+    ...["-idirafter", `${dir}/usr/include/${tuple}`],
   ];
 }
 

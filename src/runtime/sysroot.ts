@@ -6,6 +6,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
 import { type GuestLibraries, librariesOf } from "./guest-libraries.ts";
 
@@ -87,20 +88,15 @@ async function extract({ suite, packages, gcc, dir }: Extraction, context: Conte
   });
   const root = join(dir, "root");
   await mkdir(root);
-  const ofGcc = `./usr/lib/gcc/x86_64-linux-gnu/${gcc}`;
-  const wanted = [
-    "./lib",
-    "./lib64",
-    "./usr/include",
-    "./usr/lib/x86_64-linux-gnu",
-    "./usr/lib/x86_64-linux-musl",
-  ];
+  const { glibc, musl } = guestPlatform.cLibraries;
+  const ofGcc = `./usr/lib/gcc/${glibc.tuple}/${gcc}`;
+  const wanted = ["./lib", "./lib64", "./usr/include", `./usr/lib/${glibc.tuple}`, `./usr/lib/${musl.tuple}`];
   const cxx = ["libstdc++.a", "libstdc++fs.a", "libsupc++.a"];
   const members = [...wanted, ...cxx.map((name) => `${ofGcc}/${name}`)];
   await command(["tar", "-xf", tar, "-C", root, "--no-same-owner", ...members], { within: "2m", signal });
   await rm(tar);
   // A compiler looks where the C library is, and would find its own release's elsewhere first.
-  const libraries = join(root, "usr/lib/x86_64-linux-gnu");
+  const libraries = join(root, "usr/lib", glibc.tuple);
   for (const name of cxx) await rename(join(root, ofGcc, name), join(libraries, name));
   await rm(join(root, "usr/lib/gcc"), { recursive: true });
   await symlink("libstdc++.so.6", join(libraries, "libstdc++.so"));
@@ -108,7 +104,7 @@ async function extract({ suite, packages, gcc, dir }: Extraction, context: Conte
   await writeFile(join(dir, "musl.specs"), muslSpecs(await readFile(join(root, muslSpecsOfDebian), "utf8")));
 }
 
-const muslSpecsOfDebian = "usr/lib/x86_64-linux-musl/musl-gcc.specs";
+const muslSpecsOfDebian = `usr/lib/${guestPlatform.cLibraries.musl.tuple}/musl-gcc.specs`;
 
 /**
  * musl's specs for gcc name absolute paths; `%R` stands for the sysroot.

@@ -1,3 +1,5 @@
+import { guestPlatform } from "../platform/platforms.ts";
+
 /** Something of the host that dstate uses. */
 export interface Need {
   /** What is looked for: a program on PATH, a header that the compiler finds, or a file that the settings name. */
@@ -14,7 +16,7 @@ export interface Need {
 
 /** Everything dstate asks of a host, in one list: `dstate doctor` shows it, `dstate setup` installs it. */
 export const needs: readonly Need[] = [
-  need("qemu-system-x86_64", "qemu-system-x86", "runs the machines", "machines"),
+  need(guestPlatform.qemu.program, guestPlatform.qemu.debianPackage, "runs the machines", "machines"),
   need("qemu-img", "qemu-utils", "layers of disks", "machines"),
   need("setpriv", "util-linux", "ends QEMU when dstate dies", "machines"),
   need("flock", "util-linux", "lets one process at a time make a cache entry", "images"),
@@ -56,7 +58,7 @@ export const needs: readonly Need[] = [
   need("bzip2", "bzip2", "unpacks logs", "logs"),
   need("lz4", "lz4", "unpacks logs", "logs"),
   need("g++", "g++", "compiles workloads in C++", "repros"),
-  need("qemu-x86_64", "qemu-user", "is another system call layer for workloads", "repros"),
+  need(guestPlatform.qemu.userProgram, "qemu-user", "is another system call layer for workloads", "repros"),
   need("readelf", "binutils", "reads what programs ask of their system", "repros"),
   need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
 ];

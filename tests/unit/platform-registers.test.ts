@@ -36,7 +36,7 @@ describe("QEMU's registers", () => {
         cpu: 0,
         instruction: 0xffffffff813bf3b7n,
         stack: 0xffffffff81a03ed8n,
-        privilege: 0,
+        mode: "kernel",
         interrupts: true,
         halted: true,
       },
@@ -44,11 +44,11 @@ describe("QEMU's registers", () => {
         cpu: 1,
         instruction: 0x5555deadbeefn,
         stack: 0x7ffd00001000n,
-        privilege: 3,
+        mode: "user",
         interrupts: false,
         halted: false,
       },
-      { cpu: 2, instruction: 0xfff0n, stack: 0n, privilege: 0, interrupts: false, halted: false },
+      { cpu: 2, instruction: 0xfff0n, stack: 0n, mode: "kernel", interrupts: false, halted: false },
     ]);
   });
 

@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { UsageError } from "../../src/base/errors.ts";
 import { compareVersions, installedPackages } from "../../src/image/debian.ts";
 import { type Axes, chooseCell, describeCell } from "../../src/lab/cell.ts";
-import { leftOutFeatures, qemuArguments } from "../../src/machine/argv.ts";
+import { qemuArguments } from "../../src/machine/argv.ts";
 import { crashIn } from "../../src/machine/fault.ts";
 import { makeKeyPair } from "../../src/machine/seed.ts";
+import { guestPlatform } from "../../src/platform/platforms.ts";
 import { fitWidths, renderTable } from "../../src/report/table.ts";
 import { defineRepro, judge, type ReproDefinition } from "../../src/repro/define.ts";
 import { exitCodeOf, type Outcome, worstOutcome } from "../../src/repro/outcome.ts";
@@ -128,7 +129,7 @@ describe("the machine's arguments", () => {
   });
 
   test("an emulated processor without ERMS has no FSRM either, which old kernels take to imply it", () => {
-    const names = leftOutFeatures.map(({ name }) => name);
+    const names = guestPlatform.qemu.leftOutFeatures.map(({ name }) => name);
     expect(names.includes("erms")).toBe(true);
     expect(names.includes("fsrm")).toBe(true);
     // QEMU 7.2 ends at once for a name that it does not know.

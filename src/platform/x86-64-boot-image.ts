@@ -1,12 +1,4 @@
-/**
- * Where the kernel lies inside a bzImage.
- *
- * @see https://docs.kernel.org/arch/x86/boot.html
- */
-export interface Payload {
-  readonly data: Buffer;
-  readonly compression: "gzip" | "xz" | "zstd" | "lz4" | "lzma" | "bzip2" | "lzo" | "none";
-}
+import type { Payload } from "./platform.ts";
 
 const magics = [
   ["gzip", "1f8b"],
@@ -19,14 +11,20 @@ const magics = [
   ["none", "7f454c46"],
 ] as const;
 
+/** Whether a file that begins like this is a bzImage. @see https://docs.kernel.org/arch/x86/boot.html */
+export function isBzImage(head: Buffer): boolean {
+  return head.toString("latin1", 0x202, 0x206) === "HdrS";
+}
+
 /**
  * The compressed vmlinux inside a bzImage.
  *
+ * @see https://docs.kernel.org/arch/x86/boot.html
  * @returns undefined when the file is no bzImage of boot protocol 2.08 or later, or is compressed in a way
  *   that is not known here.
  */
 export function payloadOf(bzImage: Buffer): Payload | undefined {
-  if (bzImage.length < 0x250 || bzImage.toString("latin1", 0x202, 0x206) !== "HdrS") return undefined;
+  if (bzImage.length < 0x250 || !isBzImage(bzImage)) return undefined;
   if (bzImage.readUInt16LE(0x206) < 0x208) return undefined;
   // 0 stands for 4 sectors, for the sake of very old kernels.
   const setupSectors = bzImage.readUInt8(0x1f1) || 4;

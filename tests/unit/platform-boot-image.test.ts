@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { hasPvhNote, payloadOf } from "../../src/kernel/boot-image.ts";
+import { hasPvhNote, payloadOf } from "../../src/platform/x86-64-boot-image.ts";
 
 function bzImage(payload: Buffer, { protocol = 0x20f, setupSectors = 3 } = {}): Buffer {
   const offset = 0x40;

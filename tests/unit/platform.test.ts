@@ -1,0 +1,133 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseSync, Visitor } from "vite";
+import { describe, expect, expectTypeOf, test } from "vitest";
+import { platformVariables } from "../../src/kernel/build.ts";
+import { packagesOf } from "../../src/kernel/debian-index.ts";
+import { probeArguments } from "../../src/machine/accelerator.ts";
+import { qemuArguments } from "../../src/machine/argv.ts";
+import type { Platform } from "../../src/platform/platform.ts";
+import { guestPlatform, type platforms } from "../../src/platform/platforms.ts";
+
+/** Words that only x86-64 has. */
+const words =
+  /x86|amd64|i386|ttyS\d|\bq35\b|bzImage|HdrS|\btsc=|\blpj=|no_timer_check|SCMP_ARCH_X|linux-x64|vmgenid,|Dazed/i;
+
+/** What may say such words all the same, and why. */
+const exceptions: Readonly<Record<string, RegExp>> = {
+  // Shows a user what a kernel selector looks like.
+  "cli/selectors.ts": /^6\.1\.115, deb:/,
+  "kernel/selector.ts": /^of that line\), a commit/,
+  // Tells which of a build's files to name.
+  "decode/debug-kernel.ts": /^Name the uncompressed vmlinux/,
+  "decode/symbols.ts": /^Name the vmlinux of a build/,
+  // Our own flake gives it this name, whatever is in it.
+  "kernel/nix.ts": /^bzImage$/,
+  "machine/machine.ts": /^QEMU could not be started/,
+};
+
+/** Rooms that read the logs of every architecture's kernels. */
+const ofAll = ["platform", "kernel-functions", "kernel-log"];
+
+describe("what depends on the architecture", () => {
+  test("is said in src/platform and nowhere else", async () => {
+    const root = fileURLToPath(new URL("../../src", import.meta.url));
+    const files = (await readdir(root, { recursive: true })).filter(
+      (name) => name.endsWith(".ts") && !ofAll.includes(name.split("/")[0] ?? ""),
+    );
+    const found: string[] = [];
+    for (const name of files) {
+      const see = (text: unknown): void => {
+        if (typeof text === "string" && words.test(text) && !exceptions[name]?.test(text))
+          found.push(`${name}: ${text}`);
+      };
+      new Visitor({
+        Literal: (node) => see("regex" in node ? node.regex.pattern : node.value),
+        TemplateElement: ({ value }) => see(value.raw),
+      }).visit(parseSync(name, await readFile(join(root, name), "utf8")).program);
+    }
+    expect(found).toEqual([]);
+  });
+
+  test("is said in whole: a row that leaves a word out does not compile", () => {
+    expectTypeOf<(typeof platforms)[keyof typeof platforms]>().toEqualTypeOf<Platform>();
+    expectTypeOf<Omit<Platform, "console">>().not.toExtend<Platform>();
+    expectTypeOf<Omit<Platform, "registers">>().not.toExtend<Platform>();
+  });
+});
+
+/** A row as it would be for another architecture; nothing boots with it. */
+const other: Platform = {
+  ...guestPlatform,
+  name: "arm64",
+  qemu: {
+    program: "qemu-system-aarch64",
+    debianPackage: "qemu-system-arm",
+    userProgram: "qemu-aarch64",
+    machine: "virt,gic-version=3",
+    plainMachine: "virt",
+    processor: { tcg: "max,pauth-impdef=on", kvm: "host" },
+    leftOutFeatures: [],
+    devices: [],
+  },
+  console: "ttyAMA0",
+  kernelParameters: [],
+  kernelBuild: {
+    arch: "arm64",
+    compilerPrefix: "aarch64-linux-gnu-",
+    target: "Image",
+    image: "arch/arm64/boot/Image",
+  },
+  debianArchitecture: "arm64",
+};
+
+describe("another row is another architecture", () => {
+  test("to QEMU", () => {
+    const argv = qemuArguments(
+      {
+        accelerator: { type: "tcg" },
+        cpus: 2,
+        memory: 2 ** 30,
+        kernel: "/Image",
+        commandLine: "",
+        disks: [],
+        qmpSocket: "/q",
+        consoleSocket: "/c",
+        commandsSocket: "/d",
+        errorsSocket: "/e",
+        network: "isolated",
+      },
+      other,
+    ).join(" ");
+    expect(argv).toContain(
+      "-machine virt,gic-version=3 -accel tcg,thread=multi -cpu max,pauth-impdef=on -smp",
+    );
+    expect(argv).not.toMatch(words);
+  });
+
+  test("to the probe of what accelerates it", () => {
+    const argv = probeArguments("/Image", other).join(" ");
+    expect(argv).toContain("-machine virt ");
+    expect(argv).toContain("console=ttyAMA0 ");
+    expect(argv).not.toMatch(words);
+  });
+
+  test("to make", () => {
+    expect(platformVariables(other.kernelBuild)).toEqual(["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"]);
+    expect(platformVariables(guestPlatform.kernelBuild)).toEqual(["ARCH=x86_64", "CROSS_COMPILE="]);
+  });
+
+  test("to Debian's index", () => {
+    const stanza = (name: string): string =>
+      `Package: ${name}\nVersion: 6.1.192-1\nFilename: pool/x.deb\nSize: 1\nSHA256: 00\n`;
+    const index = ["6.1.0-55-amd64", "6.1.0-55-arm64", "6.1.0-55-cloud-arm64"].map((release) =>
+      stanza(`linux-image-${release}`),
+    );
+    const from = { root: "http://mirror.test/debian", suite: "bookworm" };
+    const namesFor = (platform?: Platform): string[] =>
+      packagesOf(index.join("\n"), from, platform).map(({ name }) => name);
+    expect(namesFor(other)).toEqual(["linux-image-6.1.0-55-arm64"]);
+    expect(namesFor()).toEqual(["linux-image-6.1.0-55-amd64"]);
+  });
+});
