@@ -21,11 +21,12 @@ export type { ThreadCause, ThreadEvidence } from "./diagnose/thread-creation.ts"
 export { diagnoseThreads, threadCalls, threadEvidence } from "./diagnose/thread-creation.ts";
 export type { TracedCall, TracedSignal, TraceEvent } from "./diagnose/trace.ts";
 export { callsNamed, parseTrace, signalsNamed } from "./diagnose/trace.ts";
-export type { ExecOptions, ExecResult, SpawnOptions } from "./guest/guest.ts";
-export { CommandFailed, Guest } from "./guest/guest.ts";
+export type { ExecOptions, ExecResult } from "./guest/exec.ts";
+export { CommandFailed } from "./guest/exec.ts";
+export { Guest } from "./guest/guest.ts";
 export type { KillVerdict, StuckThread } from "./guest/kill-verdict.ts";
 export type { PowerOffVerdict } from "./guest/power-off.ts";
-export type { GuestProcess, ProcessExit, WaitOutcome } from "./guest/process.ts";
+export type { GuestProcess, ProcessExit, SpawnOptions, WaitOutcome } from "./guest/process.ts";
 export type { Denial } from "./kernel-log/denials.ts";
 export { parseDenials } from "./kernel-log/denials.ts";
 export type { Finding, Frame, SourcePlace } from "./kernel-log/finding.ts";

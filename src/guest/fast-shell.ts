@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
+import { trace } from "../base/debug.ts";
 import { InfraError } from "../base/errors.ts";
 import type { WaitOptions } from "../base/wait.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -64,10 +65,13 @@ export class FastShell {
     this.#commands.write(
       `( ${inner} ) </dev/null; dstate_code=$?; printf '\\n%s\\n' ${mark} >&2; printf '\\n%s %s\\n' ${mark} $dstate_code\n`,
     );
-    return await this.#machine.race(`"${line.slice(0, 80)}" in the guest`, options, async () => {
-      const [out, err] = await both;
-      return { stdout: out.text, stderr: err.text, code: Number(out.tail) };
-    });
+    const done = trace("guest", line);
+    return await this.#machine
+      .race(`"${line.slice(0, 80)}" in the guest`, options, async () => {
+        const [out, err] = await both;
+        return { stdout: out.text, stderr: err.text, code: Number(out.tail) };
+      })
+      .finally(done);
   }
 
   async #until(socket: Socket, mark: string): Promise<{ text: string; tail: string }> {

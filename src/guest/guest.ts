@@ -1,51 +1,11 @@
-import type { Duration } from "../base/duration.ts";
-import { DstateError } from "../base/errors.ts";
+import { trace } from "../base/debug.ts";
 import type { WaitOptions } from "../base/wait.ts";
-import { ConnectionLost } from "../machine/fault.ts";
 import type { Machine } from "../machine/machine.ts";
+import { CommandFailed, collect, type ExecOptions, type ExecResult } from "./exec.ts";
 import { FastShell } from "./fast-shell.ts";
-import { BoundedOutput } from "./output.ts";
-import { GuestProcess } from "./process.ts";
+import { GuestProcess, type SpawnOptions } from "./process.ts";
 import { type Command, type CommandPlace, shellText } from "./shell.ts";
-import { type CommandExit, connectSsh, type SshCommand, type SshConnection } from "./ssh.ts";
-
-export interface ExecOptions extends CommandPlace {
-  /** Default 60 s. */
-  readonly within?: Duration;
-  readonly signal?: AbortSignal | undefined;
-  readonly input?: string | Buffer;
-  /** Do not throw on a failing command: return its exit code or signal. */
-  readonly allowFailure?: boolean;
-}
-
-/** How a command in the guest ended. */
-export interface ExecResult {
-  readonly stdout: string;
-  readonly stderr: string;
-  /** null when a signal ended it. */
-  readonly exitCode: number | null;
-  /** Such as `SIGKILL`; null when it exited by itself. */
-  readonly signal: string | null;
-  /** Whether it printed more than was kept (16 MiB of each stream). */
-  readonly truncated: boolean;
-}
-
-export interface SpawnOptions extends CommandPlace {
-  readonly signal?: AbortSignal | undefined;
-  /** Called with each piece of output as it comes. */
-  readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
-}
-
-/** A command in the guest ended with another exit code than 0. */
-export class CommandFailed extends DstateError {
-  readonly result: ExecResult;
-  constructor(command: Command, result: ExecResult) {
-    const line = typeof command === "string" ? command : command.join(" ");
-    const how = result.signal ? `signal ${result.signal}` : `exit code ${result.exitCode}`;
-    super(`"${line.slice(0, 200)}" in the guest ended with ${how}: ${result.stderr.trim().slice(-500)}`);
-    this.result = result;
-  }
-}
+import { connectSsh, type SshCommand, type SshConnection } from "./ssh.ts";
 
 /** The system inside a machine, over ssh as root. */
 export class Guest implements Disposable {
@@ -98,16 +58,19 @@ export class Guest implements Disposable {
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
     const line = typeof command === "string" ? command : command.join(" ");
     const race = { within: options.within ?? "60s", signal: options.signal };
-    const result = await this.machine.race(`"${line.slice(0, 80)}" in the guest`, race, async (signal) => {
-      const started = await this.#start(shellText(command, options), signal);
-      const closeOnAbort = (): void => started.channel.close();
-      signal.addEventListener("abort", closeOnAbort, { once: true });
-      try {
-        return await collect(started, options.input);
-      } finally {
-        signal.removeEventListener("abort", closeOnAbort);
-      }
-    });
+    const done = trace("guest", line);
+    const result = await this.machine
+      .race(`"${line.slice(0, 80)}" in the guest`, race, async (signal) => {
+        const started = await this.#start(shellText(command, options), signal);
+        const closeOnAbort = (): void => started.channel.close();
+        signal.addEventListener("abort", closeOnAbort, { once: true });
+        try {
+          return await collect(started, options.input);
+        } finally {
+          signal.removeEventListener("abort", closeOnAbort);
+        }
+      })
+      .finally(done);
     if (options.allowFailure !== true && result.exitCode !== 0) throw new CommandFailed(command, result);
     return result;
   }
@@ -119,13 +82,14 @@ export class Guest implements Disposable {
    */
   async spawn(command: Command, options: SpawnOptions = {}): Promise<GuestProcess> {
     // sshd makes a session for each command: the shell's pid names it. The command keeps that pid.
+    trace("guest", typeof command === "string" ? command : command.join(" "));
     const text = `echo $$; ${shellText(command, { ...options, env: options.env ?? {} })}`;
     return await this.machine.race(
       "a command to start in the guest",
       { within: "30s", signal: options.signal },
       async (signal) => {
         const started = await this.#start(text, signal);
-        return await GuestProcess.adopt(this, started, { onOutput: options.onOutput, signal });
+        return await GuestProcess.adopt(this, started, { ...options, signal });
       },
     );
   }
@@ -185,26 +149,4 @@ export class Guest implements Disposable {
     const connection = await this.#connect(signal);
     return await connection.exec(text, signal);
   }
-}
-
-async function collect(started: SshCommand, input: string | Buffer | undefined): Promise<ExecResult> {
-  const { channel } = started;
-  const stdout = new BoundedOutput();
-  const stderr = new BoundedOutput();
-  const ended = Promise.withResolvers<CommandExit>();
-  channel.on("data", (chunk: Buffer) => stdout.add(chunk));
-  channel.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
-  channel.on("close", () => {
-    if (started.exit) ended.resolve(started.exit);
-    else
-      ended.reject(new ConnectionLost("the ssh connection to the guest broke off before the command ended"));
-  });
-  channel.end(input);
-  const how = await ended.promise;
-  return {
-    ...how,
-    stdout: stdout.text,
-    stderr: stderr.text,
-    truncated: stdout.truncated || stderr.truncated,
-  };
 }

@@ -1,13 +1,15 @@
+import type { Writable } from "node:stream";
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { DeadlineError, InfraError } from "../base/errors.ts";
 import { pause, wait } from "../base/wait.ts";
 import { type Sample, StallDetector, type StallPolicy, type StallState } from "../process/stall.ts";
 import { type ProcessSnapshot, parseSample, samplerScript } from "../process/threads.ts";
-import type { Guest } from "./guest.ts";
 import { type KillVerdict, verdictOf } from "./kill-verdict.ts";
 import { BoundedOutput } from "./output.ts";
+import type { CommandPlace } from "./shell.ts";
 import type { CommandExit, SshCommand } from "./ssh.ts";
 import { inspectStuck } from "./stuck.ts";
+import type { WayIn } from "./way-in.ts";
 
 /** How a job's first process ended, as ssh tells. */
 export type ProcessExit = CommandExit;
@@ -35,30 +37,39 @@ export interface StallOptions {
   readonly onLook?: (state: StallState) => void;
 }
 
+/** How a job is started. */
+export interface SpawnOptions extends CommandPlace {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with each piece of output as it comes. */
+  readonly onOutput?: ((stream: "stdout" | "stderr", text: string) => void) | undefined;
+  /** Called with the same as bytes. */
+  readonly onBytes?: ((stream: "stdout" | "stderr", bytes: Buffer) => void) | undefined;
+}
+
 /** A job in the guest: a command and the processes it started. */
 export class GuestProcess {
   readonly pid: number;
+  /** What the first process reads; it stays open until it is ended or the job is over. */
+  readonly stdin: Writable;
   readonly stdout = new BoundedOutput();
   readonly stderr = new BoundedOutput();
   /** Resolves when the first process has ended and its output is read; with a process in D it never does. */
   readonly exited: Promise<ProcessExit>;
-  readonly #guest: Guest;
+  readonly #guest: WayIn;
   readonly #startedAt = performance.now();
 
-  private constructor(guest: Guest, pid: number, exited: Promise<ProcessExit>) {
+  private constructor(guest: WayIn, pid: number, stdin: Writable, exited: Promise<ProcessExit>) {
     this.#guest = guest;
     this.pid = pid;
+    this.stdin = stdin;
     this.exited = exited;
   }
 
   /** Take over a channel whose command prints its pid on its first line. */
   static async adopt(
-    guest: Guest,
+    guest: WayIn,
     command: SshCommand,
-    options: {
-      onOutput?: ((stream: "stdout" | "stderr", text: string) => void) | undefined;
-      signal: AbortSignal;
-    },
+    options: Pick<SpawnOptions, "onOutput" | "onBytes"> & { readonly signal: AbortSignal },
   ): Promise<GuestProcess> {
     const { channel } = command;
     const started = Promise.withResolvers<number>();
@@ -67,6 +78,7 @@ export class GuestProcess {
     let job: GuestProcess | undefined;
     const stderrBefore: Buffer[] = [];
     const tell = (stream: "stdout" | "stderr", chunk: Buffer): void => {
+      options.onBytes?.(stream, chunk);
       const text = job?.[stream].add(chunk);
       if (text) options.onOutput?.(stream, text);
     };
@@ -80,7 +92,7 @@ export class GuestProcess {
       head = undefined;
       if (!Number.isSafeInteger(pid) || pid <= 1)
         return started.reject(new InfraError("the guest's shell did not tell its pid"));
-      job = new GuestProcess(guest, pid, ended.promise);
+      job = new GuestProcess(guest, pid, channel, ended.promise);
       for (const early of stderrBefore) tell("stderr", early);
       if (rest.length > 0) tell("stdout", rest);
       started.resolve(pid);
@@ -155,6 +167,33 @@ export class GuestProcess {
   }
 
   /**
+   * Send a signal to every process of the job, and do not wait for what becomes of it.
+   *
+   * @example await job.send("SIGSTOP");
+   */
+  async send(
+    signal: NodeJS.Signals,
+    options: { within?: Duration | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    const { processes } = await this.#sample({ within: options.within ?? "10s", signal: options.signal });
+    await this.#send(signal, processes, options.signal);
+  }
+
+  async #send(
+    signal: NodeJS.Signals,
+    processes: readonly ProcessSnapshot[],
+    abort: AbortSignal | undefined,
+  ): Promise<void> {
+    if (processes.length === 0) return;
+    const pids = processes.map(({ pid }) => `${pid}`);
+    await this.#guest.quick(["kill", "-s", signal.replace(/^SIG/, ""), ...pids], {
+      within: "10s",
+      signal: abort,
+      allowFailure: true,
+    });
+  }
+
+  /**
    * Send a signal to every process of the job and see what becomes of it. The verdict `D` is given only when
    * the same threads are in one and the same uninterruptible sleep at every look until the deadline; then it also
    * tells the processes' io_uring rings and where their threads came from in user space.
@@ -166,14 +205,7 @@ export class GuestProcess {
     options: { within: Duration; signal?: AbortSignal | undefined },
   ): Promise<KillVerdict> {
     const before = await this.#sample({ within: "10s", signal: options.signal });
-    const pids = before.processes.map((process) => `${process.pid}`);
-    if (pids.length > 0) {
-      await this.#guest.quick(["kill", "-s", signal.replace(/^SIG/, ""), ...pids], {
-        within: "10s",
-        signal: options.signal,
-        allowFailure: true,
-      });
-    }
+    await this.#send(signal, before.processes, options.signal);
     const start = performance.now();
     const limit = toMilliseconds(options.within);
     const looks: ProcessSnapshot[][] = [];

@@ -1,6 +1,6 @@
 import type { WaitOptions } from "../base/wait.ts";
 import { parseStuck, type StuckProcess, stuckScript } from "../process/stuck.ts";
-import type { Guest } from "./guest.ts";
+import type { WayIn } from "./way-in.ts";
 
 /**
  * Look closer at processes that do not die: their io_uring rings and the user side of their threads. A file that
@@ -10,7 +10,7 @@ import type { Guest } from "./guest.ts";
  * @example (await inspectStuck(vm.guest, [132], { within: "10s" }))[0]?.rings
  */
 export async function inspectStuck(
-  guest: Guest,
+  guest: Pick<WayIn, "quick">,
   pids: readonly number[],
   options: WaitOptions,
 ): Promise<StuckProcess[]> {

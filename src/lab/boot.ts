@@ -1,6 +1,6 @@
 import type { Context } from "../base/context.ts";
 import type { Accelerator, Disk } from "../machine/argv.ts";
-import type { MachineOptions } from "../machine/machine.ts";
+import type { MachineOptions } from "../machine/start.ts";
 import type { Platform } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import type { Parts, VmOptions } from "./vm.ts";

@@ -6,7 +6,7 @@ import type { Step } from "../base/progress.ts";
 import { Guest } from "../guest/guest.ts";
 import { prepareIdentity } from "../guest/identity.ts";
 import { freezeMachine } from "../machine/freeze.ts";
-import { Machine } from "../machine/machine.ts";
+import { startMachine } from "../machine/start.ts";
 import { bootOptions, disksOf, type Shape } from "./boot.ts";
 
 /** How often a machine is booted at the most to get one that is worth keeping. */
@@ -65,7 +65,7 @@ async function freezeOnce(
     await file.truncate((await stat(workload)).size);
   }
   progress.update({ detail: "booting" });
-  await using machine = await Machine.start({
+  await using machine = await startMachine({
     ...bootOptions({ ...shape, evidenceDir: dir }, context),
     disks: disksOf(
       { ...shape.parts, workload: place },

@@ -5,8 +5,8 @@ import type { Context } from "../base/context.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { qemuArguments } from "../machine/argv.ts";
-import type { MachineOptions } from "../machine/machine.ts";
 import { identifyQemu } from "../machine/qemu-binary.ts";
+import type { MachineOptions } from "../machine/start.ts";
 import { bootOptions, disksOf, type Shape } from "./boot.ts";
 import { freezeInto, partsOfSnapshot } from "./freeze.ts";
 

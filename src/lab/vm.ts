@@ -15,7 +15,8 @@ import type { Finding } from "../kernel-log/finding.ts";
 import { parseKernelLog } from "../kernel-log/kernel-log.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
 import { type Lease, takeRoom } from "../machine/lease.ts";
-import { Machine } from "../machine/machine.ts";
+import type { Machine } from "../machine/machine.ts";
+import { startMachine } from "../machine/start.ts";
 import type { NodeRuntime } from "../runtime/node.ts";
 import { bootOptions, type Shape } from "./boot.ts";
 import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore } from "./snapshot.ts";
@@ -101,7 +102,7 @@ export class Vm implements AsyncDisposable {
         const vm = await Vm.#warm(shape, { acceleration, room }, context);
         if (vm) return vm;
       }
-      const machine = await Machine.start(bootOptions(shape, context));
+      const machine = await startMachine(bootOptions(shape, context));
       return await Vm.#ready(machine, options, { acceleration, start: "cold", room }, context);
     } catch (error) {
       room[Symbol.dispose]();
@@ -118,7 +119,7 @@ export class Vm implements AsyncDisposable {
     const key = await snapshotKey(shape, context);
     try {
       const snapshot = await provideSnapshot(shape, key, context);
-      const machine = await Machine.start(restoreOptions(shape, snapshot, context));
+      const machine = await startMachine(restoreOptions(shape, snapshot, context));
       return await Vm.#ready(machine, shape, { ...about, start: "warm" }, context);
     } catch (error) {
       context.signal.throwIfAborted();

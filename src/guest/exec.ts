@@ -1,0 +1,65 @@
+import type { Duration } from "../base/duration.ts";
+import { DstateError } from "../base/errors.ts";
+import { ConnectionLost } from "../machine/fault.ts";
+import { BoundedOutput } from "./output.ts";
+import type { Command, CommandPlace } from "./shell.ts";
+import type { CommandExit, SshCommand } from "./ssh.ts";
+
+export interface ExecOptions extends CommandPlace {
+  /** Default 60 s. */
+  readonly within?: Duration;
+  readonly signal?: AbortSignal | undefined;
+  readonly input?: string | Buffer;
+  /** Do not throw on a failing command: return its exit code or signal. */
+  readonly allowFailure?: boolean;
+}
+
+/** How a command in the guest ended. */
+export interface ExecResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** null when a signal ended it. */
+  readonly exitCode: number | null;
+  /** Such as `SIGKILL`; null when it exited by itself. */
+  readonly signal: string | null;
+  /** Whether it printed more than was kept (16 MiB of each stream). */
+  readonly truncated: boolean;
+}
+
+/** A command in the guest ended with another exit code than 0. */
+export class CommandFailed extends DstateError {
+  readonly result: ExecResult;
+  constructor(command: Command, result: ExecResult) {
+    const line = typeof command === "string" ? command : command.join(" ");
+    const how = result.signal ? `signal ${result.signal}` : `exit code ${result.exitCode}`;
+    super(`"${line.slice(0, 200)}" in the guest ended with ${how}: ${result.stderr.trim().slice(-500)}`);
+    this.result = result;
+  }
+}
+
+/**
+ * Collect what a started command prints until it ends.
+ *
+ * @throws {ConnectionLost} when the connection breaks off first.
+ */
+export async function collect(started: SshCommand, input: string | Buffer | undefined): Promise<ExecResult> {
+  const { channel } = started;
+  const stdout = new BoundedOutput();
+  const stderr = new BoundedOutput();
+  const ended = Promise.withResolvers<CommandExit>();
+  channel.on("data", (chunk: Buffer) => stdout.add(chunk));
+  channel.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
+  channel.on("close", () => {
+    if (started.exit) ended.resolve(started.exit);
+    else
+      ended.reject(new ConnectionLost("the ssh connection to the guest broke off before the command ended"));
+  });
+  channel.end(input);
+  const how = await ended.promise;
+  return {
+    ...how,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    truncated: stdout.truncated || stderr.truncated,
+  };
+}

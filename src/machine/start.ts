@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, open, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { InfraError, messageOf } from "../base/errors.ts";
+import { hostTroubleIn } from "../base/host-trouble.ts";
+import { onProcessExit } from "../base/on-exit.ts";
+import { identify } from "../base/owner.ts";
+import { hostEnvironment } from "../base/program.ts";
+import { pause } from "../base/wait.ts";
+import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
+import { Console } from "./console.ts";
+import { Machine } from "./machine.ts";
+import { qemuProgram } from "./qemu-binary.ts";
+import { Qmp } from "./qmp.ts";
+import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
+import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
+import { connectSocket } from "./socket.ts";
+import { thawMachine } from "./thaw.ts";
+
+export interface MachineOptions {
+  readonly accelerator: Accelerator;
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly kernel: { readonly boot: string; readonly initrd?: string | undefined };
+  readonly commandLine: string;
+  /** Without the seed disk, which the machine adds. The first one is the root. */
+  readonly disks: readonly Disk[];
+  readonly network: MachineArguments["network"];
+  readonly hostname: string;
+  /** Memory as a file and a state to go on from: see {@link freezeMachine}. */
+  readonly memoryFile?: MachineArguments["memoryFile"];
+  readonly incoming?: { readonly statePath: string; readonly hostKey: Buffer } | undefined;
+  /** Short-lived files go below this folder. */
+  readonly runtimeRoot: string;
+  /** Evidence goes into this folder: console.log, qemu.log, qemu-arguments.json. */
+  readonly evidenceDir: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Start QEMU and connect to its monitor and console.
+ *
+ * @throws {InfraError} when QEMU is missing or ends at once, with what it said.
+ */
+export async function startMachine(options: MachineOptions): Promise<Machine> {
+  const fresh = makeSeed(options.hostname);
+  // A machine that goes on from a frozen state keeps the host key its ssh daemon has in memory.
+  const seed = options.incoming ? { ...fresh, hostKey: options.incoming.hostKey } : fresh;
+  await mkdir(options.evidenceDir, { recursive: true });
+  const directory = await makeRunDirectory(options.runtimeRoot);
+  let child: ChildProcess | undefined;
+  let said: string[] = [];
+  // Until the machine has its own: an exit in the middle of the start leaves nothing either.
+  using _onExit = onProcessExit(() => {
+    child?.kill("SIGKILL");
+    directory.removeNow();
+  });
+  try {
+    const seedPath = join(directory.path, "seed.img");
+    await writeSeedDisk(seedPath, seed);
+    const consoleLog = join(options.evidenceDir, "console.log");
+    await using state = options.incoming ? await open(options.incoming.statePath, "r") : undefined;
+    const argv = qemuArguments({
+      memoryFile: options.memoryFile,
+      incoming: state !== undefined,
+      accelerator: options.accelerator,
+      cpus: options.cpus,
+      memory: options.memory,
+      kernel: options.kernel.boot,
+      initrd: options.kernel.initrd,
+      commandLine: options.commandLine,
+      disks: [
+        ...options.disks,
+        { serial: "dstate-seed", path: seedPath, format: "raw", access: "read-only" },
+      ],
+      qmpSocket: join(directory.path, "qmp"),
+      consoleSocket: join(directory.path, "console"),
+      commandsSocket: join(directory.path, "commands"),
+      errorsSocket: join(directory.path, "errors"),
+      network: options.network,
+    });
+    await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
+    child = launch(argv, directory.path, state?.fd);
+    said = collectErrors(child);
+    const machine = await connectTo(child, { directory, seed, consoleLog, said, signal: options.signal });
+    if (state) await thawMachine(machine, { within: "20s", signal: options.signal });
+    return machine;
+  } catch (error) {
+    // What QEMU said before it ended is a better story than a socket that broke off.
+    const failure = child && !options.signal.aborted ? await lastWords(child, said, error) : error;
+    child?.kill("SIGKILL");
+    await directory[Symbol.asyncDispose]();
+    throw failure;
+  }
+}
+
+async function connectTo(
+  process: ChildProcess,
+  parts: { directory: RunDirectory; seed: Seed; consoleLog: string; said: string[]; signal: AbortSignal },
+): Promise<Machine> {
+  const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
+  process.once("exit", (code, signal) => ended.resolve({ code, signal }));
+  process.once("error", (error) => {
+    parts.said.push(messageOf(error));
+    ended.resolve({ code: 127, signal: null });
+  });
+  const early = ended.promise.then(({ code }): never => {
+    throw startFailure(parts.said.join(""), code);
+  });
+  early.catch(() => {});
+  const within = "20s";
+  const own = process.pid === undefined ? undefined : identify(process.pid);
+  if (own) await parts.directory.claim(own);
+  const socket = (name: string): string => join(parts.directory.path, name);
+  const { signal } = parts;
+  // QEMU waits for each of these in turn before it goes on; the order is its own.
+  const [console, commands, errors] = await Promise.race([
+    early,
+    Promise.all([
+      Console.connect({ path: socket("console"), logFile: parts.consoleLog, within, signal }),
+      connectSocket(socket("commands"), { within, signal }),
+      connectSocket(socket("errors"), { within, signal }),
+    ]),
+  ]);
+  const qmp = await Promise.race([early, Qmp.connect(socket("qmp"), { within, signal })]);
+  console.useMonitor(qmp);
+  const sshPort = readSshPort(await qmp.human("info usernet", { signal: parts.signal }));
+  const exited = ended.promise.then((exit) => {
+    const shutdown = qmp.events.findLast((event) => event.name === "SHUTDOWN");
+    return {
+      ...exit,
+      reason: typeof shutdown?.data.reason === "string" ? shutdown.data.reason : undefined,
+    };
+  });
+  return new Machine({
+    qmp,
+    console,
+    shell: { commands, errors },
+    seed: parts.seed,
+    process,
+    sshPort,
+    exited,
+    directory: parts.directory,
+  });
+}
+
+/**
+ * QEMU gets SIGKILL from the kernel when this process dies, however it dies (setpriv's --pdeathsig), and a
+ * process group of its own, so that a Ctrl-C in the terminal reaches only us.
+ *
+ * @see https://man7.org/linux/man-pages/man1/setpriv.1.html
+ */
+function launch(argv: readonly string[], cwd: string, state: number | undefined): ChildProcess {
+  return spawn("setpriv", ["--pdeathsig", "KILL", "--", qemuProgram, ...argv], {
+    cwd,
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe", ...(state === undefined ? [] : [state])],
+    // Private layers of disks are unlinked files of QEMU's: they go where large files may go.
+    env: hostEnvironment({ TMPDIR: cwd }),
+  });
+}
+
+/** The failure of a QEMU that ended by itself within a moment, else the error that was seen first. */
+async function lastWords(child: ChildProcess, said: readonly string[], error: unknown): Promise<unknown> {
+  if (error instanceof InfraError) return error;
+  const ended = new Promise<number | null>((resolve) => {
+    if (child.exitCode !== null) resolve(child.exitCode);
+    else child.once("exit", resolve);
+  });
+  const code = await Promise.race([ended, pause("1s").then(() => undefined)]);
+  return code === undefined ? error : startFailure(said.join(""), code);
+}
+
+function collectErrors(child: ChildProcess): string[] {
+  const said: string[] = [];
+  child.stderr?.setEncoding("utf8");
+  child.stderr?.on("data", (text: string) => {
+    if (said.length < 200) said.push(text.slice(0, 10_000));
+  });
+  return said;
+}
+
+function startFailure(said: string, code: number | null): InfraError {
+  if (code === 127 || /No such file or directory.*qemu|setpriv: failed to execute/.test(said)) {
+    return new InfraError("QEMU could not be started: qemu-system-x86_64 or setpriv is not installed", {
+      next: "Run `dstate doctor` to see what is missing and how to install it.",
+    });
+  }
+  const trouble = hostTroubleIn(said);
+  return new InfraError(
+    `QEMU ended at once with exit code ${code}: ${said
+      .trim()
+      .split("\n")
+      .filter((line) => !line.includes("waiting for connection"))
+      .slice(-3)
+      .join("; ")}`,
+    {
+      ...(trouble ? { next: trouble.next } : {}),
+    },
+  );
+}
+
+function readSshPort(usernet: string): number {
+  // Protocol[State]    FD  Source Address  Port   Dest. Address  Port
+  const match = /TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)/.exec(usernet);
+  if (!match)
+    throw new InfraError(`QEMU does not say which port leads to the guest: ${usernet.slice(0, 300)}`);
+  return Number(match[1]);
+}
