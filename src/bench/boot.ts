@@ -6,8 +6,9 @@ import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { withDeadline } from "../base/wait.ts";
-import type { Parts } from "../lab/vm.ts";
-import { Vm } from "../lab/vm.ts";
+import { openVm } from "../lab/open.ts";
+import type { Parts } from "../lab/parts.ts";
+import { shapeOf } from "../lab/shape.ts";
 import { takeRoom } from "../machine/lease.ts";
 import { openSshControl } from "./openssh.ts";
 import { type Figures, figuresOf } from "./statistics.ts";
@@ -35,8 +36,6 @@ export interface BootBench {
   readonly clonesAllReadySeconds: number;
 }
 
-const gib = 2 ** 30;
-
 /**
  * Measure how fast machines start and answer. One machine at a time but for the clones; the first, which makes
  * the frozen machine, is not counted.
@@ -44,10 +43,10 @@ const gib = 2 ** 30;
 export async function benchBoot(options: BootBenchOptions, context: Context): Promise<BootBench> {
   const { parts } = options;
   const dir = await mkdtemp(join(context.settings.runtimeDir, "..", "dstate-bench-"));
-  const shape = { parts, cpus: 2, memory: gib, evidenceDir: dir } as const;
+  const shape = { parts, evidenceDir: dir };
   const seconds = async (cold: boolean): Promise<number> => {
     const start = performance.now();
-    await using vm = await Vm.start({ ...shape, cold }, context);
+    await using vm = await openVm({ ...context, ...shape, cold });
     await vm.guest.fast.exec("uname -r", { within: "20s", signal: context.signal });
     return (performance.now() - start) / 1000;
   };
@@ -86,7 +85,10 @@ export async function benchBoot(options: BootBenchOptions, context: Context): Pr
   }
 }
 
-type Start = Parameters<typeof Vm.start>[0];
+interface Start {
+  readonly parts: Parts;
+  readonly evidenceDir: string;
+}
 
 async function roundTrips(
   shape: Start,
@@ -95,7 +97,7 @@ async function roundTrips(
 ): Promise<
   Pick<BootBench, "fastRoundTripMilliseconds" | "sshRoundTripMilliseconds" | "openSshMultiplexedMilliseconds">
 > {
-  await using vm = await Vm.start(shape, context);
+  await using vm = await openVm({ ...context, ...shape });
   const { signal } = context;
   const time = async (work: () => Promise<unknown>): Promise<number> => {
     const start = performance.now();
@@ -135,11 +137,11 @@ async function clonesAtOnce(
   Pick<BootBench, "anonymousBytesPerClone" | "clonesAtOnce" | "clonesTogetherBytes" | "clonesAllReadySeconds">
 > {
   // All at once: room for one after the other would be waited for without end where it does not suffice.
-  using room = await takeRoom(shape.memory, context, { machines: count });
+  using room = await takeRoom(shapeOf().memory, context, { machines: count });
   await using stack = new AsyncDisposableStack();
   const start = performance.now();
   const vms = await Promise.all(
-    Array.from({ length: count }, async () => stack.use(await Vm.start({ ...shape, room }, context))),
+    Array.from({ length: count }, async () => stack.use(await openVm({ ...context, ...shape, room }))),
   );
   const ready = (performance.now() - start) / 1000;
   const memory = await Promise.all(vms.map(async (vm) => await memoryOf(vm.machine.pid)));

@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
-import { type Parts, Vm } from "../lab/vm.ts";
+import { openVm } from "../lab/open.ts";
+import type { Parts } from "../lab/parts.ts";
 import { type Figures, figuresOf } from "./statistics.ts";
 
 export interface RestoreBench {
@@ -50,7 +51,7 @@ export async function benchRestore(
   context: Context,
 ): Promise<RestoreBench> {
   const dir = await mkdtemp(join(context.settings.runtimeDir, "..", "dstate-bench-"));
-  const shape = { parts: options.parts, cpus: 2, memory: 2 ** 30, evidenceDir: dir } as const;
+  const start = { ...context, parts: options.parts, evidenceDir: dir };
   const seen = { ids: new Set<string>(), names: new Set<string>(), seeds: new Set<string>() };
   const clock: number[] = [];
   const seconds: number[] = [];
@@ -58,14 +59,14 @@ export async function benchRestore(
   let traces = 0;
   try {
     // The first one may have to be frozen first, which is another measure.
-    await (await Vm.start(shape, context))[Symbol.asyncDispose]();
+    await (await openVm(start))[Symbol.asyncDispose]();
     await step(context.progress, `${options.count} restores in a row`, async (progress) => {
       for (let run = 0; run < options.count; run += 1) {
         progress.update({ share: run / options.count });
-        const start = performance.now();
-        await using vm = await Vm.start(shape, context);
+        const began = performance.now();
+        await using vm = await openVm(start);
         await vm.guest.fast.exec("uname -r", { within: "20s", signal: context.signal });
-        seconds.push((performance.now() - start) / 1000);
+        seconds.push((performance.now() - began) / 1000);
         const { stdout } = await vm.guest.fast.exec(tell, { within: "20s", signal: context.signal });
         const told = toldSchema.safeParse(stdout.trimEnd().split("\n"));
         if (!told.success) throw new InfraError(`restore ${run + 1} told something else: ${stdout}`);

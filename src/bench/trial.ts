@@ -2,7 +2,7 @@ import type { Context } from "../base/context.ts";
 import { step } from "../base/progress.ts";
 import { runPool } from "../campaign/pool.ts";
 import type { Cell } from "../lab/cell.ts";
-import type { Parts } from "../lab/vm.ts";
+import type { Parts } from "../lab/parts.ts";
 import type { Repro } from "../repro/define.ts";
 import { runTrial, type TrialResult } from "../repro/trial.ts";
 import { type Figures, figuresOf } from "./statistics.ts";

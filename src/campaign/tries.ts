@@ -1,8 +1,9 @@
 import type { Context } from "../base/context.ts";
 import { storedKernels } from "../kernel/stored.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
+import { provideParts } from "../lab/provide.ts";
 import type { FoundRepro } from "../repro/find.ts";
-import { provideParts, runTrial, type TrialResult } from "../repro/trial.ts";
+import { runTrial, type TrialResult } from "../repro/trial.ts";
 import { cellKey, isFixedSelector, reproKey } from "./cell-key.ts";
 import type { Ledger } from "./ledger.ts";
 

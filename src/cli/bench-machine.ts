@@ -1,16 +1,17 @@
 import type { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
-import { formatBytes, toBytes } from "../base/size.ts";
+import { formatBytes } from "../base/size.ts";
 import { type BootBench, benchBoot } from "../bench/boot.ts";
 import { benchRestore, type RestoreBench } from "../bench/restore.ts";
 import type { Figures } from "../bench/statistics.ts";
 import { benchTrials } from "../bench/trial.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
 import { chooseCell } from "../lab/cell.ts";
+import { provideParts } from "../lab/provide.ts";
+import { shapeOf } from "../lab/shape.ts";
 import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
-import { provideParts } from "../repro/trial.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -81,7 +82,7 @@ export function addMachineBenches(bench: Command, session: Session): void {
         const { repro } = await findRepro(name ?? "io-uring-dstate");
         const cell = chooseCell(repro.axes, choiceOf(options));
         const parts = await provideParts(repro, cell, context);
-        const shape = { cpus: repro.machine?.cpus ?? 2, memory: toBytes(repro.machine?.memory ?? "1GiB") };
+        const shape = shapeOf(repro.machine);
         const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
         const result = await benchTrials({ repro, cell, parts, trials: options.trials, jobs }, context);
         if (options.json) session.print(toJson(result));

@@ -3,7 +3,6 @@ import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { toBytes } from "../base/size.ts";
 import type { BisectState } from "../campaign/bisect/bisect.ts";
 import {
   commitCandidates,
@@ -16,6 +15,7 @@ import { type RunBisectOptions, recall, runBisect } from "../campaign/bisect/run
 import { type Campaign, Ledger } from "../campaign/ledger.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
 import { chooseCell } from "../lab/cell.ts";
+import { shapeOf } from "../lab/shape.ts";
 import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior.ts";
 import type { Repro } from "../repro/define.ts";
 import { toJson } from "../repro/evidence.ts";
@@ -68,7 +68,7 @@ export function addBisect(program: Command, session: Session): void {
     const { repro } = found;
     const { range, candidates, details } = await candidatesOf(repro, options, context);
     // A trial beside another, not knowing what that one shows, tells less: it has to cost nothing.
-    const shape = { cpus: repro.machine?.cpus ?? 2, memory: toBytes(repro.machine?.memory ?? "1GiB") };
+    const shape = shapeOf(repro.machine);
     const jobs = options.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = openLedger(context);
     const { id, campaign, result } = await runBisect(

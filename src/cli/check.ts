@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { exitCode } from "../base/errors.ts";
 import { chooseCell } from "../lab/cell.ts";
+import { provideParts } from "../lab/provide.ts";
 import { renderTrials } from "../report/trials.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import type { Outcome } from "../repro/outcome.ts";
-import { provideParts, runTrial, type TrialResult } from "../repro/trial.ts";
+import { runTrial, type TrialResult } from "../repro/trial.ts";
 import type { Session } from "./session.ts";
 
 /** `dstate check`: the bad cell shows the failure and the control does not. */

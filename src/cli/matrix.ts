@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { toBytes } from "../base/size.ts";
 import { kernelCandidates, nodeCandidates, parseRange } from "../campaign/bisect/candidates.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import {
@@ -17,6 +16,7 @@ import { matrixExitCode } from "../campaign/matrix/matrix.ts";
 import { runMatrix } from "../campaign/matrix/run.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
 import { type Cell, chooseCell } from "../lab/cell.ts";
+import { shapeOf } from "../lab/shape.ts";
 import { renderMatrix } from "../report/matrix.ts";
 import type { Repro } from "../repro/define.ts";
 import { toJson } from "../repro/evidence.ts";
@@ -74,7 +74,7 @@ export function addMatrix(program: Command, session: Session): void {
       const cells = chooseCells(repro, await choiceOf(repro, options, context), {
         all: options.all === true,
       });
-      const shape = { cpus: repro.machine?.cpus ?? 2, memory: toBytes(repro.machine?.memory ?? "1GiB") };
+      const shape = shapeOf(repro.machine);
       const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
       const plan = { trials: options.trials, confidence: options.confidence, full: options.full === true };
       using ledger = Ledger.open(join(context.settings.logsDir, "ledger.sqlite"));

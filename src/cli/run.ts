@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { chooseCell } from "../lab/cell.ts";
+import { provideParts } from "../lab/provide.ts";
 import { renderTrials } from "../report/trials.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import { exitCodeOf, worstOutcome } from "../repro/outcome.ts";
-import { provideParts, runTrial, type TrialResult } from "../repro/trial.ts";
+import { runTrial, type TrialResult } from "../repro/trial.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 

@@ -1,12 +1,9 @@
-import { mkdir, mkdtemp } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
-import { toBytes } from "../base/size.ts";
 import { chooseCell, describeCell } from "../lab/cell.ts";
-import { Vm } from "../lab/vm.ts";
+import { openVm } from "../lab/open.ts";
+import { provideParts } from "../lab/provide.ts";
 import { findRepro } from "../repro/find.ts";
-import { provideParts } from "../repro/trial.ts";
 import { prepareView } from "../repro/view.ts";
 import { addCellOptions, type CellOptions, choiceOf } from "./selectors.ts";
 import type { Session } from "./session.ts";
@@ -40,17 +37,7 @@ export function addShell(program: Command, session: Session): void {
     const choice = choiceOf(options);
     const cell = chooseCell(repro.axes, { ...choice, axes: { ...view?.axes, ...choice.axes } });
     const parts = await provideParts(repro, cell, context);
-    await mkdir(context.settings.logsDir, { recursive: true });
-    const evidenceDir = await mkdtemp(join(context.settings.logsDir, "shell-"));
-    await using vm = await Vm.start(
-      {
-        parts,
-        cpus: repro.machine?.cpus ?? 2,
-        memory: toBytes(repro.machine?.memory ?? "1GiB"),
-        evidenceDir,
-      },
-      context,
-    );
+    await using vm = await openVm({ ...context, ...repro.machine, parts, cold: options.cold, name: "shell" });
     session.say(
       `${describeCell(cell)}; the workload is in /srv/work; the console's log: ${vm.machine.console.logFile}`,
     );

@@ -1,18 +1,16 @@
-import { mkdir, mkdtemp } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { toBytes } from "../base/size.ts";
 import { auditTls, processObjects, type TlsAudit, type TlsFile } from "../diagnose/audit-tls.ts";
 import { runTraced } from "../diagnose/run-traced.ts";
 import { mappingCalls, tracedObjects } from "../diagnose/tls.ts";
 import { chooseCell } from "../lab/cell.ts";
-import { Vm } from "../lab/vm.ts";
+import { openVm } from "../lab/open.ts";
+import { provideParts } from "../lab/provide.ts";
 import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
-import { provideParts } from "../repro/trial.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -100,13 +98,7 @@ async function inGuest(
   const { repro } = await findRepro(name);
   const cell = chooseCell(repro.axes, choiceOf(options));
   const parts = await provideParts(repro, cell, context);
-  await mkdir(settings.logsDir, { recursive: true });
-  const evidenceDir = await mkdtemp(join(settings.logsDir, "tls-"));
-  const { cpus = 2, memory = "1GiB" } = repro.machine ?? {};
-  await using vm = await Vm.start(
-    { parts, cpus, memory: toBytes(memory), evidenceDir, cold: options.cold },
-    context,
-  );
+  await using vm = await openVm({ ...context, ...repro.machine, parts, cold: options.cold, name: "tls" });
   const audits: TlsAudit[] = [];
   const files = targets.filter((target) => !isPid(target)).map((path) => resolve("/srv/work", path));
   if (files.length > 0) audits.push(...(await vm.tls({ files }, { signal })));

@@ -11,10 +11,18 @@ import { connectSsh, type SshCommand, type SshConnection } from "./ssh.ts";
 export class Guest implements Disposable {
   readonly machine: Machine;
   readonly fast: FastShell;
+  readonly #env: Readonly<Record<string, string>> | undefined;
   #connection: Promise<SshConnection> | undefined;
 
-  constructor(machine: Machine) {
+  /**
+   * @param options.env laid below the environment that each command asks for.
+   */
+  constructor(
+    machine: Machine,
+    options: { readonly env?: Readonly<Record<string, string>> | undefined } = {},
+  ) {
     this.machine = machine;
+    this.#env = options.env;
     this.fast = new FastShell(machine);
   }
 
@@ -61,7 +69,7 @@ export class Guest implements Disposable {
     const done = trace("guest", line);
     const result = await this.machine
       .race(`"${line.slice(0, 80)}" in the guest`, race, async (signal) => {
-        const started = await this.#start(shellText(command, options), signal);
+        const started = await this.#start(shellText(command, this.#place(options)), signal);
         const closeOnAbort = (): void => started.channel.close();
         signal.addEventListener("abort", closeOnAbort, { once: true });
         try {
@@ -83,7 +91,7 @@ export class Guest implements Disposable {
   async spawn(command: Command, options: SpawnOptions = {}): Promise<GuestProcess> {
     // sshd makes a session for each command: the shell's pid names it. The command keeps that pid.
     trace("guest", typeof command === "string" ? command : command.join(" "));
-    const text = `echo $$; ${shellText(command, { ...options, env: options.env ?? {} })}`;
+    const text = `echo $$; ${shellText(command, { ...options, env: this.#place(options).env ?? {} })}`;
     return await this.machine.race(
       "a command to start in the guest",
       { within: "30s", signal: options.signal },
@@ -108,7 +116,7 @@ export class Guest implements Disposable {
       cols: stdout.columns ?? 80,
     });
     const terminal = { ...size(), term: options.term ?? "xterm", width: 0, height: 0 };
-    const text = shellText(options.command ?? ["bash", "-l"], options);
+    const text = shellText(options.command ?? ["bash", "-l"], this.#place(options));
     // A person may stay as long as they like; everything else still ends the wait.
     return await this.machine.race("the shell", { within: "24h", signal: options.signal }, async (signal) => {
       const connection = await this.#connect(signal);
@@ -136,6 +144,10 @@ export class Guest implements Disposable {
   [Symbol.dispose](): void {
     void this.#connection?.then((connection) => connection[Symbol.dispose]()).catch(() => {});
     this.#connection = undefined;
+  }
+
+  #place(asked: CommandPlace): CommandPlace {
+    return this.#env ? { cwd: asked.cwd, env: { ...this.#env, ...asked.env } } : asked;
   }
 
   async #connect(signal: AbortSignal): Promise<SshConnection> {

@@ -1,14 +1,9 @@
 import type { Context } from "../base/context.ts";
-import type { Accelerator, Disk } from "../machine/argv.ts";
+import type { Disk } from "../machine/argv.ts";
 import type { MachineOptions } from "../machine/start.ts";
 import type { Platform } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
-import type { Parts, VmOptions } from "./vm.ts";
-
-/** A machine that is asked for, with the accelerator it will run on. */
-export interface Shape extends VmOptions {
-  readonly accelerator: Accelerator;
-}
+import type { Parts, Shape } from "./parts.ts";
 
 /**
  * What every guest is booted with. Hung tasks are reported after 10 s, not 120, so that a trial does not take

@@ -7,7 +7,8 @@ import { Guest } from "../guest/guest.ts";
 import { prepareIdentity } from "../guest/identity.ts";
 import { freezeMachine } from "../machine/freeze.ts";
 import { startMachine } from "../machine/start.ts";
-import { bootOptions, disksOf, type Shape } from "./boot.ts";
+import { bootOptions, disksOf } from "./boot.ts";
+import type { Shape } from "./parts.ts";
 
 /** How often a machine is booted at the most to get one that is worth keeping. */
 const tries = 3;

@@ -7,8 +7,9 @@ import { keyOf, Store } from "../base/store.ts";
 import { qemuArguments } from "../machine/argv.ts";
 import { identifyQemu } from "../machine/qemu-binary.ts";
 import type { MachineOptions } from "../machine/start.ts";
-import { bootOptions, disksOf, type Shape } from "./boot.ts";
+import { bootOptions, disksOf } from "./boot.ts";
 import { freezeInto, partsOfSnapshot } from "./freeze.ts";
+import type { Shape } from "./parts.ts";
 
 /** Raised when what is frozen, or how, changes. */
 const recipe = 2;

@@ -9,43 +9,16 @@ import { guestFilesTls, guestProcessTls } from "../diagnose/guest-tls.ts";
 import { Guest } from "../guest/guest.ts";
 import { adoptIdentity, mountWorkload } from "../guest/identity.ts";
 import { type PowerOffVerdict, powerOff } from "../guest/power-off.ts";
-import type { Image } from "../image/image.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import { type GuestShell, guestShell } from "../guest/zx.ts";
 import type { Finding } from "../kernel-log/finding.ts";
 import { parseKernelLog } from "../kernel-log/kernel-log.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
 import { type Lease, takeRoom } from "../machine/lease.ts";
 import type { Machine } from "../machine/machine.ts";
 import { startMachine } from "../machine/start.ts";
-import type { NodeRuntime } from "../runtime/node.ts";
-import { bootOptions, type Shape } from "./boot.ts";
+import { bootOptions } from "./boot.ts";
+import type { Parts, Shape, VmOptions } from "./parts.ts";
 import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore } from "./snapshot.ts";
-
-/** Everything a machine of a cell is made from, ready on the host's disk. */
-export interface Parts {
-  readonly kernel: Kernel;
-  readonly image: Image;
-  readonly node?: NodeRuntime | undefined;
-  /** A file system that the guest mounts at /srv/work, written to privately. */
-  readonly workload?: string | undefined;
-}
-
-export interface VmOptions {
-  readonly parts: Parts;
-  readonly cpus: number;
-  /** Bytes. */
-  readonly memory: number;
-  /** Where the console's log and all other evidence of this machine go. */
-  readonly evidenceDir: string;
-  readonly network?: "isolated" | "user";
-  readonly bootWithin?: Duration;
-  /** More words for the kernel's command line. */
-  readonly commandLine?: readonly string[];
-  /** Boot, and neither use nor make a frozen machine. */
-  readonly cold?: boolean | undefined;
-  /** The host's memory for this machine, given back with it. Default: taken, which may wait for other machines. */
-  readonly room?: Lease | undefined;
-}
 
 /** The kernel log of a guest, from the best source that answers, with what the parser found in it. */
 export interface KernelLog {
@@ -63,19 +36,31 @@ export class Vm implements AsyncDisposable {
   readonly acceleration: string;
   /** `warm`: it went on from a frozen machine; `cold`: it booted. */
   readonly start: "warm" | "cold";
-  readonly #room: Lease;
+  /** Where its evidence is. */
+  readonly evidenceDir: string;
+  /**
+   * zx's `$` in the guest, as root in the workload's folder or, without one, at home.
+   *
+   * @see https://google.github.io/zx/api
+   * @example const { stdout } = await vm.$`npm ci --offline`;
+   */
+  readonly $: GuestShell;
+  /** Memory that was taken for this machine alone. */
+  readonly #ownRoom: Lease | undefined;
   #beforePowerOff: ((signal: AbortSignal | undefined) => Promise<void>) | undefined;
   #poweringOff = false;
 
   private constructor(
     machine: Machine,
-    parts: Parts,
+    options: VmOptions,
     about: { acceleration: string; start: "warm" | "cold"; room: Lease },
   ) {
     this.machine = machine;
-    this.guest = new Guest(machine);
-    this.parts = parts;
-    this.#room = about.room;
+    this.guest = new Guest(machine, { env: options.env });
+    this.$ = guestShell(this.guest, { cwd: options.parts.workload === undefined ? "/root" : "/srv/work" });
+    this.parts = options.parts;
+    this.evidenceDir = options.evidenceDir;
+    if (options.room === undefined) this.#ownRoom = about.room;
     about.room.claim(machine.pid);
     this.acceleration = about.acceleration;
     this.start = about.start;
@@ -105,7 +90,7 @@ export class Vm implements AsyncDisposable {
       const machine = await startMachine(bootOptions(shape, context));
       return await Vm.#ready(machine, options, { acceleration, start: "cold", room }, context);
     } catch (error) {
-      room[Symbol.dispose]();
+      if (options.room === undefined) room[Symbol.dispose]();
       throw error;
     }
   }
@@ -135,7 +120,7 @@ export class Vm implements AsyncDisposable {
     about: { acceleration: string; start: "warm" | "cold"; room: Lease },
     context: Context,
   ): Promise<Vm> {
-    const vm = new Vm(machine, options.parts, about);
+    const vm = new Vm(machine, options, about);
     const wait = {
       within: about.start === "warm" ? "20s" : (options.bootWithin ?? "90s"),
       signal: context.signal,
@@ -157,13 +142,15 @@ export class Vm implements AsyncDisposable {
    *
    * @example expect(await vm.kernelLog()).toBeClean()
    */
-  async kernelLog(options: { within?: Duration; signal?: AbortSignal } = {}): Promise<KernelLog> {
+  async kernelLog(
+    options: { within?: Duration | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<KernelLog> {
     const read = { within: options.within ?? "10s", signal: options.signal } as const;
     const fromGuest = await this.guest.quick("dmesg", read).then(
       ({ stdout }) => stdout,
-      (error: unknown) => {
+      () => {
         options.signal?.throwIfAborted();
-        return messageOf(error) && undefined;
+        return undefined;
       },
     );
     const text = sanitize(fromGuest ?? this.machine.console.text);
@@ -203,7 +190,7 @@ export class Vm implements AsyncDisposable {
   }
 
   /** Tell the guest to power off and judge what happens. @example (await vm.powerOff({ within: "30s" })).state */
-  async powerOff(options: { within: Duration; signal?: AbortSignal }): Promise<PowerOffVerdict> {
+  async powerOff(options: { within: Duration; signal?: AbortSignal | undefined }): Promise<PowerOffVerdict> {
     if (!this.#poweringOff) await this.#beforePowerOff?.(options.signal);
     this.#poweringOff = true;
     return await powerOff(this.guest, options);
@@ -211,7 +198,7 @@ export class Vm implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end();
-    this.#room[Symbol.dispose]();
+    this.#ownRoom?.[Symbol.dispose]();
   }
 
   async #end(): Promise<void> {

@@ -7,29 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
 import type { Cell } from "./cell.ts";
-
-/** What host-side preparation of a workload is handed. */
-export interface PrepareContext extends Context {
-  readonly cell: Cell;
-  /** An empty folder: what is in it afterwards is in the guest at `/srv/work`, beside the workload's files. */
-  readonly dir: string;
-}
-
-/** How the host adds to a workload's files what is compiled or fetched. */
-export interface Preparation {
-  /** Everything the result depends on beyond the workload's own files; it names the cached result. */
-  readonly key: (cell: Cell) => unknown;
-  readonly make: (context: PrepareContext) => Promise<void>;
-}
-
-/** What a cell's guest finds at `/srv/work`, and where that comes from. */
-export interface WorkloadSource {
-  /** Names it in the cache and in messages. */
-  readonly id: string;
-  /** A folder whose files are taken. */
-  readonly workload?: URL | undefined;
-  readonly prepare?: Preparation | undefined;
-}
+import type { PartsRequest } from "./preparation.ts";
 
 /** Room for what a guest writes: the image is sparse, only what is used takes disk. */
 const roomBytes = 2 * 1024 ** 3;
@@ -41,7 +19,7 @@ const roomBytes = 2 * 1024 ** 3;
  * @throws {UsageError} when the workload's folder does not exist.
  */
 export async function provideWorkload(
-  repro: WorkloadSource,
+  repro: Pick<PartsRequest, "id" | "workload" | "prepare">,
   cell: Cell,
   context: Context,
 ): Promise<string | undefined> {

@@ -1,14 +1,12 @@
 import type { Context } from "../base/context.ts";
 import type { Duration } from "../base/duration.ts";
-import type { Size } from "../base/size.ts";
 import type { Axes, Cell, CellChoice } from "../lab/cell.ts";
+import type { Preparation } from "../lab/preparation.ts";
+import type { MachineShape } from "../lab/shape.ts";
 import type { Vm } from "../lab/vm.ts";
-import type { Preparation } from "../lab/workload.ts";
 import { checkDefinition } from "./check-definition.ts";
 import type { EvidenceFolder } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
-
-export type { Preparation, PrepareContext } from "../lab/workload.ts";
 
 /** What a trial is handed. */
 export interface TrialContext {
@@ -62,7 +60,7 @@ export interface ReproDefinition<Observation> {
   readonly kernelFragments?: (cell: Cell) => readonly string[];
   /** Another NixOS system than the plain guest, for `--image nixos`: `image-<name>` of flake.nix. */
   readonly nixosSystem?: (cell: Cell) => string | undefined;
-  readonly machine?: { readonly cpus?: number; readonly memory?: Size };
+  readonly machine?: MachineShape;
   /** What `dstate shell --view` shows: the workload in a loop, and the process it is about. */
   readonly view?: ReproView;
   readonly deadline: Duration;

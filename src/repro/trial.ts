@@ -1,21 +1,15 @@
-import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { DeadlineError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
-import { toBytes } from "../base/size.ts";
 import { sanitize } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
-import { provideDebianImage } from "../image/debian.ts";
-import { provideNixosImage } from "../image/nixos.ts";
-import { provideKernel } from "../kernel/provide.ts";
-import { parseKernelSelector } from "../kernel/selector.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
-import { type Parts, Vm } from "../lab/vm.ts";
-import { provideWorkload } from "../lab/workload.ts";
+import { openVm } from "../lab/open.ts";
+import type { Parts } from "../lab/parts.ts";
+import { runFolder } from "../lab/run-folder.ts";
+import { shapeOf } from "../lab/shape.ts";
 import { MachineFault } from "../machine/fault.ts";
 import { takeRoom } from "../machine/lease.ts";
-import { provideNode } from "../runtime/node.ts";
 import { type Collected, type Depth, EvidenceCollector, ensureFindings } from "./collect-evidence.ts";
 import type { Repro } from "./define.ts";
 import { openEvidence } from "./evidence.ts";
@@ -47,41 +41,6 @@ export interface TrialOptions {
 }
 
 /**
- * Get everything a cell needs onto this host's disk: kernel, image, runtime, workload. What is there already is
- * used again.
- *
- * @throws {UsageError} for a kernel, Node version or workload that does not exist.
- * @throws {InfraError} when something cannot be fetched or built.
- */
-export async function provideParts(
-  repro: Pick<Repro, "id" | "npm" | "workload" | "prepare" | "kernelFragments" | "nixosSystem" | "check">,
-  cell: Cell,
-  context: Context,
-): Promise<Parts> {
-  const selector = parseKernelSelector(cell.kernel);
-  await repro.check?.(cell, context);
-  // The image may have a Node of its own, as NixOS images do.
-  const release = cell.node === "image" ? undefined : cell.node;
-  const npm =
-    release === undefined ? undefined : typeof repro.npm === "function" ? repro.npm(release) : repro.npm;
-  const node =
-    release === undefined ? undefined : await provideNode(release, context, npm === undefined ? {} : { npm });
-  // What a user may have mistyped comes first, what takes long last.
-  const kernel = await provideKernel(selector, context, {
-    fragments: repro.kernelFragments?.(cell) ?? [],
-  });
-  const image =
-    cell.image === "nixos"
-      ? await provideNixosImage(context, {
-          nixKernel: selector.type === "nix" ? selector.version : undefined,
-          system: repro.nixosSystem?.(cell),
-        })
-      : await provideDebianImage(context);
-  const workload = await provideWorkload(repro, cell, context);
-  return { kernel, image, node, workload };
-}
-
-/**
  * Run one trial of a repro in a cell, on a machine of its own. A failure of ours or of the host becomes the
  * outcome `infra-error`; the user's interruption is thrown.
  */
@@ -92,13 +51,12 @@ export async function runTrial(
   context: Context,
   options: TrialOptions = {},
 ): Promise<TrialResult> {
-  const memory = toBytes(repro.machine?.memory ?? "1GiB");
+  const { memory } = shapeOf(repro.machine);
   // What it waits for other machines is no part of the trial.
   using room = await takeRoom(memory, context);
   const startedAt = new Date();
   const start = performance.now();
-  const name = `${startedAt.toISOString().slice(0, 19).replaceAll(":", "-")}-${repro.id}-${randomBytes(2).toString("hex")}`;
-  const evidence = await openEvidence(join(context.settings.logsDir, name));
+  const evidence = await openEvidence(runFolder(context.settings, repro.id, startedAt));
   let collector: EvidenceCollector | undefined;
   const finish = async (
     result: Pick<TrialResult, "outcome" | "summary" | "columns" | "observation">,
@@ -123,17 +81,14 @@ export async function runTrial(
   try {
     return await step(context.progress, `trial: ${describeCell(cell)}`, async (progress) => {
       progress.update({ detail: "booting" });
-      await using vm = await Vm.start(
-        {
-          parts,
-          cpus: repro.machine?.cpus ?? 2,
-          memory,
-          evidenceDir: evidence.dir,
-          cold: options.cold,
-          room,
-        },
-        context,
-      );
+      await using vm = await openVm({
+        ...context,
+        ...repro.machine,
+        parts,
+        evidenceDir: evidence.dir,
+        cold: options.cold,
+        room,
+      });
       booted = true;
       const say = (text: string): void => progress.update({ detail: text });
       const { signal } = context;

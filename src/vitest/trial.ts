@@ -1,6 +1,7 @@
 import { type CellChoice, chooseCell } from "../lab/cell.ts";
+import { provideParts } from "../lab/provide.ts";
 import type { Repro } from "../repro/define.ts";
-import { provideParts, runTrial, type TrialResult } from "../repro/trial.ts";
+import { runTrial, type TrialResult } from "../repro/trial.ts";
 import { testContext } from "./test.ts";
 
 /**
@@ -18,7 +19,7 @@ export async function trialIn(
   choice: CellChoice,
   options: { readonly signal: AbortSignal },
 ): Promise<TrialResult> {
-  const context = await testContext(options.signal);
+  const context = testContext(options.signal);
   const cell = chooseCell(repro.axes, choice);
   return await runTrial(repro, cell, await provideParts(repro, cell, context), context);
 }

@@ -1,6 +1,6 @@
 import { readSettings } from "../base/settings.ts";
-import { type Size, toBytes } from "../base/size.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
+import { type MachineShape, shapeOf } from "../lab/shape.ts";
 
 /**
  * How many workers may run tests with machines side by side, for `maxWorkers` in a vitest.config.ts: as many
@@ -10,7 +10,6 @@ import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
  * @param shape of the largest machine that the tests ask for. Default: 2 processors and 1 GiB, as `test` has it.
  * @example defineConfig({ test: { maxWorkers: machineWorkers({ memory: "2GiB" }) } })
  */
-export function machineWorkers(shape: { readonly cpus?: number; readonly memory?: Size } = {}): number {
-  const { cpus = 2, memory = "1GiB" } = shape;
-  return undisturbedJobs({ cpus, memory: toBytes(memory) }, hostRoom(readSettings()));
+export function machineWorkers(shape: MachineShape = {}): number {
+  return undisturbedJobs(shapeOf(shape), hostRoom(readSettings()));
 }

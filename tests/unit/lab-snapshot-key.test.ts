@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readSettings } from "../../src/base/settings.ts";
 import type { Context } from "../../src/index.ts";
-import type { Shape } from "../../src/lab/boot.ts";
+import type { Shape } from "../../src/lab/parts.ts";
 import { snapshotKey } from "../../src/lab/snapshot.ts";
 
 let dir: string;

@@ -10,7 +10,7 @@ import { readSettings, type Settings } from "../../src/base/settings.ts";
 import { provideNixosImage } from "../../src/image/nixos.ts";
 import { provideNixKernel } from "../../src/kernel/nix.ts";
 import { chooseCell } from "../../src/lab/cell.ts";
-import { provideParts } from "../../src/repro/trial.ts";
+import { provideParts } from "../../src/lab/provide.ts";
 import { flakeOf, nixBuild, nixPinName } from "../../src/supply/nix.ts";
 import { openNixLab } from "../nix/eval.ts";
 

@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { command } from "../../../src/base/command.ts";
-import type { PrepareContext } from "../../../src/repro/define.ts";
+import type { PrepareContext } from "../../../src/index.ts";
 
 /**
  * Fill an npm cache with everything the lock file names, so that `npm ci --offline` in the guest has all it

@@ -1,0 +1,41 @@
+import type { Context } from "../base/context.ts";
+import { provideDebianImage } from "../image/debian.ts";
+import { provideNixosImage } from "../image/nixos.ts";
+import { provideKernel } from "../kernel/provide.ts";
+import { parseKernelSelector } from "../kernel/selector.ts";
+import { provideNode } from "../runtime/node.ts";
+import type { Cell } from "./cell.ts";
+import type { Parts } from "./parts.ts";
+import type { PartsRequest } from "./preparation.ts";
+import { provideWorkload } from "./workload.ts";
+
+/**
+ * Get everything a cell needs onto this host's disk: kernel, image, runtime, workload. What is there already is
+ * used again.
+ *
+ * @throws {UsageError} for a kernel, Node version or workload that does not exist.
+ * @throws {InfraError} when something cannot be fetched or built.
+ */
+export async function provideParts(repro: PartsRequest, cell: Cell, context: Context): Promise<Parts> {
+  const selector = parseKernelSelector(cell.kernel);
+  await repro.check?.(cell, context);
+  // The image may have a Node of its own, as NixOS images do.
+  const release = cell.node === "image" ? undefined : cell.node;
+  const npm =
+    release === undefined ? undefined : typeof repro.npm === "function" ? repro.npm(release) : repro.npm;
+  const node =
+    release === undefined ? undefined : await provideNode(release, context, npm === undefined ? {} : { npm });
+  // What a user may have mistyped comes first, what takes long last.
+  const kernel = await provideKernel(selector, context, {
+    fragments: repro.kernelFragments?.(cell) ?? [],
+  });
+  const image =
+    cell.image === "nixos"
+      ? await provideNixosImage(context, {
+          nixKernel: selector.type === "nix" ? selector.version : undefined,
+          system: repro.nixosSystem?.(cell),
+        })
+      : await provideDebianImage(context);
+  const workload = await provideWorkload(repro, cell, context);
+  return { kernel, image, node, workload };
+}
