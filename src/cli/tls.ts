@@ -94,7 +94,7 @@ async function inGuest(
   context: Context,
   session: Pick<Session, "say">,
 ): Promise<TlsAudit[]> {
-  const { signal, settings } = context;
+  const { signal } = context;
   const { repro } = await findRepro(name);
   const cell = chooseCell(repro.axes, choiceOf(options));
   const parts = await provideParts(repro, cell, context);
