@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, open, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
 import { onProcessExit } from "../base/on-exit.ts";
@@ -60,7 +62,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     const seedPath = join(directory.path, "seed.img");
     await writeSeedDisk(seedPath, seed);
     const consoleLog = join(options.evidenceDir, "console.log");
-    await using state = options.incoming ? await open(options.incoming.statePath, "r") : undefined;
+    await using state = options.incoming ? await open(options.incoming.statePath) : undefined;
     const argv = qemuArguments({
       memoryFile: options.memoryFile,
       incoming: state !== undefined,
@@ -81,8 +83,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       network: options.network,
     });
     await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
-    child = launch(argv, directory.path, state?.fd);
+    child = launch(argv, directory.path, { fed: state !== undefined });
     said = collectErrors(child);
+    if (state) feed(state, child);
     const machine = await connectTo(child, { directory, seed, consoleLog, said, signal: options.signal });
     if (state) await thawMachine(machine, { within: "20s", signal: options.signal });
     return machine;
@@ -151,14 +154,27 @@ async function connectTo(
  *
  * @see https://man7.org/linux/man-pages/man1/setpriv.1.html
  */
-function launch(argv: readonly string[], cwd: string, state: number | undefined): ChildProcess {
+function launch(argv: readonly string[], cwd: string, { fed }: { fed: boolean }): ChildProcess {
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", qemuProgram, ...argv], {
     cwd,
     detached: true,
-    stdio: ["ignore", "ignore", "pipe", ...(state === undefined ? [] : [state])],
+    stdio: ["ignore", "ignore", "pipe", ...(fed ? (["pipe"] as const) : [])],
     // Private layers of disks are unlinked files of QEMU's: they go where large files may go.
     env: hostEnvironment({ TMPDIR: cwd }),
   });
+}
+
+/**
+ * Hand QEMU a frozen state through its descriptor 3. A socket, not the file itself: QEMU 11 refuses files there, and
+ * its `file:` is not known to QEMU before 8.2.
+ *
+ * @see https://www.qemu.org/docs/master/about/removed-features.html (fd: URI when used for file migration)
+ */
+function feed(state: FileHandle, child: ChildProcess): void {
+  const into = child.stdio[3];
+  if (!(into instanceof Writable)) return;
+  // A QEMU that takes no more of it tells why over its monitor, or ends.
+  pipeline(state.createReadStream({ autoClose: false }), into).catch(() => {});
 }
 
 /** The failure of a QEMU that ended by itself within a moment, else the error that was seen first. */
@@ -183,7 +199,7 @@ function collectErrors(child: ChildProcess): string[] {
 
 function startFailure(said: string, code: number | null): InfraError {
   if (code === 127 || /No such file or directory.*qemu|setpriv: failed to execute/.test(said)) {
-    return new InfraError(`QEMU could not be started: ${qemuProgram} or setpriv is not installed`, {
+    return new InfraError("QEMU could not be started: qemu-system-x86_64 or setpriv is not installed", {
       next: "Run `dstate doctor` to see what is missing and how to install it.",
     });
   }
