@@ -2,7 +2,6 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { keyOf, sha256OfFile } from "../base/store.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
-import { sourceOf } from "../kernel/sources/index.ts";
 import type { Cell } from "../lab/cell.ts";
 
 /** Counted up when dstate itself changes what a trial's outcome means. */
@@ -35,7 +34,8 @@ export async function reproKey(file: string): Promise<string> {
  */
 export function cellKey(repro: string, cell: Cell, kernelId?: string): string {
   const selector = parseKernelSelector(cell.kernel);
-  const kernel = kernelId ?? sourceOf(selector).nameInLedger(selector);
+  // Where a tree lies does not matter: its commit says it all.
+  const kernel = kernelId ?? (selector.type === "git" ? `git@${selector.revision}` : cell.kernel);
   const sorted = (pairs: Readonly<Record<string, string>>): [string, string][] =>
     Object.entries(pairs).sort();
   return keyOf({
@@ -46,4 +46,20 @@ export function cellKey(repro: string, cell: Cell, kernelId?: string): string {
     env: sorted(cell.env),
     axes: sorted(cell.axes),
   });
+}
+
+/** Whether a selector always names the same kernel: a release, a full commit id, a full Debian version. */
+export function isFixedSelector(text: string): boolean {
+  const selector = parseKernelSelector(text);
+  switch (selector.type) {
+    case "release":
+    case "nix":
+      return true;
+    case "deb":
+      return selector.version.includes("-");
+    case "git":
+      return /^[0-9a-f]{40}$/.test(selector.revision);
+    case "file":
+      return false;
+  }
 }

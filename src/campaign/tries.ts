@@ -1,11 +1,10 @@
 import type { Context } from "../base/context.ts";
-import { isFixedSelector } from "../kernel/selector.ts";
 import { storedKernels } from "../kernel/stored.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import type { FoundRepro } from "../repro/find.ts";
 import { runTrial, type TrialResult } from "../repro/trial.ts";
-import { cellKey, reproKey } from "./cell-key.ts";
+import { cellKey, isFixedSelector, reproKey } from "./cell-key.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** Trials of one repro, each recorded in the ledger as it ends. */

@@ -71,11 +71,12 @@ interface Extraction {
 }
 
 async function extract({ suite, packages, gcc, dir }: Extraction, context: Context): Promise<void> {
-  const { signal } = context;
+  const { signal, settings } = context;
   const { main, security } = await debianRoots(context);
   const tar = join(dir, "root.tar");
   // mmdebstrap(1): the variant `extract` unpacks what is asked for and what that depends on, and configures nothing.
   const how = ["--mode=chrootless", "--variant=extract", "--format=tar", "--quiet"];
+  if (settings.debianKeyring !== undefined) how.push(`--keyring=${settings.debianKeyring}`);
   const sources = [
     `deb ${main} ${suite} main`,
     `deb ${main} ${suite}-updates main`,
