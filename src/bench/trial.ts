@@ -1,16 +1,14 @@
 import type { Context } from "../base/context.ts";
 import { step } from "../base/progress.ts";
 import { runPool } from "../campaign/pool.ts";
+import type { Tries } from "../campaign/tries.ts";
 import type { Cell } from "../lab/cell.ts";
-import type { Parts } from "../lab/parts.ts";
-import type { Repro } from "../repro/define.ts";
-import { runTrial, type TrialResult } from "../repro/trial.ts";
+import type { TrialResult } from "../repro/trial.ts";
 import { type Figures, figuresOf } from "./statistics.ts";
 
 export interface TrialBenchOptions {
-  readonly repro: Repro;
+  readonly tries: Pick<Tries, "run">;
   readonly cell: Cell;
-  readonly parts: Parts;
   readonly trials: number;
   readonly jobs: number;
 }
@@ -28,8 +26,8 @@ export interface TrialBench {
  * once and is not counted.
  */
 export async function benchTrials(options: TrialBenchOptions, context: Context): Promise<TrialBench> {
-  const { repro, cell, parts } = options;
-  const trial = async (): Promise<TrialResult> => await runTrial(repro, cell, parts, context);
+  const { tries, cell } = options;
+  const trial = async (): Promise<TrialResult> => await tries.run(cell);
   await trial();
   return await step(context.progress, `${options.trials} trials, ${options.jobs} at a time`, async () => {
     const start = performance.now();

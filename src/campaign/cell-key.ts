@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { keyOf, sha256OfFile } from "../base/store.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import type { Cell } from "../lab/cell.ts";
+import type { FoundRepro } from "../repro/find.ts";
 
 /** Counted up when dstate itself changes what a trial's outcome means. */
 const version = 1;
@@ -25,6 +26,15 @@ export async function reproKey(file: string): Promise<string> {
     files.map(async (path) => [path.slice(root.length), await sha256OfFile(path)]),
   );
   return keyOf({ version, facts });
+}
+
+/**
+ * Names a repro as it is now: its id and its files. Trials of an older one do not count.
+ *
+ * @example await definitionOf(await findRepro("io-uring-dstate"))
+ */
+export async function definitionOf({ repro, file }: FoundRepro): Promise<string> {
+  return `${repro.id} ${await reproKey(file)}`;
 }
 
 /**

@@ -1,8 +1,15 @@
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
+import type { Context } from "../base/context.ts";
+import { InfraError, messageOf } from "../base/errors.ts";
+import { hostTroubleOf } from "../base/host-trouble.ts";
+import type { Settings } from "../base/settings.ts";
 import type { Outcome } from "../repro/outcome.ts";
+import { ledgerInMemory, ledgerPath, openLedgerFile } from "./ledger-file.ts";
+
+/** What runs trials; `campaign` is a matrix or a bisection of an earlier dstate, which did not say which. */
+const runners = ["run", "check", "exec", "test", "bench", "matrix", "bisect", "campaign"] as const;
+export type RanBy = (typeof runners)[number];
 
 /** A trial as the ledger keeps it. */
 export interface LedgerTrial {
@@ -15,6 +22,7 @@ export interface LedgerTrial {
   readonly startedAt: string;
   /** Milliseconds. */
   readonly took: number;
+  readonly ranBy: RanBy;
 }
 
 /** What a bisection was asked for: enough to show it again later. */
@@ -40,79 +48,74 @@ const trialSchema = z.object({
   evidence: z.string(),
   startedAt: z.string(),
   took: z.number(),
+  ranBy: z.enum(runners),
 });
 
-const tables = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA busy_timeout = 10000;
-  CREATE TABLE IF NOT EXISTS trials (
-    id INTEGER PRIMARY KEY, repro TEXT NOT NULL, cell TEXT NOT NULL, outcome TEXT NOT NULL, summary TEXT NOT NULL,
-    evidence TEXT NOT NULL, startedAt TEXT NOT NULL, took REAL NOT NULL) STRICT;
-  CREATE INDEX IF NOT EXISTS trials_of_cell ON trials (cell);
-  CREATE TABLE IF NOT EXISTS cells (
-    cell TEXT PRIMARY KEY, definition TEXT NOT NULL, description TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS skips (cell TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS campaigns (
-    id TEXT PRIMARY KEY, plan TEXT NOT NULL, usedAt TEXT NOT NULL) STRICT;
-`;
-
-const columns = "id, cell, outcome, summary, evidence, startedAt, took";
+const columns = "id, cell, outcome, summary, evidence, startedAt, took, ranBy";
 
 /**
- * Every trial that was ever run here, in SQLite. A trial is written the moment it ends, so that a crash or
+ * Every trial of a repro that was run here, in SQLite. A trial is written the moment it ends, so that a crash or
  * Ctrl-C loses none, and any later campaign over the same cell counts it.
  *
  * @see https://nodejs.org/api/sqlite.html
- * @example using ledger = Ledger.open(join(settings.logsDir, "ledger.sqlite"))
+ * @example using ledger = await Ledger.open(context);
  */
 export class Ledger implements Disposable {
   readonly #database: DatabaseSync;
+  readonly #path: string;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: DatabaseSync, path: string) {
     this.#database = database;
+    this.#path = path;
   }
 
-  /** Open a ledger, made if it is not there. `:memory:` keeps it in memory. */
-  static open(path: string): Ledger {
-    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
-    const database = new DatabaseSync(path);
-    database.exec(tables);
-    return new Ledger(database);
+  /**
+   * Open the ledger of the folder for evidence, made if it is not there. One that is torn is set aside, with a note.
+   *
+   * @throws {InfraError} when a newer dstate wrote it, or it cannot be opened.
+   */
+  static async open(
+    context: Pick<Context, "progress" | "signal"> & { readonly settings: Pick<Settings, "logsDir"> },
+  ): Promise<Ledger> {
+    const path = ledgerPath(context.settings);
+    return new Ledger(await openLedgerFile(path, context), path);
   }
 
-  /** Record a trial that has ended. */
+  /** A ledger that goes with the process. */
+  static inMemory(): Ledger {
+    return new Ledger(ledgerInMemory(), "in memory");
+  }
+
+  /**
+   * Record a trial that has ended.
+   *
+   * @throws {InfraError} when it cannot be written, as on a full disk.
+   */
   addTrial(repro: string, trial: Omit<LedgerTrial, "id">): void {
-    const { cell, outcome, summary, evidence, startedAt, took } = trial;
-    this.#database
-      .prepare(
-        "INSERT INTO trials (repro, cell, outcome, summary, evidence, startedAt, took) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      )
-      .run(repro, cell, outcome, summary, evidence, startedAt, took);
+    const { cell, outcome, summary, evidence, startedAt, took, ranBy } = trial;
+    this.#write(
+      "INSERT INTO trials (repro, cell, outcome, summary, evidence, startedAt, took, ranBy) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      [repro, cell, outcome, summary, evidence, startedAt, took, ranBy],
+    );
   }
 
   /** Remember what a cell's name stands for: the repro as it was, and the cell as people read it. */
   nameCell(cell: string, about: { readonly definition: string; readonly description: string }): void {
-    this.#database
-      .prepare("INSERT OR REPLACE INTO cells (cell, definition, description) VALUES (?, ?, ?)")
-      .run(cell, about.definition, about.description);
+    this.#write("INSERT OR REPLACE INTO cells (cell, definition, description) VALUES (?, ?, ?)", [
+      cell,
+      about.definition,
+      about.description,
+    ]);
   }
 
   /** All trials of a cell, the first one first. */
   trialsOf(cell: string): LedgerTrial[] {
-    return this.#database
-      .prepare(`SELECT ${columns} FROM trials WHERE cell = ? ORDER BY id`)
-      .all(cell)
-      .map((row) => trialSchema.parse(row));
+    return this.#trials("cell = ?", cell);
   }
 
   /** All trials of a repro as it is now, in whatever cell, the first one first. */
   trialsOfDefinition(definition: string): LedgerTrial[] {
-    return this.#database
-      .prepare(
-        `SELECT ${columns} FROM trials WHERE cell IN (SELECT cell FROM cells WHERE definition = ?) ORDER BY id`,
-      )
-      .all(definition)
-      .map((row) => trialSchema.parse(row));
+    return this.#trials("cell IN (SELECT cell FROM cells WHERE definition = ?)", definition);
   }
 
   /** The number of the trial that was recorded last; 0 when there is none. */
@@ -124,7 +127,7 @@ export class Ledger implements Disposable {
 
   /** Record that a cell cannot be tried, for example because its kernel does not build. */
   skip(cell: string, reason: string): void {
-    this.#database.prepare("INSERT OR REPLACE INTO skips (cell, reason) VALUES (?, ?)").run(cell, reason);
+    this.#write("INSERT OR REPLACE INTO skips (cell, reason) VALUES (?, ?)", [cell, reason]);
   }
 
   /** Why a cell cannot be tried; undefined: it can, as far as is known. */
@@ -135,9 +138,11 @@ export class Ledger implements Disposable {
 
   /** Keep what a bisection was asked for. */
   saveCampaign(id: string, campaign: Campaign): void {
-    this.#database
-      .prepare("INSERT OR REPLACE INTO campaigns (id, plan, usedAt) VALUES (?, ?, ?)")
-      .run(id, JSON.stringify(campaign), new Date().toISOString());
+    this.#write("INSERT OR REPLACE INTO campaigns (id, plan, usedAt) VALUES (?, ?, ?)", [
+      id,
+      JSON.stringify(campaign),
+      new Date().toISOString(),
+    ]);
   }
 
   /** A bisection by the start of its id; without one, that which was used last. */
@@ -148,10 +153,52 @@ export class Ledger implements Disposable {
       )
       .get(start);
     if (typeof row?.id !== "string" || typeof row.plan !== "string") return undefined;
-    return { id: row.id, campaign: campaignSchema.parse(JSON.parse(row.plan)) };
+    return {
+      id: row.id,
+      campaign: this.#read(campaignSchema, parseJson(row.plan), `the bisection ${row.id}`),
+    };
   }
 
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  #trials(where: string, value: string): LedgerTrial[] {
+    return this.#database
+      .prepare(`SELECT ${columns} FROM trials WHERE ${where} ORDER BY id`)
+      .all(value)
+      .map((row) => this.#read(trialSchema, row, `trial ${String(row.id)}`));
+  }
+
+  #read<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new InfraError(
+      `${what} of the ledger ${this.#path} cannot be read: ${issue?.path.join(".")}: ${issue?.message}`,
+      {
+        next: `Move the file away to begin a new one: earlier trials do not count then.`,
+        evidence: this.#path,
+      },
+    );
+  }
+
+  #write(statement: string, values: readonly (string | number)[]): void {
+    try {
+      this.#database.prepare(statement).run(...values);
+    } catch (error) {
+      throw new InfraError(`the ledger ${this.#path} cannot be written: ${messageOf(error)}`, {
+        next: hostTroubleOf(error)?.next ?? "Set DSTATE_LOGS to a folder that can be written to.",
+        cause: error,
+      });
+    }
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -5,7 +5,10 @@ import { type BootBench, benchBoot } from "../bench/boot.ts";
 import { benchRestore, type RestoreBench } from "../bench/restore.ts";
 import type { Figures } from "../bench/statistics.ts";
 import { benchTrials } from "../bench/trial.ts";
+import { definitionOf } from "../campaign/cell-key.ts";
+import { Ledger } from "../campaign/ledger.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
+import { openTries } from "../campaign/tries.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import { shapeOf } from "../lab/shape.ts";
@@ -79,12 +82,15 @@ export function addMachineBenches(bench: Command, session: Session): void {
         options: CellOptions & { trials: number; jobs?: number; json?: boolean },
       ) => {
         const context = await session.context();
-        const { repro } = await findRepro(name ?? "io-uring-dstate");
+        const found = await findRepro(name ?? "io-uring-dstate");
+        const { repro } = found;
         const cell = chooseCell(repro.axes, choiceOf(options));
-        const parts = await provideParts(repro, cell, context);
+        using ledger = await Ledger.open(context);
+        const definition = await definitionOf(found);
+        const tries = await openTries({ repro, definition, ranBy: "bench" }, ledger, context);
         const shape = shapeOf(repro.machine);
         const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
-        const result = await benchTrials({ repro, cell, parts, trials: options.trials, jobs }, context);
+        const result = await benchTrials({ tries, cell, trials: options.trials, jobs }, context);
         if (options.json) session.print(toJson(result));
         else {
           const outcomes = Object.entries(result.outcomes).map(([outcome, count]) => `${count} ${outcome}`);

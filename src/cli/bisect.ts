@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
@@ -70,7 +70,7 @@ export function addBisect(program: Command, session: Session): void {
     // A trial beside another, not knowing what that one shows, tells less: it has to cost nothing.
     const shape = shapeOf(repro.machine);
     const jobs = options.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
-    using ledger = openLedger(context);
+    using ledger = await Ledger.open(context);
     const { id, campaign, result } = await runBisect(
       { ...options, jobs, found, range, candidates, details },
       ledger,
@@ -84,7 +84,7 @@ export function addBisect(program: Command, session: Session): void {
     .description("every trial of a bisection, one JSON document a line; the last bisection without an id")
     .action(async (id: string | undefined) => {
       const context = await session.context({ quiet: true });
-      using ledger = openLedger(context);
+      using ledger = await Ledger.open(context);
       session.print(writeLog(campaignOf(ledger, id).campaign, ledger));
     });
   command
@@ -104,7 +104,7 @@ export function addBisect(program: Command, session: Session): void {
     .option("--json", "one JSON document on standard output")
     .action(async (id: string | undefined, _options: unknown, own: Command) => {
       const context = await session.context({ quiet: true });
-      using ledger = openLedger(context);
+      using ledger = await Ledger.open(context);
       const { id: full, campaign } = campaignOf(ledger, id);
       show({ id: full, campaign, state: recall(campaign, ledger), json: jsonOf(own) });
     });
@@ -186,10 +186,6 @@ async function candidatesOf(
     range: `git ${options.range}`,
     candidates: await commitCandidates(tree, parseRange(options.range), cell, context),
   };
-}
-
-function openLedger(context: Context): Ledger {
-  return Ledger.open(join(context.settings.logsDir, "ledger.sqlite"));
 }
 
 function campaignOf(ledger: Ledger, id: string | undefined): { id: string; campaign: Campaign } {

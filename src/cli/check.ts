@@ -1,12 +1,14 @@
 import type { Command } from "commander";
 import { exitCode } from "../base/errors.ts";
+import { definitionOf } from "../campaign/cell-key.ts";
+import { Ledger } from "../campaign/ledger.ts";
+import { openTries } from "../campaign/tries.ts";
 import { chooseCell } from "../lab/cell.ts";
-import { provideParts } from "../lab/provide.ts";
 import { renderTrials } from "../report/trials.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import type { Outcome } from "../repro/outcome.ts";
-import { runTrial, type TrialResult } from "../repro/trial.ts";
+import type { TrialResult } from "../repro/trial.ts";
 import type { Session } from "./session.ts";
 
 /** `dstate check`: the bad cell shows the failure and the control does not. */
@@ -24,17 +26,20 @@ export function addCheck(program: Command, session: Session): void {
     )
     .action(async (name: string, options: { all?: boolean; json?: boolean }) => {
       const context = await session.context();
-      const { repro } = await findRepro(name);
+      const found = await findRepro(name);
+      const { repro } = found;
       const take = <T>(cells: readonly T[]): readonly T[] => (options.all ? cells : cells.slice(0, 1));
       const plan = [
         ...take(repro.cells.bad).map((choice) => ({ choice, expected: "reproduced" as Outcome })),
         ...take(repro.cells.control).map((choice) => ({ choice, expected: "clean" as Outcome })),
       ];
+      using ledger = await Ledger.open(context);
+      const definition = await definitionOf(found);
+      const tries = await openTries({ repro, definition, ranBy: "check" }, ledger, context);
       const trials: (TrialResult & { expected: Outcome })[] = [];
       for (const { choice, expected } of plan) {
         const cell = chooseCell(repro.axes, choice);
-        const parts = await provideParts(repro, cell, context);
-        trials.push({ ...(await runTrial(repro, cell, parts, context)), expected });
+        trials.push({ ...(await tries.run(cell)), expected });
       }
       const odd = trials.filter((trial) => trial.outcome !== trial.expected);
       if (options.json) session.print(toJson({ repro: repro.id, asExpected: odd.length === 0, trials }));

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
@@ -77,7 +76,7 @@ export function addMatrix(program: Command, session: Session): void {
       const shape = shapeOf(repro.machine);
       const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
       const plan = { trials: options.trials, confidence: options.confidence, full: options.full === true };
-      using ledger = Ledger.open(join(context.settings.logsDir, "ledger.sqlite"));
+      using ledger = await Ledger.open(context);
       let soFar: readonly MatrixRow[] = [];
       try {
         const rows = await runMatrix(

@@ -1,11 +1,14 @@
 import type { Command } from "commander";
+import { definitionOf } from "../campaign/cell-key.ts";
+import { Ledger } from "../campaign/ledger.ts";
+import { openTries } from "../campaign/tries.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import { renderTrials } from "../report/trials.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import { exitCodeOf, worstOutcome } from "../repro/outcome.ts";
-import { runTrial, type TrialResult } from "../repro/trial.ts";
+import type { TrialResult } from "../repro/trial.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -30,15 +33,21 @@ export function addRun(program: Command, session: Session): void {
     );
   addCellOptions(command).action(async (name: string, options: RunOptions) => {
     const context = await session.context();
-    const { repro } = await findRepro(name);
+    const found = await findRepro(name);
+    const { repro } = found;
     const cell = chooseCell(repro.axes, choiceOf(options));
-    const parts = await provideParts(repro, cell, context);
+    // What cannot be had leaves nothing behind, no empty ledger either.
+    await provideParts(repro, cell, context);
+    using ledger = await Ledger.open(context);
+    const { cold, memoryDump } = options;
+    const tries = await openTries(
+      { repro, definition: await definitionOf(found), ranBy: "run", cold, memoryDump },
+      ledger,
+      context,
+    );
     const trials: TrialResult[] = [];
     for (let count = 0; count < options.trials; count += 1) {
-      const trial = await runTrial(repro, cell, parts, context, {
-        cold: options.cold,
-        memoryDump: options.memoryDump,
-      });
+      const trial = await tries.run(cell);
       trials.push(trial);
       if (trial.outcome === "reproduced") break;
     }

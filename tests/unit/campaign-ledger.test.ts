@@ -12,6 +12,7 @@ const trial = (cell: string, outcome: Outcome) => ({
   evidence: "logs/x",
   startedAt: "2026-11-21T08:00:00.000Z",
   took: 20_000,
+  ranBy: "matrix" as const,
 });
 
 const campaign: Campaign = {
@@ -27,7 +28,7 @@ const campaign: Campaign = {
 };
 
 test("a log replays to the same probabilities as the ledger it was written from", () => {
-  using ledger = Ledger.open(":memory:");
+  using ledger = Ledger.inMemory();
   ledger.saveCampaign("abc", campaign);
   for (const outcome of ["reproduced", "clean", "inconclusive"] as const)
     ledger.addTrial("r", trial("cell-2", outcome));
@@ -43,7 +44,7 @@ test("a log replays to the same probabilities as the ledger it was written from"
 test.each(["", "no json", '{"bisect":{}}', `${JSON.stringify({ bisect: campaign })}\n{"candidate":"9"}`])(
   "what is no log is refused: %s",
   (text) => {
-    using ledger = Ledger.open(":memory:");
+    using ledger = Ledger.inMemory();
     expect(ledger.findCampaign()).toBeUndefined();
     expect(() => readLog(text)).toThrow(/log|first line|trial of this/);
   },

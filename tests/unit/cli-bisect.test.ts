@@ -5,10 +5,12 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { command } from "../../src/base/command.ts";
+import { silent } from "../../src/base/progress.ts";
 import { Ledger } from "../../src/campaign/ledger.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const library = new URL("../../src/index.ts", import.meta.url).href;
+const { signal } = new AbortController();
 let dir: string;
 
 beforeAll(async () => {
@@ -120,7 +122,11 @@ test(
       parents: index === 0 ? [] : [index - 1],
     }));
     {
-      using ledger = Ledger.open(join(dir, "logs/ledger.sqlite"));
+      using ledger = await Ledger.open({
+        settings: { logsDir: join(dir, "logs") },
+        progress: silent,
+        signal,
+      });
       ledger.saveCampaign("told", {
         repro: "whole",
         range: "node",
@@ -129,7 +135,13 @@ test(
         candidates,
       });
       ledger.saveCampaign("untold", { repro: "whole", range: "node", confidence: 0.99, candidates });
-      const trial = { summary: "", evidence: "", startedAt: new Date(0).toISOString(), took: 1 };
+      const trial = {
+        summary: "",
+        evidence: "",
+        startedAt: new Date(0).toISOString(),
+        took: 1,
+        ranBy: "matrix",
+      } as const;
       ledger.addTrial("whole", { ...trial, cell: "cell-3", outcome: "reproduced" });
       ledger.addTrial("whole", { ...trial, cell: "cell-1", outcome: "clean" });
     }

@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { silent } from "../../src/base/progress.ts";
 import { cellKey, reproKey } from "../../src/campaign/cell-key.ts";
 import { Ledger } from "../../src/campaign/ledger.ts";
 import { runInTerminal, screenOf } from "./terminal.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const source = (name: string): string => new URL(`../../src/${name}`, import.meta.url).href;
+const { signal } = new AbortController();
 const dir = await mkdtemp(join(tmpdir(), "dstate-terminal-"));
 const env = { DSTATE_CACHE: join(dir, "cache"), DSTATE_LOGS: join(dir, "logs") };
 afterAll(async () => await rm(dir, { recursive: true, force: true }));
@@ -26,7 +28,7 @@ beforeAll(async () => {
       trial: async () => ({}), signature: () => true, healthy: () => true, summary: () => "",
     });`,
   );
-  using ledger = Ledger.open(join(dir, "logs/ledger.sqlite"));
+  using ledger = await Ledger.open({ settings: { logsDir: join(dir, "logs") }, progress: silent, signal });
   const cell = { kernel: "6.1.129", node: undefined, env: {}, image: "debian", axes: {} } as const;
   const key = cellKey(`known ${await reproKey(file)}`, cell);
   for (const startedAt of ["2026-11-26T08:00:00Z", "2026-11-26T08:01:00Z"])
@@ -37,6 +39,7 @@ beforeAll(async () => {
       evidence: "/logs/the-last-line",
       startedAt,
       took: 1000,
+      ranBy: "matrix",
     });
 });
 

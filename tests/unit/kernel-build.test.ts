@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { InfraError } from "../../src/base/errors.ts";
+import { lockFile } from "../../src/base/lock.ts";
 import { BuildError, type BuildOptions, buildKernel } from "../../src/kernel/build.ts";
 import { parseFragment } from "../../src/kernel/configuration.ts";
 
@@ -55,6 +56,13 @@ describe.runIf(haveMake)("a build", () => {
     expect((await readdir(build.out)).sort()).toEqual(["System.map", "build.log", "config", "vmlinux"]);
     expect(await readFile(join(build.out, "config"), "utf8")).toBe("CONFIG_A=y\n");
     expect(await readFile(join(build.out, "build.log"), "utf8")).toContain("CC      b.o");
+  });
+
+  test("holds the lock of what it builds in, as long as anything of it runs", async () => {
+    const path = join(dir, "lock");
+    await using lock = await lockFile(path, { within: "50s", signal: new AbortController().signal });
+    const isHeld = `OBJECTS = a.o\nTROUBLE = test /proc/self/fd/3 -ef ${path}\n`;
+    expect((await buildKernel(await prepare(isHeld, { lock }))).objects).toBe(1);
   });
 
   test("does not depend on who builds or when", async () => {

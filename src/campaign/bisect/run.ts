@@ -2,6 +2,7 @@ import type { Context } from "../../base/context.ts";
 import { UsageError } from "../../base/errors.ts";
 import { keyOf } from "../../base/store.ts";
 import type { FoundRepro } from "../../repro/find.ts";
+import { definitionOf } from "../cell-key.ts";
 import type { Campaign, Ledger } from "../ledger.ts";
 import { openTries } from "../tries.ts";
 import { type BisectOptions, type BisectResult, type BisectState, bisect, stateOf } from "./bisect.ts";
@@ -49,14 +50,17 @@ export async function runBisect(
 ): Promise<RunBisectResult> {
   const { found, candidates } = options;
   if (candidates.length < 2) throw new UsageError(`the range ${options.range} is empty`);
-  const tries = await openTries(found, ledger, context, { cold: options.cold });
+  const definition = await definitionOf(found);
+  const tries = await openTries(
+    { repro: found.repro, definition, ranBy: "bisect", cold: options.cold },
+    ledger,
+    context,
+  );
   const keys: string[] = [];
   for (const { cell } of candidates) keys.push(await tries.key(cell));
   const keyAt = (index: number): string => keys[index] ?? "";
   const learned =
-    options.rate === undefined
-      ? seenRate(ledger.trialsOfDefinition(tries.definition), new Set(keys))
-      : undefined;
+    options.rate === undefined ? seenRate(ledger.trialsOfDefinition(definition), new Set(keys)) : undefined;
   if (learned) context.progress({ type: "note", text: describeLearned(learned) });
   const campaign: Campaign = {
     repro: found.repro.id,

@@ -3,6 +3,7 @@ import { step } from "../../base/progress.ts";
 import { parseKernelSelector } from "../../kernel/selector.ts";
 import type { Cell } from "../../lab/cell.ts";
 import type { FoundRepro } from "../../repro/find.ts";
+import { definitionOf } from "../cell-key.ts";
 import type { Ledger } from "../ledger.ts";
 import { openTries } from "../tries.ts";
 import { driveMatrix, type MatrixRow } from "./drive.ts";
@@ -43,7 +44,11 @@ export async function runMatrix(
     context.progress,
     `${found.repro.id} in ${cells.length} ${cells.length === 1 ? "cell" : "cells"}`,
     async (progress) => {
-      const tries = await openTries(found, ledger, { ...context, signal }, { cold: options.cold });
+      const tries = await openTries(
+        { repro: found.repro, definition: await definitionOf(found), ranBy: "matrix", cold: options.cold },
+        ledger,
+        { ...context, signal },
+      );
       return await driveMatrix(
         { cells, plan, jobs, stop, step: progress, onChange },
         {
