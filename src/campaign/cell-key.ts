@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { keyOf, sha256OfFile } from "../base/store.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
+import { sourceOf } from "../kernel/sources/index.ts";
 import type { Cell } from "../lab/cell.ts";
 import type { FoundRepro } from "../repro/find.ts";
 
@@ -44,8 +45,7 @@ export async function definitionOf({ repro, file }: FoundRepro): Promise<string>
  */
 export function cellKey(repro: string, cell: Cell, kernelId?: string): string {
   const selector = parseKernelSelector(cell.kernel);
-  // Where a tree lies does not matter: its commit says it all.
-  const kernel = kernelId ?? (selector.type === "git" ? `git@${selector.revision}` : cell.kernel);
+  const kernel = kernelId ?? sourceOf(selector).nameInLedger(selector);
   const sorted = (pairs: Readonly<Record<string, string>>): [string, string][] =>
     Object.entries(pairs).sort();
   return keyOf({
@@ -56,20 +56,4 @@ export function cellKey(repro: string, cell: Cell, kernelId?: string): string {
     env: sorted(cell.env),
     axes: sorted(cell.axes),
   });
-}
-
-/** Whether a selector always names the same kernel: a release, a full commit id, a full Debian version. */
-export function isFixedSelector(text: string): boolean {
-  const selector = parseKernelSelector(text);
-  switch (selector.type) {
-    case "release":
-    case "nix":
-      return true;
-    case "deb":
-      return selector.version.includes("-");
-    case "git":
-      return /^[0-9a-f]{40}$/.test(selector.revision);
-    case "file":
-      return false;
-  }
 }

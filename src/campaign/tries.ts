@@ -1,10 +1,11 @@
 import type { Context } from "../base/context.ts";
+import { isFixedSelector } from "../kernel/selector.ts";
 import { storedKernels } from "../kernel/stored.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import type { Repro } from "../repro/define.ts";
 import { runTrial, type TrialOptions, type TrialResult } from "../repro/trial.ts";
-import { cellKey, isFixedSelector } from "./cell-key.ts";
+import { cellKey } from "./cell-key.ts";
 import type { Ledger, RanBy } from "./ledger.ts";
 
 /** Trials of one repro, each recorded in the ledger as it ends. Whoever runs trials runs them through this. */

@@ -6,6 +6,7 @@ import { UsageError } from "../base/errors.ts";
 import type { BisectState } from "../campaign/bisect/bisect.ts";
 import {
   commitCandidates,
+  isRange,
   kernelCandidates,
   nodeCandidates,
   parseRange,
@@ -146,8 +147,6 @@ async function candidatesOf(
   options: BisectCommandOptions,
   context: Context,
 ): Promise<Pick<RunBisectOptions, "range" | "candidates" | "details">> {
-  const isRange = (text: string | undefined): text is string =>
-    text?.includes("..") === true && !/^(git|file):/.test(text);
   const asked = [isRange(options.kernel), isRange(options.node), options.git !== undefined];
   if (asked.filter(Boolean).length !== 1) {
     throw new UsageError("a bisection needs one range, over kernels, Node releases or commits", {

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { kernelCandidates, nodeCandidates, parseRange } from "../campaign/bisect/candidates.ts";
+import { isRange, kernelCandidates, nodeCandidates, parseRange } from "../campaign/bisect/candidates.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import {
   chooseCells,
@@ -116,7 +116,6 @@ async function choiceOf(
   context: Context,
 ): Promise<MatrixChoice> {
   const cell = chooseCell(repro.axes, {});
-  const isRange = (text: string): boolean => text.includes("..") && !/^(git|file):/.test(text);
   const expand = async (
     values: readonly string[] | undefined,
     candidates: typeof kernelCandidates,

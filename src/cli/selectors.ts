@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { kernelExamples } from "../kernel/selector.ts";
 import type { CellChoice } from "../lab/cell.ts";
 
 /** The options that choose a cell, the same in every command. */
@@ -14,7 +15,7 @@ export interface CellOptions {
 /** Add the options that choose a cell. */
 export function addCellOptions(command: Command): Command {
   return command
-    .option("--kernel <selector>", "6.1.115, deb:6.12.43, git:/path@REV, file:/path/bzImage or nix:6.6.58")
+    .option("--kernel <selector>", kernelExamples())
     .option("--node <version>", "a Node release, such as 20.9.0; or `image`: the one that a NixOS image has")
     .option("--env <NAME=VALUE>", "environment of the workload; may be repeated", collectPairs)
     .option("--axis <NAME=VALUE>", "a value of one of the repro's own axes; may be repeated", collectPairs)

@@ -2,8 +2,9 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { resolveCommit } from "../kernel/git-tree.ts";
-import { formatKernelSelector, type KernelSelector } from "../kernel/selector.ts";
+import { type KernelSelector, parseKernelSelector } from "../kernel/selector.ts";
+import { sourceOf } from "../kernel/sources/index.ts";
+import type { DebugImage } from "../kernel/sources/source.ts";
 import { type StoredKernel, storedKernel, storedKernels } from "../kernel/stored.ts";
 import type { DebugKernel } from "./decode.ts";
 import { type SourceTree, sourceOfRelease } from "./source-tree.ts";
@@ -42,39 +43,24 @@ export async function debugKernelAt(path: string, context: Pick<Context, "signal
  * @throws {UsageError} when there is none, with what to do about it.
  */
 export async function debugKernelOf(selector: KernelSelector, context: Context): Promise<DebugKernel> {
-  const text = formatKernelSelector(selector);
-  switch (selector.type) {
+  const { places, otherwise } = await sourceOf(selector).debugImages(selector, context);
+  for (const place of places) {
+    const found = await debugKernelIn(place, context);
+    if (found) return found;
+  }
+  throw otherwise;
+}
+
+async function debugKernelIn(place: DebugImage, context: Context): Promise<DebugKernel | undefined> {
+  switch (place.type) {
     case "file":
-      return await debugKernelAt(selector.path, context);
-    case "release":
-    case "git": {
-      const exact =
-        selector.type === "release"
-          ? text
-          : `git:${selector.tree}@${await resolveCommit(selector.tree, selector.revision, context.signal)}`;
-      const twin = (await twins(context)).find(({ about }) => about.selector === exact);
-      if (twin) return debugKernelFrom(twin);
-      throw new UsageError(`the cache has no Linux ${text} with debug information`, {
-        next: `Make it with \`dstate kernels build ${text} --debug-info\`; it takes as long as any kernel build.`,
-      });
+      return await debugKernelAt(place.path, context);
+    case "twin": {
+      const twin = (await twins(context)).find(({ about }) => about.selector === place.of);
+      return twin && debugKernelFrom(twin);
     }
-    case "deb": {
-      const packed = (await storedKernels(context)).filter(
-        ({ about }) => about.selector === text || /^[.-]/.test(about.selector.split(text)[1] ?? ""),
-      );
-      for (const { about } of packed) {
-        const [found] = await installedDebugKernels(about.version, context);
-        if (found) return found;
-      }
-      const release = packed[0]?.about.version ?? "$(uname -r)";
-      throw new UsageError(`this machine has no debug symbols of Debian's kernel ${text}`, {
-        next: `Install the package linux-image-${release}-dbg, or name the file with --vmlinux.`,
-      });
-    }
-    case "nix":
-      throw new UsageError("where debug symbols of a Nix kernel are is not known here", {
-        next: "Name the file with --vmlinux: the `dev` output of the kernel has a vmlinux.",
-      });
+    case "installed":
+      return (await installedDebugKernels(place.release, context))[0];
   }
 }
 
@@ -93,10 +79,10 @@ async function twins(context: Context): Promise<StoredKernel[]> {
 
 function debugKernelFrom({ entry, about }: StoredKernel): DebugKernel {
   const { vmlinux, boot } = storedKernel(entry, about.selector);
-  const git = /^git:(?<tree>.+)@(?<commit>[0-9a-f]+)$/s.exec(about.selector)?.groups;
+  const selector = parseKernelSelector(about.selector);
   const tree: SourceTree =
-    git?.tree && git.commit
-      ? { type: "git", tree: git.tree, commit: git.commit }
+    selector.type === "git"
+      ? { type: "git", tree: selector.tree, commit: selector.revision }
       : sourceOfRelease(about.selector);
   return { vmlinux: vmlinux ?? boot, release: about.version, tree };
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { command } from "../base/command.ts";
-import { messageOf, UsageError } from "../base/errors.ts";
+import { command, MissingProgramError } from "../base/command.ts";
+import { UsageError } from "../base/errors.ts";
 
 /**
  * The id of the commit that a revision names in a tree.
@@ -23,7 +23,7 @@ export async function resolveCommit(tree: string, revision: string, signal: Abor
     return stdout.trim();
   } catch (error) {
     signal.throwIfAborted();
-    if (/not installed/.test(messageOf(error))) throw error;
+    if (error instanceof MissingProgramError) throw error;
     throw new UsageError(`${tree} is no git tree with a commit ${revision}`, {
       next: `See what is there with \`git -C ${tree} log --oneline\`; a shallow clone has only its newest commits.`,
       cause: error,

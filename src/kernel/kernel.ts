@@ -19,9 +19,20 @@ export interface Kernel {
   readonly provenance: string;
 }
 
+/** What can be chosen of a kernel that is built here. */
+export interface KernelOptions {
+  /** More configuration, laid over the guest kernel's own; later ones win. */
+  readonly fragments?: readonly string[];
+  /** Build its twin with DWARF, which decodes the call chains of both. */
+  readonly debugInfo?: boolean | undefined;
+}
+
+/** The sources whose kernels the cache keeps, the one that is most likely to suit any host first. */
+export const keptKinds = ["release", "deb", "git"] as const;
+
 /** What a kernel's cache entry says about itself; paths are relative to the entry's folder. */
 export const kernelAboutSchema = z.object({
-  kind: z.enum(["release", "deb", "git"]),
+  kind: z.enum(keptKinds),
   /** Names exactly this kernel, whatever the user wrote. */
   selector: z.string(),
   version: z.string(),

@@ -1,17 +1,18 @@
 import type { Context } from "../base/context.ts";
-import { packagedKernels } from "./choose-package.ts";
 import { kernelIndex } from "./debian-index.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, type KernelAbout, keptKinds } from "./kernel.ts";
 import { readPins } from "./pins.ts";
+import { kernelSources } from "./sources/index.ts";
+import type { KnownKernel } from "./sources/source.ts";
 import { type StoredKernel, storedKernel, storedKernels } from "./stored.ts";
-import { compareDebianVersions, compareKernelVersions, upstreamVersion } from "./version.ts";
+import { compareKernelVersions } from "./version.ts";
 
 /** A kernel in the cache. */
 export interface CachedKernel {
   /** Names exactly this kernel, as `--kernel` takes it. */
   readonly selector: string;
   readonly id: string;
-  readonly kind: "release" | "deb" | "git";
+  readonly kind: KernelAbout["kind"];
   /** What `uname -r` says in it. */
   readonly version: string;
   readonly bytes: number;
@@ -19,16 +20,6 @@ export interface CachedKernel {
   readonly debugInfo: boolean;
   readonly createdAt: string;
   readonly provenance: string;
-}
-
-/** A kernel that can be asked for. */
-export interface KnownKernel {
-  /** As `--kernel` takes it. */
-  readonly selector: string;
-  /** Upstream's. */
-  readonly version: string;
-  /** Who vouches for it: a pin of ours, or a suite's signed index. */
-  readonly source: string;
 }
 
 export interface KernelList {
@@ -53,25 +44,14 @@ export interface ListKernelsOptions {
 export async function listKernels(context: Context, options: ListKernelsOptions = {}): Promise<KernelList> {
   const pins = await readPins(context.settings.homeDir);
   const index = await kernelIndex(context, { age: options.age ?? "any" });
-  const releases = new Map<string, KnownKernel>();
-  for (const { version, suite } of index?.sources ?? []) {
-    releases.set(version, { selector: version, version, source: `the signed index of ${suite}` });
-  }
-  for (const { version, sha256 } of pins) {
-    const pinned = { selector: version, version, source: "pinned" };
-    const forNix = { selector: `nix:${version}`, version, source: "pinned, for Nix" };
-    releases.set(version, sha256 === null ? forNix : pinned);
-  }
+  const known = { index, pins };
+  // A release that only Nix can build is listed once, as what it can be had as.
+  const releases = [...kernelSources.release.list(known), ...kernelSources.nix.list(known)];
+  const byVersion = new Map(releases.map((kernel) => [kernel.version, kernel]));
   return {
     cached: (await storedKernels(context)).map(cachedKernel),
-    releases: [...releases.values()].sort((a, b) => compareKernelVersions(a.version, b.version)),
-    packages: packagedKernels(index?.packages ?? [])
-      .sort((a, b) => compareDebianVersions(a.version, b.version))
-      .map(({ version, suite }) => ({
-        selector: `deb:${version}`,
-        version: upstreamVersion(version),
-        source: `the signed index of ${suite}`,
-      })),
+    releases: [...byVersion.values()].sort((a, b) => compareKernelVersions(a.version, b.version)),
+    packages: kernelSources.deb.list(known),
   };
 }
 
@@ -82,8 +62,7 @@ export async function listKernels(context: Context, options: ListKernelsOptions 
  */
 export async function findCachedKernel(context: Pick<Context, "settings">): Promise<Kernel | undefined> {
   const kernels = await storedKernels(context);
-  const kinds = ["release", "deb", "git"] as const;
-  const kernel = kinds.flatMap((kind) => kernels.filter(({ about }) => about.kind === kind))[0];
+  const kernel = keptKinds.flatMap((kind) => kernels.filter(({ about }) => about.kind === kind))[0];
   return kernel && storedKernel(kernel.entry, kernel.about.selector);
 }
 

@@ -4,7 +4,7 @@ import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { UnreachableError } from "../supply/download.ts";
 import { type KernelOrgSource, kernelOrgSource } from "./kernel-org.ts";
 import { type KernelPin, kernelPinSchema, pinsFile, readPins } from "./pins.ts";
-import { fetchSource } from "./source.ts";
+import { fetchSource } from "./release-tarball.ts";
 import { compareKernelVersions } from "./version.ts";
 
 export interface PinResult {

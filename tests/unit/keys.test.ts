@@ -8,7 +8,7 @@ import { cellKey } from "../../src/campaign/cell-key.ts";
 import { debianImageKey } from "../../src/image/debian.ts";
 import type { Context } from "../../src/index.ts";
 import { builtKernelKey } from "../../src/kernel/built-kernel.ts";
-import { debianKernelKey } from "../../src/kernel/debian-kernel.ts";
+import { debianKernelKey } from "../../src/kernel/sources/deb.ts";
 import { bootOptions } from "../../src/lab/boot.ts";
 import type { Cell } from "../../src/lab/cell.ts";
 import type { Shape } from "../../src/lab/parts.ts";

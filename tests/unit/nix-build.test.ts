@@ -8,7 +8,7 @@ import { InfraError, UsageError } from "../../src/base/errors.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
 import { readSettings, type Settings } from "../../src/base/settings.ts";
 import { provideNixosImage } from "../../src/image/nixos.ts";
-import { provideNixKernel } from "../../src/kernel/nix.ts";
+import { provideNixKernel } from "../../src/kernel/sources/nix.ts";
 import { chooseCell } from "../../src/lab/cell.ts";
 import { provideParts } from "../../src/lab/provide.ts";
 import { flakeOf, nixBuild, nixPinName } from "../../src/supply/nix.ts";

@@ -16,15 +16,11 @@ const words =
 
 /** What may say such words all the same, and why. */
 const exceptions: Readonly<Record<string, RegExp>> = {
-  // Shows a user what a kernel selector looks like.
-  "cli/selectors.ts": /^6\.1\.115, deb:/,
-  "kernel/selector.ts": /^of that line\), a commit/,
   // Tells which of a build's files to name.
   "decode/debug-kernel.ts": /^Name the uncompressed vmlinux/,
   "decode/symbols.ts": /^Name the vmlinux of a build/,
   // Our own flake gives it this name, whatever is in it.
-  "kernel/nix.ts": /^bzImage$/,
-  "machine/machine.ts": /^QEMU could not be started/,
+  "kernel/sources/nix.ts": /^bzImage$/,
 };
 
 /** Rooms that read the logs of every architecture's kernels. */

@@ -4,7 +4,8 @@ import { UsageError } from "../../base/errors.ts";
 import { resolveCommit } from "../../kernel/git-tree.ts";
 import { listKernels } from "../../kernel/list.ts";
 import { parseKernelSelector } from "../../kernel/selector.ts";
-import { compareKernelVersions, nearestVersions, upstreamVersion } from "../../kernel/version.ts";
+import { sourceOf } from "../../kernel/sources/index.ts";
+import { compareKernelVersions, nearestVersions } from "../../kernel/version.ts";
 import type { Cell } from "../../lab/cell.ts";
 import { listNodeVersions } from "../../runtime/node.ts";
 import { compareVersions } from "../../runtime/version.ts";
@@ -24,6 +25,15 @@ export interface Candidate {
 export interface Ends {
   readonly good: string;
   readonly bad: string;
+}
+
+/**
+ * Whether a value of an axis is a range: two dots in the path of a tree or a file are none.
+ *
+ * @example isRange("6.1.106..6.1.115") // true
+ */
+export function isRange(text: string | undefined): text is string {
+  return text?.includes("..") === true && !/^(git|file):/.test(text);
 }
 
 /**
@@ -95,10 +105,8 @@ export async function nodeCandidates(ends: Ends, cell: Cell, context: Context): 
  */
 export async function kernelCandidates(ends: Ends, cell: Cell, context: Context): Promise<Candidate[]> {
   const versionOf = (text: string): string => {
-    const selector = parseKernelSelector(text);
-    if (selector.type === "release") return selector.version;
-    if (selector.type === "deb" && /^\d+\.\d+\.\d+/.test(selector.version))
-      return upstreamVersion(selector.version);
+    const version = releaseOf(text);
+    if (version !== undefined) return version;
     throw new UsageError(`"${text}" is no end of a range of releases`, {
       next: "Write versions such as 6.1.106..6.1.115; for commits use --git TREE --range GOOD..BAD.",
     });
@@ -113,14 +121,10 @@ export async function kernelCandidates(ends: Ends, cell: Cell, context: Context)
   }
   const list = await listKernels(context);
   const selectors = new Map<string, string>();
-  const offered = [
-    ...list.releases.filter(({ selector }) => !selector.startsWith("nix:")),
-    ...list.packages,
-    ...list.cached
-      .filter(({ kind }) => kind !== "git")
-      .map(({ selector, version }) => ({ selector, version })),
-  ];
-  for (const { selector } of offered) selectors.set(versionOf(selector), selector);
+  for (const { selector } of [...list.releases, ...list.packages, ...list.cached]) {
+    const version = releaseOf(selector);
+    if (version !== undefined) selectors.set(version, selector);
+  }
   for (const end of [ends.good, ends.bad])
     if (selectors.has(versionOf(end))) selectors.set(versionOf(end), end);
   const versions = sliceVersions(wanted, [...selectors.keys()], {
@@ -134,6 +138,12 @@ export async function kernelCandidates(ends: Ends, cell: Cell, context: Context)
       cell: { ...cell, kernel: selectors.get(version) ?? version },
     })),
   );
+}
+
+/** The upstream release that a selector names, if it stands in a row of releases. */
+function releaseOf(text: string): string | undefined {
+  const selector = parseKernelSelector(text);
+  return sourceOf(selector).releaseOf(selector);
 }
 
 function inARow(list: readonly { name: string; cell: Cell }[]): Candidate[] {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +8,10 @@ import type { Context } from "../../src/base/context.ts";
 import { InfraError, UsageError } from "../../src/base/errors.ts";
 import { silent } from "../../src/base/progress.ts";
 import { readSettings } from "../../src/base/settings.ts";
+import { Store } from "../../src/base/store.ts";
 import { parseSums } from "../../src/kernel/kernel-org.ts";
-import { fetchFile, fetchSource, releaseSources } from "../../src/kernel/source.ts";
+import { fetchSource, releaseSources } from "../../src/kernel/release-tarball.ts";
+import { fetchFile } from "../../src/supply/fetch-file.ts";
 
 const tarball = Buffer.from("a kernel's source, as far as this test is concerned");
 const sha256 = createHash("sha256").update(tarball).digest("hex");
@@ -80,7 +82,7 @@ describe("the source of a release", () => {
     const context = await contextWith({ pins: [pin], debian: root });
     const source = await first("6.1.115", context);
     await expect(fetchSource(source, context)).rejects.toThrow("is not the file expected");
-    expect(await readdir(join(dir, "cache", "downloads"))).toEqual([]);
+    expect(await new Store(join(dir, "cache", "downloads")).list()).toEqual([]);
   });
 
   test("that only Nix has a hash for is refused with what to do", async () => {

@@ -1,11 +1,42 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Context } from "../base/context.ts";
-import { UsageError } from "../base/errors.ts";
-import { keyOf } from "../base/store.ts";
-import { nixBuild, nixPinName } from "../supply/nix.ts";
-import type { Kernel } from "./kernel.ts";
-import { readPins } from "./pins.ts";
+import type { Context } from "../../base/context.ts";
+import { UsageError } from "../../base/errors.ts";
+import { keyOf } from "../../base/store.ts";
+import { nixBuild, nixPinName } from "../../supply/nix.ts";
+import type { Kernel } from "../kernel.ts";
+import { readPins } from "../pins.ts";
+import { compareKernelVersions } from "../version.ts";
+import { releasePattern } from "./release.ts";
+import { after, type KernelSource } from "./source.ts";
+
+/** A kernel of nixpkgs, as our own flake pins it. */
+export const nix: KernelSource<"nix"> = {
+  example: "nix:6.6.58",
+  examples: "a nixpkgs version (nix:6.6.58)",
+  isBuilt: false,
+  parse: (text) => {
+    const version = after("nix", text) ?? "";
+    return releasePattern.test(version) ? { type: "nix", version } : undefined;
+  },
+  format: ({ version }) => `nix:${version}`,
+  provide: async ({ version }, context) => await provideNixKernel(version, context),
+  isFixed: () => true,
+  nameInLedger: ({ version }) => `nix:${version}`,
+  releaseOf: () => undefined,
+  debugImages: async () => ({
+    places: [],
+    otherwise: new UsageError("where debug symbols of a Nix kernel are is not known here", {
+      next: "Name the file with --vmlinux: the `dev` output of the kernel has a vmlinux.",
+    }),
+  }),
+  // What has a sha256 is listed as a release.
+  list: ({ pins }) =>
+    pins
+      .filter(({ sha256 }) => sha256 === null)
+      .map(({ version }) => ({ selector: `nix:${version}`, version, source: "pinned, for Nix" }))
+      .sort((a, b) => compareKernelVersions(a.version, b.version)),
+};
 
 /**
  * A kernel of nixpkgs, built or fetched by Nix as vm/nixos/kernel.nix says: only pinned ones, for which nixpkgs

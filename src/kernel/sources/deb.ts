@@ -1,0 +1,148 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { command, MissingProgramError } from "../../base/command.ts";
+import type { Context } from "../../base/context.ts";
+import { InfraError, UsageError } from "../../base/errors.ts";
+import { step } from "../../base/progress.ts";
+import { keyOf, type StoreEntry } from "../../base/store.ts";
+import { guestPlatform } from "../../platform/platforms.ts";
+import { fetchFile } from "../../supply/fetch-file.ts";
+import {
+  choosePackagedKernel,
+  isLine,
+  type PackagedKernel,
+  packagedKernels,
+  unknownPackagedKernel,
+} from "../choose-package.ts";
+import { kernelIndex } from "../debian-index.ts";
+import { type InitramfsRecipe, readInitramfsRecipe } from "../initramfs.ts";
+import type { KernelAbout } from "../kernel.ts";
+import { kernelStore, storedKernel, storedKernels } from "../stored.ts";
+import { finishUnpacked } from "../unpacked-kernel.ts";
+import { upstreamVersion } from "../version.ts";
+import { after, type DebugImages, type KernelSource } from "./source.ts";
+
+/** Raised when the code below makes something else of the same packages. */
+const recipeVersion = 1;
+
+/** A kernel package of Debian, unpacked without installing it, with an initramfs of ours. */
+export const deb: KernelSource<"deb"> = {
+  example: "deb:6.12.43",
+  examples: "a Debian package's version (deb:6.12.43, or deb:6.1 for the newest of that line)",
+  isBuilt: false,
+  parse: (text) => {
+    const version = after("deb", text) ?? "";
+    return /^\d+\.\d+[0-9A-Za-z.+~-]*$/.test(version) ? { type: "deb", version } : undefined;
+  },
+  format: ({ version }) => `deb:${version}`,
+  provide: async ({ version }, context) =>
+    storedKernel(await provideDebianKernel(version, context), `deb:${version}`),
+  // A revision of the package; else the newest that fits may be another one tomorrow.
+  isFixed: ({ version }) => version.includes("-"),
+  nameInLedger: ({ version }) => `deb:${version}`,
+  releaseOf: ({ version }) => (/^\d+\.\d+\.\d+/.test(version) ? upstreamVersion(version) : undefined),
+  debugImages: async ({ version }, context) => await debugImages(`deb:${version}`, context),
+  list: ({ index }) =>
+    packagedKernels(index?.packages ?? []).map(({ version, suite }) => ({
+      selector: `deb:${version}`,
+      version: upstreamVersion(version),
+      source: `the signed index of ${suite}`,
+    })),
+};
+
+async function debugImages(text: string, context: Context): Promise<DebugImages> {
+  const packed = (await storedKernels(context)).filter(
+    ({ about }) => about.selector === text || /^[.-]/.test(about.selector.split(text)[1] ?? ""),
+  );
+  const release = packed[0]?.about.version ?? "$(uname -r)";
+  return {
+    places: packed.map(({ about }) => ({ type: "installed", release: about.version })),
+    otherwise: new UsageError(`this machine has no debug symbols of Debian's kernel ${text}`, {
+      next: `Install the package linux-image-${release}-dbg, or name the file with --vmlinux.`,
+    }),
+  };
+}
+
+async function provideDebianKernel(wanted: string, context: Context): Promise<StoreEntry> {
+  const kernel = await findPackagedKernel(wanted, context);
+  const recipe = await readInitramfsRecipe(context.settings);
+  return await kernelStore(context).findOrMake(
+    debianKernelKey(kernel, recipe),
+    {
+      within: "60m",
+      signal: context.signal,
+      onWait: () =>
+        context.progress({
+          type: "note",
+          text: `another dstate is getting Debian's ${kernel.version}; waiting for it`,
+        }),
+    },
+    async (dir, signal) => {
+      const packages: string[] = [];
+      for (const { name, version, file } of kernel.parts) {
+        const fetched = {
+          name: `${name}_${version}_${guestPlatform.debianArchitecture}.deb`,
+          sha256: file.sha256,
+          urls: async () => [file.url],
+        };
+        packages.push(await fetchFile(fetched, { ...context, signal }));
+      }
+      return await step(context.progress, `unpack Debian's Linux ${kernel.version}`, async ({ update }) => {
+        const work = join(dir, "work");
+        const root = join(work, "root");
+        await mkdir(root, { recursive: true });
+        for (const path of packages) await unpackDeb(path, root, signal);
+        const say = (detail: string): void => update({ detail });
+        const finished = await finishUnpacked({ root, work, dir, recipe, signal, say });
+        await rm(work, { recursive: true, force: true });
+        return {
+          kind: "deb",
+          selector: `deb:${kernel.version}`,
+          ...finished,
+          provenance:
+            `Debian's package ${kernel.parts.map(({ name }) => name).join(", ")} ${kernel.version} from ${kernel.suite}, ` +
+            "sha256 from the suite's signed index.",
+        } satisfies KernelAbout;
+      });
+    },
+  );
+}
+
+/** Names an unpacked kernel by its packages and by what our initramfs is made of. */
+export function debianKernelKey(
+  kernel: Pick<PackagedKernel, "version" | "parts">,
+  { init, modules, busyboxSha256 }: Omit<InitramfsRecipe, "busybox">,
+): string {
+  const hashes = kernel.parts.map(({ file }) => file.sha256);
+  return `deb-${kernel.version}-${keyOf([recipeVersion, hashes, init, modules, busyboxSha256])}`;
+}
+
+async function findPackagedKernel(wanted: string, context: Context): Promise<PackagedKernel> {
+  // An exact version stays what it is: an index of any age will do, and no network is needed.
+  if (!isLine(wanted)) {
+    const old = await kernelIndex(context, { age: "any" });
+    const found = old && choosePackagedKernel(wanted, packagedKernels(old.packages));
+    if (found) return found;
+  }
+  const index = await kernelIndex(context, { age: "fresh" });
+  const kernels = packagedKernels(index?.packages ?? []);
+  const chosen = choosePackagedKernel(wanted, kernels);
+  if (!chosen) throw unknownPackagedKernel(wanted, kernels);
+  return chosen;
+}
+
+/** dpkg-deb where there is one; a .deb is an `ar` archive with a tar inside. */
+async function unpackDeb(path: string, to: string, signal: AbortSignal): Promise<void> {
+  const options = { within: "10m", signal, install: "Install dpkg, or binutils for its `ar`." } as const;
+  try {
+    await command(["dpkg-deb", "--extract", path, to], options);
+  } catch (error) {
+    if (!(error instanceof MissingProgramError)) throw error;
+    const { stdout } = await command(["ar", "t", path], options);
+    const data = stdout.split("\n").find((name) => name.startsWith("data.tar"));
+    if (!data) throw new InfraError(`${path} is no Debian package`);
+    await command(["ar", "x", path, data], { ...options, cwd: to });
+    await command(["tar", "-xf", data], { ...options, cwd: to });
+    await rm(join(to, data));
+  }
+}
