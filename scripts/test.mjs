@@ -8,5 +8,6 @@ if (only.length === 0) {
   run(["biome", "ci", "."], env);
   run(["tsc"], env);
   run(["oxlint", "--type-aware"], env);
+  run(["node", "scripts/release.mjs", "--dry-run"], env);
 }
 run(["vitest", "run", ...only], env);

@@ -1,0 +1,64 @@
+// npm run release: build the package, look at it as its users' tools do, and publish it. With --dry-run everything
+// but the upload: that is part of `npm test`. --tag v1.2.3 says which release is meant; a tag's workflow gives it.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { parseArgs } from "node:util";
+import { home, prepare, run } from "./prepare.mjs";
+
+/** Bytes. A tool that is fetched by npx again and again stays small. */
+const most = 1_000_000;
+
+const { values } = parseArgs({ options: { "dry-run": { type: "boolean" }, tag: { type: "string" } } });
+const { version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+
+function refuse(sentence) {
+  console.error(`release: ${sentence}`);
+  process.exit(1);
+}
+
+/** Run a program and return what it printed; when it fails, show that and end. */
+function output(argv, env) {
+  const [program, ...rest] = argv;
+  const { status, error, stdout, stderr } = spawnSync(program, rest, { cwd: home, env, encoding: "utf8" });
+  if (error) refuse(`${program} could not be started: ${error.message}`);
+  if (status !== 0) refuse(`${argv.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
+  return stdout;
+}
+
+if (values.tag !== undefined && values.tag !== `v${version}`)
+  refuse(`the tag ${values.tag} is not v${version}, the version in package.json`);
+const heading = readFileSync(join(home, "CHANGELOG.md"), "utf8")
+  .split("\n")
+  .find((line) => line.startsWith(`## ${version} `));
+if (heading === undefined) refuse(`CHANGELOG.md has no "## ${version} (...)"`);
+if (!values["dry-run"] && !/\(\d{4}-\d{2}-\d{2}\)$/.test(heading))
+  refuse(`CHANGELOG.md should say on which day ${version} comes out: "## ${version} (YYYY-MM-DD)"`);
+
+const env = prepare();
+run(["node", "scripts/build.mjs"], env);
+const dir = mkdtempSync(join(tmpdir(), "dstate-release-"));
+process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+const [packed] = JSON.parse(
+  output(["npm", "pack", "--json", "--ignore-scripts", "--pack-destination", dir], env),
+);
+const tarball = join(dir, packed.filename);
+
+if (packed.size > most) refuse(`the package has ${packed.size} bytes, and may have ${most}`);
+const inside = new Set(packed.files.map(({ path }) => path));
+for (const folder of ["bin", "dist", "vm"])
+  for (const entry of readdirSync(join(home, folder), { recursive: true, withFileTypes: true })) {
+    const path = relative(home, join(entry.parentPath, entry.name));
+    if (!entry.isDirectory() && !inside.has(path)) refuse(`npm leaves ${path} out of the package`);
+  }
+
+const lint = output(["publint", "run", tarball, "--strict"], env);
+if (!lint.includes("All good!")) refuse(`publint has something to say:\n${lint}`);
+// ESM only: every Node that dstate runs on requires ES modules as well.
+output(["attw", tarball, "--profile", "esm-only"], env);
+console.log(
+  `${packed.filename}: ${Math.round(packed.size / 1000)} kB, ${packed.files.length} files; publint and attw find nothing`,
+);
+
+if (!values["dry-run"]) run(["npm", "publish", tarball, "--provenance", "--access", "public"], env);
