@@ -1,6 +1,5 @@
 // npm run build: dist/, what the package has in place of src/ and tests/repros.
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { isRecent } from "../bin/node-version.mjs";
 import { home, prepare, run } from "./prepare.mjs";
@@ -23,8 +22,9 @@ for (const id of readdirSync(repros))
   ))
     cpSync(join(repros, id, part), join(dist, "tests/repros", id, part), { recursive: true });
 
+const { init, parse } = await import("es-module-lexer");
+await init;
 // The package's entries look at Node's version before they load what an old one could not even read.
-const require = createRequire(import.meta.url);
 for (const [entry, module] of Object.entries({
   "index.js": "src/index.js",
   "vitest/index.js": "src/vitest/index.js",
@@ -32,7 +32,8 @@ for (const [entry, module] of Object.entries({
 })) {
   const file = join(dist, entry);
   const from = (path) => relative(dirname(file), path).replace(/^(?!\.)/, "./");
-  const names = Object.keys(require(join(dist, module))).sort();
+  const [, exported] = parse(readFileSync(join(dist, module), "utf8"));
+  const names = exported.map(({ name }) => name).sort();
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(
     file,

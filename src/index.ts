@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** The public interface of dstate, curated by hand. */
 export type { Context } from "./base/context.ts";
 export type { Duration } from "./base/duration.ts";

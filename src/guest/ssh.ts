@@ -1,4 +1,5 @@
-import type { Client, ClientChannel, ConnectConfig, PseudoTtyOptions } from "ssh2";
+import type { Duplex, Readable } from "node:stream";
+import type { Client, ClientChannel, ConnectConfig } from "ssh2";
 import ssh2 from "ssh2";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { pause } from "../base/wait.ts";
@@ -11,7 +12,7 @@ export type SshPlace = Pick<Machine, "seed" | "sshPort">;
 /** An open ssh connection to a guest. */
 export interface SshConnection extends Disposable {
   /** Start a command; the guest's shell runs the text. */
-  exec(command: string, signal: AbortSignal, pty?: PseudoTtyOptions): Promise<SshCommand>;
+  exec(command: string, signal: AbortSignal, pty?: Terminal): Promise<SshCommand>;
   readonly closed: boolean;
 }
 
@@ -23,9 +24,27 @@ export interface CommandExit {
   readonly signal: string | null;
 }
 
+/** A terminal that a command runs in. */
+export interface Terminal {
+  readonly rows: number;
+  readonly cols: number;
+  /** Its name for terminfo(5). */
+  readonly term: string;
+}
+
+/**
+ * The streams of a command: what it prints comes out, what is written is its input. Written down here, because the
+ * types of the ssh library would come with types of another Node into the project of a user.
+ */
+export interface CommandChannel extends Duplex {
+  readonly stderr: Readable;
+  close(): void;
+  setWindow(rows: number, columns: number, height: number, width: number): void;
+}
+
 /** A command that was started over ssh. */
 export interface SshCommand {
-  readonly channel: ClientChannel;
+  readonly channel: CommandChannel;
   /**
    * How it ended, as soon as that is known. A short command's end comes in one packet with the news that it was
    * started: who listens for it later than that misses it.
@@ -120,7 +139,7 @@ async function openChannel(
   client: Client,
   command: string,
   signal: AbortSignal,
-  pty?: PseudoTtyOptions,
+  pty?: Terminal,
 ): Promise<SshCommand> {
   signal.throwIfAborted();
   const opened = Promise.withResolvers<SshCommand>();
@@ -129,7 +148,7 @@ async function openChannel(
   const onClose = (): void => opened.reject(new ConnectionLost("the ssh connection to the guest broke off"));
   client.once("close", onClose);
   try {
-    client.exec(command, pty ? { pty } : {}, (error, channel) => {
+    client.exec(command, pty ? { pty: { ...pty } } : {}, (error, channel) => {
       if (error) opened.reject(new ConnectionLost(`the guest refused to run a command: ${messageOf(error)}`));
       // Nobody waits for it any more: do not leave it open in the guest.
       else if (signal.aborted) channel.close();

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** dstate for vitest: `test` with a machine of a chosen cell, and matchers for what becomes of it. */
 export { type DstateMatchers, expect } from "./matchers.ts";
 export {

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 import { readSettings } from "../base/settings.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
 import { type MachineShape, shapeOf } from "../lab/shape.ts";
