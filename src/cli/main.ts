@@ -6,6 +6,7 @@ import { addBisect } from "./bisect.ts";
 import { addCheck } from "./check.ts";
 import { addDmesg } from "./dmesg.ts";
 import { addDoctor } from "./doctor.ts";
+import { addExec } from "./exec.ts";
 import { addImages } from "./images.ts";
 import { addKernels } from "./kernels.ts";
 import { addMatrix } from "./matrix.ts";
@@ -31,6 +32,7 @@ serveOwnLibrary();
 const session: Session = openSession();
 for (const add of [
   addRun,
+  addExec,
   addMatrix,
   addBench,
   addBisect,

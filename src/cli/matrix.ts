@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { isRange, kernelCandidates, nodeCandidates, parseRange } from "../campaign/bisect/candidates.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import {
   chooseCells,
@@ -11,6 +10,7 @@ import {
   splitSelectors,
 } from "../campaign/matrix/cells.ts";
 import type { MatrixRow } from "../campaign/matrix/drive.ts";
+import { expandRanges } from "../campaign/matrix/expand.ts";
 import { matrixExitCode } from "../campaign/matrix/matrix.ts";
 import { runMatrix } from "../campaign/matrix/run.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
@@ -116,24 +116,9 @@ async function choiceOf(
   context: Context,
 ): Promise<MatrixChoice> {
   const cell = chooseCell(repro.axes, {});
-  const expand = async (
-    values: readonly string[] | undefined,
-    candidates: typeof kernelCandidates,
-    value: (cell: Cell) => string | undefined,
-  ): Promise<string[] | undefined> => {
-    if (values === undefined) return undefined;
-    const lists = await Promise.all(
-      values.map(async (text) =>
-        isRange(text)
-          ? (await candidates(parseRange(text), cell, context)).map((candidate) => value(candidate.cell))
-          : [text],
-      ),
-    );
-    return lists.flat().filter((found) => found !== undefined);
-  };
   return {
-    kernel: await expand(options.kernel, kernelCandidates, ({ kernel }) => kernel),
-    node: await expand(options.node, nodeCandidates, ({ node }) => node),
+    kernel: options.kernel && (await expandRanges("kernel", options.kernel, cell, context)),
+    node: options.node && (await expandRanges("node", options.node, cell, context)),
     env: options.env,
     image: options.image,
     axes: options.axis,

@@ -12,13 +12,22 @@ export interface CellOptions {
   readonly axis?: Readonly<Record<string, string>>;
 }
 
-/** Add the options that choose a cell. */
-export function addCellOptions(command: Command): Command {
+/**
+ * Add the options that choose a cell.
+ *
+ * @param options.several for a command that takes several kernels and knows no axes of a repro's own.
+ */
+export function addCellOptions(command: Command, options: { readonly several?: boolean } = {}): Command {
+  const kinds = kernelExamples();
+  if (options.several) command.option("--kernel <list>", `separated by commas: ${kinds}, or a range A..B`);
+  else {
+    command
+      .option("--kernel <selector>", kinds)
+      .option("--axis <NAME=VALUE>", "a value of one of the repro's own axes; may be repeated", collectPairs);
+  }
   return command
-    .option("--kernel <selector>", kernelExamples())
     .option("--node <version>", "a Node release, such as 20.9.0; or `image`: the one that a NixOS image has")
     .option("--env <NAME=VALUE>", "environment of the workload; may be repeated", collectPairs)
-    .option("--axis <NAME=VALUE>", "a value of one of the repro's own axes; may be repeated", collectPairs)
     .option("--cold", "boot each machine: neither use nor make a frozen one")
     .option("--image <kind>", "debian or nixos", (value: string) => {
       if (value !== "debian" && value !== "nixos")

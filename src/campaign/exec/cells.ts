@@ -1,0 +1,88 @@
+import { join } from "node:path";
+import type { Context } from "../../base/context.ts";
+import { step } from "../../base/progress.ts";
+import type { Cell } from "../../lab/cell.ts";
+import { diskSizeFor, inspectFolder, writeFolderDisk } from "../../lab/disk-of-folder.ts";
+import type { Parts } from "../../lab/parts.ts";
+import { provideParts } from "../../lab/provide.ts";
+import { runFolder } from "../../lab/run-folder.ts";
+import { makeRunDirectory, reap } from "../../machine/run-directory.ts";
+import { runPool } from "../pool.ts";
+import type { ExecCell } from "./outcome.ts";
+import { type ExecPlan, execInCell } from "./run.ts";
+
+/** Where a command runs. */
+export interface ExecPlaces {
+  readonly kernels: readonly [string, ...string[]];
+  readonly node: string | undefined;
+  readonly image: Cell["image"];
+  /** A folder of this host that the guest finds, as a copy, at /srv/work. */
+  readonly copy: string | undefined;
+}
+
+/**
+ * Run a command on each kernel, on machines of their own, side by side as `jobs` says. Kernels are made one after the
+ * other; each runs as soon as it is there.
+ *
+ * @returns the cells in the order of the kernels.
+ * @throws {UsageError} for a kernel, Node or folder that does not exist; every machine is ended then.
+ */
+export async function execInCells(
+  plan: ExecPlan,
+  places: ExecPlaces,
+  options: { readonly jobs: number },
+  context: Context,
+): Promise<ExecCell[]> {
+  const copies = join(context.settings.cacheDir, "copies");
+  await reap(copies);
+  await using copied = places.copy === undefined ? undefined : await makeRunDirectory(copies);
+  const disk = copied && places.copy !== undefined ? join(copied.path, "work.ext4") : undefined;
+  if (disk !== undefined && places.copy !== undefined) await copyFolder(places.copy, disk, context);
+  const folder = runFolder(context.settings, "exec");
+  const stop = new AbortController();
+  const own: Context = { ...context, signal: AbortSignal.any([context.signal, stop.signal]) };
+  let turn: Promise<unknown> = Promise.resolve();
+  const provideInTurn = async (kernel: string): Promise<Parts> => {
+    const cell: Cell = { kernel, node: places.node, env: plan.env, image: places.image, axes: {} };
+    const parts = turn.then(async () => await provideParts({ id: "exec" }, cell, own));
+    turn = parts.catch(() => {});
+    return { ...(await parts), workload: disk };
+  };
+  const started = new Set<Promise<ExecCell>>();
+  const runOne = async (kernel: string): Promise<ExecCell> => {
+    const evidence = join(folder, kernel.replaceAll(/[^\w.+-]+/g, "_"));
+    return await execInCell(
+      plan,
+      { kernel, provide: async () => await provideInTurn(kernel), evidence },
+      own,
+    );
+  };
+  try {
+    return await runPool(places.kernels, { jobs: options.jobs, signal: own.signal }, async (kernel) => {
+      const running = runOne(kernel);
+      started.add(running);
+      return await running;
+    });
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  } finally {
+    // No machine outlives its run.
+    await Promise.allSettled(started);
+  }
+}
+
+/**
+ * What can be refused before anything is made.
+ *
+ * @throws {UsageError} for a folder that cannot be copied.
+ */
+async function copyFolder(folder: string, to: string, context: Context): Promise<void> {
+  const { signal } = context;
+  const facts = await inspectFolder(folder, signal);
+  diskSizeFor(folder, facts);
+  await step(context.progress, `copy ${folder} for the guests`, async (progress) => {
+    progress.update({ detail: `${facts.files} files` });
+    await writeFolderDisk(folder, facts, { to, signal });
+  });
+}

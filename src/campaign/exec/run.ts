@@ -1,0 +1,198 @@
+import { join } from "node:path";
+import type { Context } from "../../base/context.ts";
+import type { Duration } from "../../base/duration.ts";
+import { messageOf, UsageError } from "../../base/errors.ts";
+import { type Step, step } from "../../base/progress.ts";
+import { sanitize } from "../../base/text.ts";
+import type { GuestProcess } from "../../guest/process.ts";
+import { takeFiles } from "../../guest/take.ts";
+import { openVm } from "../../lab/open.ts";
+import type { Parts } from "../../lab/parts.ts";
+import type { MachineShape } from "../../lab/shape.ts";
+import type { Vm } from "../../lab/vm.ts";
+import { MachineFault } from "../../machine/fault.ts";
+import { EvidenceCollector } from "../../repro/collect-evidence.ts";
+import { type EvidenceFolder, openEvidence } from "../../repro/evidence.ts";
+import { type AfterKill, type CommandEnd, type ExecCell, endOf, judgeCommand } from "./outcome.ts";
+import { untilEndOrStuck, type Waited } from "./stuck.ts";
+
+/** A command, and how it is run in each cell. */
+export interface ExecPlan extends MachineShape {
+  readonly argv: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+  /** How long the command may take. */
+  readonly within: Duration;
+  readonly network: "isolated" | "user";
+  readonly cold: boolean;
+  /** Files and folders to bring back, relative to the command's folder, and where to. */
+  readonly take?: { readonly names: readonly string[]; readonly to: string } | undefined;
+  /** Told each piece of output as it comes. */
+  readonly onOutput: (kernel: string, stream: "stdout" | "stderr", text: string) => void;
+}
+
+/**
+ * Run a command on a machine of its own and say what became of it. A failure of ours or of the host is the outcome
+ * `infra-error`, never the command's.
+ *
+ * @param cell.evidence the folder for everything that is seen.
+ * @throws {UsageError} for what the user can mend, and the signal's reason when it aborts.
+ */
+export async function execInCell(
+  plan: ExecPlan,
+  cell: {
+    readonly kernel: string;
+    readonly evidence: string;
+    /** Everything its machine is made from. */
+    readonly provide: () => Promise<Parts>;
+  },
+  context: Context,
+): Promise<ExecCell> {
+  const folder = await openEvidence(cell.evidence);
+  const about = { kernel: cell.kernel, evidence: folder.dir } as const;
+  const nothing = {
+    version: undefined,
+    end: undefined,
+    took: 0,
+    findings: [],
+    powerOff: undefined,
+    taken: [],
+  };
+  let seen: ExecCell;
+  try {
+    const parts = await cell.provide();
+    seen = await step(context.progress, `run on ${cell.kernel}`, async (progress) => {
+      const ran = await runOnMachine(plan, { kernel: cell.kernel, parts }, { folder, context, progress });
+      const outcome = judgeCommand(ran);
+      progress.conclude(outcome === "green" ? "well" : "not well");
+      return { ...about, ...ran, outcome, failure: undefined };
+    });
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (error instanceof UsageError) throw error;
+    const failure = sanitize(messageOf(error)).slice(0, 1000);
+    seen = { ...about, ...nothing, outcome: "infra-error", failure };
+  }
+  await folder.saveJson("exec.json", { ...seen, argv: plan.argv, env: plan.env });
+  return seen;
+}
+
+type Ran = Omit<ExecCell, "kernel" | "evidence" | "outcome" | "failure">;
+
+async function runOnMachine(
+  plan: ExecPlan,
+  { kernel, parts }: { kernel: string; parts: Parts },
+  run: { folder: EvidenceFolder; context: Context; progress: Step },
+): Promise<Ran> {
+  const { folder, context, progress } = run;
+  const { signal } = context;
+  progress.update({ detail: "starting the machine" });
+  await using vm = await openVm({
+    ...context,
+    parts,
+    cpus: plan.cpus,
+    memory: plan.memory,
+    network: plan.network,
+    cold: plan.cold,
+    evidenceDir: folder.dir,
+  });
+  const cwd = parts.workload === undefined ? "/root" : "/srv/work";
+  progress.update({ detail: plan.argv.join(" ") });
+  const start = performance.now();
+  let job: GuestProcess | undefined;
+  let waited: Waited | { readonly type: "fault"; readonly fault: MachineFault };
+  try {
+    job = await vm.guest.spawn(plan.argv, {
+      cwd,
+      env: plan.env,
+      signal,
+      onOutput: (stream, text) => plan.onOutput(kernel, stream, text),
+    });
+    job.stdin.end();
+    waited = await untilEndOrStuck(job, { within: plan.within, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof MachineFault)) throw error;
+    waited = { type: "fault", fault: error };
+  }
+  const took = Math.round(performance.now() - start);
+  await folder.saveText("stdout.txt", job?.stdout.text ?? "");
+  await folder.saveText("stderr.txt", job?.stderr.text ?? "");
+  const afterKill =
+    job && (waited.type === "stuck" || waited.type === "late")
+      ? await killed(job, { folder, signal })
+      : undefined;
+  const collector = new EvidenceCollector(vm, folder, { signal });
+  if (waited.type !== "exit") {
+    progress.update({ detail: "collecting evidence" });
+    await collector.collect(waited.type === "late" ? "light" : "full");
+  }
+  const log = await vm.kernelLog({ signal });
+  await folder.saveText("dmesg.txt", log.text);
+  await folder.saveJson("findings.json", log.findings);
+  const end = endFrom(waited, afterKill, log.findings);
+  progress.update({ detail: "fetching results" });
+  const taken =
+    plan.take && waited.type !== "fault"
+      ? await takeResults(vm, plan.take, { cwd, kernel, progress, signal })
+      : [];
+  progress.update({ detail: "powering off" });
+  const powerOff = vm.machine.fatal ? undefined : await vm.powerOff({ within: "30s", signal });
+  if (powerOff) await folder.saveJson("power-off.json", powerOff);
+  return {
+    version: parts.kernel.version,
+    end,
+    took,
+    findings: log.findings,
+    powerOff: powerOff?.state,
+    taken,
+  };
+}
+
+async function killed(
+  job: GuestProcess,
+  { folder, signal }: { folder: EvidenceFolder; signal: AbortSignal },
+): Promise<AfterKill> {
+  try {
+    await folder.saveJson("threads-before-kill.json", await job.processes({ signal }));
+    const verdict = await job.kill("SIGKILL", { within: "5s", signal });
+    await folder.saveJson("threads-after-kill.json", verdict);
+    return { state: verdict.state, threads: verdict.threads };
+  } catch (error) {
+    signal.throwIfAborted();
+    // A guest that does not tell: what is known of the command does not change by it.
+    await folder.saveText("kill-failed.txt", messageOf(error));
+    return { state: "unknown", threads: [] };
+  }
+}
+
+function endFrom(
+  waited: Waited | { readonly type: "fault"; readonly fault: MachineFault },
+  afterKill: AfterKill | undefined,
+  findings: ExecCell["findings"],
+): CommandEnd {
+  switch (waited.type) {
+    case "exit":
+      return endOf(waited.exit, findings);
+    case "fault":
+      return waited.fault.kind === "exit"
+        ? { type: "machine-ended", reason: waited.fault.message }
+        : { type: "crashed", reason: waited.fault.message };
+    default:
+      return { type: waited.type, afterKill: afterKill ?? { state: "unknown", threads: [] } };
+  }
+}
+
+async function takeResults(
+  vm: Vm,
+  take: { readonly names: readonly string[]; readonly to: string },
+  run: { cwd: string; kernel: string; progress: Step; signal: AbortSignal },
+): Promise<string[]> {
+  try {
+    const to = join(take.to, run.kernel.replaceAll(/[^\w.+-]+/g, "_"));
+    return await takeFiles(vm.guest, take.names, { from: run.cwd, to, signal: run.signal });
+  } catch (error) {
+    run.signal.throwIfAborted();
+    run.progress.note(`${run.kernel}: no results were brought back: ${messageOf(error)}`);
+    return [];
+  }
+}
