@@ -15,8 +15,6 @@ interface Common {
   readonly signal: NodeJS.Signals;
   /** Milliseconds from the signal to this verdict. */
   readonly after: number;
-  /** Whether a function is on the kernel stack of any thread that is left. */
-  stackHas(name: string | RegExp): boolean;
 }
 
 /**
@@ -56,16 +54,20 @@ export function verdictOf(
       lasting: looks.length >= 2 && recent.every((look) => isSameSleep(thread, look)),
     }),
   );
-  const stackHas = (name: string | RegExp): boolean =>
-    left.some((thread) =>
-      thread.stack.some((frame) =>
-        typeof name === "string" ? frame.function === name : name.test(frame.function),
-      ),
-    );
-  const common = { ...facts, stackHas };
-  if (last.length === 0) return { ...common, state: "reaped", threads: [] };
-  if (left.length === 0) return { ...common, state: "zombie", threads: [] };
-  return { ...common, state: left.some((thread) => thread.lasting) ? "D" : "running", threads: left };
+  if (last.length === 0) return { ...facts, state: "reaped", threads: [] };
+  if (left.length === 0) return { ...facts, state: "zombie", threads: [] };
+  return { ...facts, state: left.some((thread) => thread.lasting) ? "D" : "running", threads: left };
+}
+
+/**
+ * Whether a function is on the kernel stack of any of some threads.
+ *
+ * @example hasOnStack(afterKill.threads, "io_uring_del_tctx_node")
+ */
+export function hasOnStack(threads: readonly Pick<Thread, "stack">[], name: string | RegExp): boolean {
+  return threads.some(({ stack }) =>
+    stack.some((frame) => (typeof name === "string" ? frame.function === name : name.test(frame.function))),
+  );
 }
 
 function isSameSleep(thread: Thread, look: readonly ProcessSnapshot[]): boolean {

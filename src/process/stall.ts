@@ -85,9 +85,9 @@ function progressBetween(before: Sample, after: Sample, policy: StallPolicy): st
       .map((thread) => thread.tid)
       .join();
   if (ids(after) !== ids(before)) return "threads";
-  const cpu = (sample: Sample): bigint => threads(sample).reduce((sum, thread) => sum + thread.cpuTime, 0n);
+  const cpu = (sample: Sample): number => threads(sample).reduce((sum, thread) => sum + thread.cpuTime, 0);
   // cpuTime is in nanoseconds, the clock in milliseconds.
-  if (Number(cpu(after) - cpu(before)) / 1e6 > elapsed * policy.cpuShare) return "CPU time";
+  if ((cpu(after) - cpu(before)) / 1e6 > elapsed * policy.cpuShare) return "CPU time";
   if (threads(after).some(sleepsWithAnEnd)) return "a sleep that will end";
   return undefined;
 }

@@ -18,7 +18,7 @@ export interface Thread {
   readonly syscall: string;
   readonly stack: readonly StackFrame[];
   /** Time on a CPU, in nanoseconds. */
-  readonly cpuTime: bigint;
+  readonly cpuTime: number;
   readonly switches: number;
 }
 
@@ -103,7 +103,7 @@ function threadsOf(pid: number, files: Map<string, string>): Thread[] {
       wchan: file("wchan"),
       syscall: file("syscall"),
       stack: parseStack(file("stack")),
-      cpuTime: BigInt(/^\d+/.exec(file("schedstat"))?.[0] ?? 0),
+      cpuTime: Number(/^\d+/.exec(file("schedstat"))?.[0] ?? 0),
       switches: countSwitches(file("status")),
     });
   }

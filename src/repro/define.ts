@@ -89,18 +89,21 @@ export function judge<Observation>(
   return definition.healthy(observation) ? "clean" : "inconclusive";
 }
 
-/** A definition whose observation's type is its own affair: what campaigns and the CLI handle. */
-export interface Repro
+/**
+ * A definition as campaigns, tests and the command line handle it. What its trials observe is known where the repro
+ * is imported, and nobody's affair where it is found by its name.
+ */
+export interface Repro<Observation = unknown>
   extends Omit<ReproDefinition<never>, "trial" | "signature" | "healthy" | "summary" | "columns"> {
   /** Run `trial` and judge what it saw. */
-  run(context: TrialContext): Promise<JudgedTrial>;
+  run(context: TrialContext): Promise<JudgedTrial<Observation>>;
 }
 
-export interface JudgedTrial {
+export interface JudgedTrial<Observation = unknown> {
   readonly outcome: Exclude<Outcome, "infra-error">;
   readonly summary: string;
   readonly columns: Readonly<Record<string, string>>;
-  readonly observation: unknown;
+  readonly observation: Observation;
 }
 
 /**
@@ -109,7 +112,7 @@ export interface JudgedTrial {
  * @throws {UsageError} when a field is missing, unknown, or cannot be used; it names the field.
  * @example export default defineRepro({ id: "io-uring-dstate", ... });
  */
-export function defineRepro<Observation>(definition: ReproDefinition<Observation>): Repro {
+export function defineRepro<Observation>(definition: ReproDefinition<Observation>): Repro<Observation> {
   checkDefinition(definition);
   const { trial, signature, healthy, summary, columns, ...rest } = definition;
   return {

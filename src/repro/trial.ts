@@ -1,5 +1,5 @@
 import type { Context } from "../base/context.ts";
-import { DeadlineError, messageOf, UsageError } from "../base/errors.ts";
+import { DeadlineError, InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { sanitize } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
@@ -16,14 +16,15 @@ import { openEvidence } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** One trial, as it is saved and shown. */
-export interface TrialResult {
+export interface TrialResult<Observation = unknown> {
   readonly repro: string;
   readonly cell: Cell;
   readonly outcome: Outcome;
   /** What was seen, or what went wrong, in one sentence. */
   readonly summary: string;
   readonly columns: Readonly<Record<string, string>>;
-  readonly observation: unknown;
+  /** What the trial returned; undefined when it did not come so far. */
+  readonly observation: Observation | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly startedAt: string;
   /** Milliseconds. */
@@ -31,6 +32,19 @@ export interface TrialResult {
   readonly evidence: string;
   /** What was collected when it was over, and what could not be. */
   readonly collected: readonly Collected[];
+}
+
+/**
+ * What a trial observed.
+ *
+ * @throws {InfraError} when it did not come so far, with what it says instead.
+ * @example expect(observationOf(trial).afterKill?.state).toBe("D")
+ */
+export function observationOf<Observation>(trial: TrialResult<Observation>): Observation {
+  if (trial.observation !== undefined) return trial.observation;
+  throw new InfraError(`the trial is ${trial.outcome} and observed nothing: ${trial.summary}`, {
+    evidence: trial.evidence,
+  });
 }
 
 export interface TrialOptions {
@@ -44,13 +58,13 @@ export interface TrialOptions {
  * Run one trial of a repro in a cell, on a machine of its own. A failure of ours or of the host becomes the
  * outcome `infra-error`; the user's interruption is thrown.
  */
-export async function runTrial(
-  repro: Repro,
+export async function runTrial<Observation>(
+  repro: Repro<Observation>,
   cell: Cell,
   parts: Parts,
   context: Context,
   options: TrialOptions = {},
-): Promise<TrialResult> {
+): Promise<TrialResult<Observation>> {
   const { memory } = shapeOf(repro.machine);
   // What it waits for other machines is no part of the trial.
   using room = await takeRoom(memory, context);
@@ -59,11 +73,11 @@ export async function runTrial(
   const evidence = await openEvidence(runFolder(context.settings, repro.id, startedAt));
   let collector: EvidenceCollector | undefined;
   const finish = async (
-    result: Pick<TrialResult, "outcome" | "summary" | "columns" | "observation">,
+    result: Pick<TrialResult<Observation>, "outcome" | "summary" | "columns" | "observation">,
     more: Record<string, string> = {},
-  ): Promise<TrialResult> => {
+  ): Promise<TrialResult<Observation>> => {
     const collected = [...(collector?.collected ?? []), ...(await ensureFindings(evidence))];
-    const trial: TrialResult = {
+    const trial: TrialResult<Observation> = {
       repro: repro.id,
       cell,
       ...result,

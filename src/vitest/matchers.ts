@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { KillVerdict } from "../guest/kill-verdict.ts";
+import { hasOnStack, type KillVerdict } from "../guest/kill-verdict.ts";
 import type { PowerOffVerdict } from "../guest/power-off.ts";
 import type { KernelLog } from "../lab/vm.ts";
 
@@ -34,7 +34,7 @@ expect.extend({
   toBeInUninterruptibleSleep(verdict: KillVerdict, inFunction?: string | RegExp) {
     const wanted = inFunction === undefined ? "" : ` in ${inFunction}`;
     return {
-      pass: verdict.state === "D" && (inFunction === undefined || verdict.stackHas(inFunction)),
+      pass: verdict.state === "D" && (inFunction === undefined || hasOnStack(verdict.threads, inFunction)),
       message: () =>
         `expected ${this.isNot ? "no thread" : "a thread"} in D${wanted} after ${verdict.signal}; found ${verdict.state}${threadLines(verdict)}`,
     };

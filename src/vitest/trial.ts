@@ -21,11 +21,11 @@ import { testContext } from "./test.ts";
  *   expect(trial.outcome, trial.summary).toBe("clean");
  * });
  */
-export async function trialIn(
-  repro: Repro,
+export async function trialIn<Observation>(
+  repro: Repro<Observation>,
   choice: CellChoice,
   options: { readonly signal: AbortSignal },
-): Promise<TrialResult> {
+): Promise<TrialResult<Observation>> {
   const context = testContext(options.signal);
   const cell = chooseCell(repro.axes, choice);
   const definition = await definitionFor(repro, expect.getState().testPath);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CommandFailed, DeadlineError, type Vm } from "../../src/index.ts";
+import { CommandFailed, DeadlineError, hasOnStack, type Vm } from "../../src/index.ts";
 import { bootVm } from "./vm.ts";
 
 let vm: Vm;
@@ -107,7 +107,7 @@ describe("spawn", () => {
     const verdict = await writer.kill("SIGKILL", { within: "2s" });
     expect(verdict.state).toBe("D");
     expect(verdict.threads[0]).toMatchObject({ comm: "touch", state: "D" });
-    expect(verdict.stackHas(/percpu_rwsem_wait|__percpu_down_read|mnt_want_write/)).toBe(true);
+    expect(hasOnStack(verdict.threads, /percpu_rwsem_wait|__percpu_down_read|mnt_want_write/)).toBe(true);
     await vm.guest.exec("fsfreeze -u /mnt");
     expect((await writer.kill("SIGKILL", { within: "5s" })).state).toBe("reaped");
   });

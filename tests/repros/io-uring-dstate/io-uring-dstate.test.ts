@@ -1,9 +1,8 @@
 import { describe, test as plainTest } from "vitest";
-import { chooseCell, provideParts, runTrial } from "../../../src/index.ts";
+import { chooseCell, hasOnStack, observationOf, provideParts, runTrial } from "../../../src/index.ts";
 import { expect, test } from "../../../src/vitest/index.ts";
 import { testContext } from "../../../src/vitest/test.ts";
 import repro from "./repro.ts";
-import type { Observation } from "./trial.ts";
 
 const workload = new URL("./workload/", import.meta.url);
 
@@ -15,12 +14,12 @@ describe("nodejs/node#55587", () => {
       const cell = chooseCell(repro.axes, { kernel: "6.1.115", node: "20.9.0" });
       const trial = await runTrial(repro, cell, await provideParts(repro, cell, context), context);
       expect(trial.outcome, trial.summary).toBe("reproduced");
-      const seen = trial.observation as Observation;
+      const seen = observationOf(trial);
       const stuck = seen.afterKill?.threads.filter((thread) => thread.state === "D") ?? [];
       expect(stuck.map((thread) => thread.comm.replace(/\d+/, "N"))).toEqual(
         expect.arrayContaining(["node", "iou-sqp-N"]),
       );
-      expect(seen.afterKill?.stackHas("io_uring_del_tctx_node")).toBe(true);
+      expect(hasOnStack(seen.afterKill?.threads ?? [], "io_uring_del_tctx_node")).toBe(true);
       expect(
         seen.hungTasks.some((task) =>
           task.frames.some((frame) => frame.function === "io_uring_del_tctx_node"),

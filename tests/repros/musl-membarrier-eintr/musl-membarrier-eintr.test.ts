@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { observationOf } from "../../../src/index.ts";
 import { trialIn } from "../../../src/vitest/index.ts";
 import repro from "./repro.ts";
-import type { Observation } from "./trial.ts";
 
 describe("poll() in one library while another is loaded, membarrier refused", () => {
   test("on musl it ends with EINTR, and signal 34 is seen arriving", async ({ signal }) => {
     const trial = await trialIn(repro, {}, { signal });
     expect(trial.outcome, trial.summary).toBe("reproduced");
-    const { polled, traced, cause } = trial.observation as Observation;
+    const { polled, traced, cause } = observationOf(trial);
     expect(polled?.errno).toBe(4);
     expect(traced.refused[0]?.errno).toBe("EPERM");
     expect(traced.signals[0]).toMatch(/SIGRT_2 \{si_signo=SIGRT_2, si_code=SI_TKILL/);
@@ -27,6 +27,6 @@ describe("poll() in one library while another is loaded, membarrier refused", ()
   }) => {
     const trial = await trialIn(repro, { axes: { wait: "ppoll-masked" } }, { signal });
     expect(trial.outcome, trial.summary).toBe("clean");
-    expect((trial.observation as Observation).polled?.dlopenMs).toBeGreaterThan(1000);
+    expect(observationOf(trial).polled?.dlopenMs).toBeGreaterThan(1000);
   });
 });

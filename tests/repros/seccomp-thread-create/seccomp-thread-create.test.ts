@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { UsageError } from "../../../src/index.ts";
+import { observationOf, UsageError } from "../../../src/index.ts";
 import { trialIn } from "../../../src/vitest/index.ts";
 import repro from "./repro.ts";
-import type { Observation } from "./trial.ts";
 
 describe("node cannot make its first thread in a container", () => {
   test.for<[Record<string, string>, string, RegExp]>([
@@ -12,7 +11,7 @@ describe("node cannot make its first thread in a container", () => {
   ])("in the cell %j node aborts, and the cause is %s", async ([axes, kind, errno], { signal }) => {
     const trial = await trialIn(repro, { axes }, { signal });
     expect(trial.outcome, trial.summary).toBe("reproduced");
-    const { cause } = trial.observation as Observation;
+    const { cause } = observationOf(trial);
     expect(cause.kind).toBe(kind);
     expect(cause.evidence[0]).toMatch(errno);
     expect(cause.advice).not.toMatch(/unconfined/);

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { observationOf } from "../../../src/index.ts";
 import { trialIn } from "../../../src/vitest/index.ts";
 import repro from "./repro.ts";
-import type { Observation } from "./trial.ts";
 
 describe("an addon with thread-locals in the static TLS block", () => {
   test("4,248 bytes do not load, and the audit names who takes them", async ({ signal }) => {
     const trial = await trialIn(repro, {}, { signal });
     expect(trial.outcome, trial.summary).toBe("reproduced");
-    const { cause, objects, smallest } = trial.observation as Observation;
+    const { cause, objects, smallest } = observationOf(trial);
     expect(cause.evidence[0]).toContain("cannot allocate memory in static TLS block");
     const [largest] = objects;
     expect(largest).toMatchObject({ bytes: 4248, model: "static" });
@@ -20,9 +20,7 @@ describe("an addon with thread-locals in the static TLS block", () => {
     const env = { GLIBC_TUNABLES: "glibc.rtld.optional_static_tls=32768" };
     const trial = await trialIn(repro, { env }, { signal });
     expect(trial.outcome, trial.summary).toBe("clean");
-    expect((trial.observation as Observation).threadTrouble.join()).toContain(
-      "pthread_create: Invalid argument",
-    );
+    expect(observationOf(trial).threadTrouble.join()).toContain("pthread_create: Invalid argument");
   });
 
   test.for<Record<string, string>>([{ addon: "gd-4248" }, { preload: "addon" }])(
