@@ -1,5 +1,5 @@
 import { defineRepro } from "../../../src/index.ts";
-import { fillNpmCache } from "./prepare.ts";
+import { prepareNpmCi } from "./prepare.ts";
 import { observe } from "./trial.ts";
 
 export default defineRepro({
@@ -30,7 +30,7 @@ export default defineRepro({
   prepare: {
     key: (cell) => (cell.axes.workload === "npm-ci" ? "npm-cache-2" : "none"),
     make: async (context) => {
-      if (context.cell.axes.workload === "npm-ci") await fillNpmCache(context);
+      if (context.cell.axes.workload === "npm-ci") await prepareNpmCi(context);
     },
   },
   // The npm that was released with Node 20.9.0.
