@@ -63,7 +63,8 @@ export async function takeFiles(
     },
   );
   const written: string[] = [];
-  for (const entry of parseTar(archive)) {
+  // A copy of its own: a small Buffer is a window into a larger one, which the parser would read from its start.
+  for (const entry of parseTar(new Uint8Array(archive))) {
     const name = posix.normalize(entry.name);
     if (posix.isAbsolute(name) || name === ".." || name.startsWith("../") || name.includes("\0"))
       throw new InfraError(
