@@ -9,7 +9,7 @@ import { cellKey } from "./cell-key.ts";
 import type { Ledger, RanBy } from "./ledger.ts";
 
 /** Trials of one repro, each recorded in the ledger as it ends. Whoever runs trials runs them through this. */
-export interface Tries {
+export interface Tries<Observation = unknown> {
   /** The ledger's name for a cell; where the selector does not fix the kernel it is provided first. */
   key(cell: Cell): Promise<string>;
   /** Whether the cell's kernel is on this machine. */
@@ -17,12 +17,12 @@ export interface Tries {
   /** Get what the cell needs. @throws {InfraError} when it cannot be had. */
   provide(cell: Cell): Promise<void>;
   /** @throws {InfraError} when the cell's parts cannot be had, or the trial cannot be recorded. */
-  run(cell: Cell): Promise<TrialResult>;
+  run(cell: Cell): Promise<TrialResult<Observation>>;
 }
 
 /** What is tried, by whom, and how. */
-export interface TriesOptions extends TrialOptions {
-  readonly repro: Repro;
+export interface TriesOptions<Observation = unknown> extends TrialOptions {
+  readonly repro: Repro<Observation>;
   /** Names the repro as it is now: see {@link definitionOf}. */
   readonly definition: string;
   readonly ranBy: RanBy;
@@ -36,7 +36,11 @@ export interface TriesOptions extends TrialOptions {
  * const tries = await openTries({ ...found, definition: await definitionOf(found), ranBy: "run" }, ledger, context);
  * await tries.run(cell);
  */
-export async function openTries(options: TriesOptions, ledger: Ledger, context: Context): Promise<Tries> {
+export async function openTries<Observation>(
+  options: TriesOptions<Observation>,
+  ledger: Ledger,
+  context: Context,
+): Promise<Tries<Observation>> {
   const { repro, definition, ranBy } = options;
   const built = new Set((await storedKernels(context)).map(({ about }) => about.selector));
   const keys = new Map<string, string>();
