@@ -8,16 +8,15 @@ export function addSetup(program: Command, session: Session): void {
   program
     .command("setup")
     .description(
-      "install the Debian packages that are missing, as root or with sudo; else print the line to copy",
+      "install what is missing, as root or with sudo, on Debian and Ubuntu; else print the line to copy",
     )
     .addOption(
       new Option("--for <purpose>", "the tests need Nix as well").choices(["work", "tests"]).default("work"),
     )
     .addHelpText("after", "\nExample: dstate setup")
     .action(async (options: { for: Purpose }) => {
-      const installed = await installMissing(await session.context(), options.for);
-      session.print(
-        installed.length === 0 ? "Everything needed is installed." : `Installed: ${installed.join(", ")}.`,
-      );
+      const { installed, missing } = await installMissing(await session.context(), options.for);
+      if (installed.length > 0) session.print(`Installed: ${installed.join(", ")}.`);
+      else session.print(missing.length > 0 ? "Nothing was installed." : "Everything needed is installed.");
     });
 }

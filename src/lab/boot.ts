@@ -1,5 +1,5 @@
 import type { Context } from "../base/context.ts";
-import type { Disk } from "../machine/argv.ts";
+import type { Accelerator, Disk } from "../machine/argv.ts";
 import type { MachineOptions } from "../machine/start.ts";
 import type { Platform } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -12,7 +12,7 @@ import type { Parts, Shape } from "./parts.ts";
  * @see https://www.kernel.org/doc/html/latest/admin-guide/kernel-parameters.html
  * @see https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html
  */
-const guestCommandLine = ({ console, kernelParameters }: Platform): string[] => [
+const guestCommandLine = ({ console, kernelParameters }: Platform, { type }: Accelerator): string[] => [
   `console=${console}`,
   "root=/dev/vda",
   "rw",
@@ -22,7 +22,7 @@ const guestCommandLine = ({ console, kernelParameters }: Platform): string[] => 
   "systemd.log_level=warning",
   "net.ifnames=0",
   "mitigations=off",
-  ...kernelParameters,
+  ...kernelParameters[type],
   "random.trust_cpu=on",
   "panic=0",
   "sysctl.kernel.hung_task_timeout_secs=10",
@@ -38,7 +38,9 @@ export function bootOptions(shape: Shape, context: Context): MachineOptions {
     cpus: shape.cpus,
     memory: shape.memory,
     kernel: shape.parts.kernel,
-    commandLine: [...guestCommandLine(guestPlatform), ...(shape.commandLine ?? [])].join(" "),
+    commandLine: [...guestCommandLine(guestPlatform, shape.accelerator), ...(shape.commandLine ?? [])].join(
+      " ",
+    ),
     disks: disksOf(shape.parts, { path: shape.parts.image.path, format: "raw", access: "private" }),
     network: shape.network ?? "isolated",
     hostname: "dstate",

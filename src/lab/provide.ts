@@ -3,6 +3,7 @@ import { provideDebianImage } from "../image/debian.ts";
 import { provideNixosImage } from "../image/nixos.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
+import { requireMachines } from "../platform/host.ts";
 import { provideNode } from "../runtime/node.ts";
 import type { Cell } from "./cell.ts";
 import type { Parts } from "./parts.ts";
@@ -19,6 +20,7 @@ import { provideWorkload } from "./workload.ts";
 export async function provideParts(repro: PartsRequest, cell: Cell, context: Context): Promise<Parts> {
   const selector = parseKernelSelector(cell.kernel);
   await repro.check?.(cell, context);
+  requireMachines();
   // The image may have a Node of its own, as NixOS images do.
   const release = cell.node === "image" ? undefined : cell.node;
   const npm =

@@ -5,6 +5,7 @@ import type { Context } from "../base/context.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { qemuArguments } from "../machine/argv.ts";
+import { identifyProcessor } from "../machine/host-processor.ts";
 import { identifyQemu } from "../machine/qemu-binary.ts";
 import type { MachineOptions } from "../machine/start.ts";
 import { bootOptions, disksOf } from "./boot.ts";
@@ -37,6 +38,8 @@ export async function snapshotKey(shape: Shape, context: Context): Promise<strin
     image: parts.image.id,
     node: parts.node?.id,
     workload: parts.workload === undefined ? undefined : (await stat(parts.workload)).size,
+    // Under KVM the guest has this host's processor, and kept on what it found there. An emulated one is alike everywhere.
+    processor: shape.accelerator.type === "kvm" ? await identifyProcessor() : undefined,
     // Every word of QEMU's command line but for the names of files.
     machine: qemuArguments({
       ...boot,

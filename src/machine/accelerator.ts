@@ -3,7 +3,9 @@ import { access, constants, mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
+import type { Duration } from "../base/duration.ts";
 import { keyOf } from "../base/store.ts";
+import { sanitize } from "../base/text.ts";
 import { wait } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -46,45 +48,86 @@ export async function probeAccelerator(
       .catch(() => undefined),
   );
   if (known.success) return { accelerator: { type: known.data.type }, because: known.data.because };
-  const boots = await bootsUnderKvm(kernel.boot, context.signal);
-  const answer = boots
-    ? ({ type: "kvm", because: "a kernel booted under KVM" } as const)
-    : ({ type: "tcg", because: "/dev/kvm opens, but no kernel booted under it within 15 s" } as const);
+  const { outcome } = await bootUnderKvm(kernel.boot, { within: "15s", signal: context.signal });
+  const answer =
+    outcome === "booted"
+      ? ({ type: "kvm", because: "a kernel booted under KVM" } as const)
+      : ({ type: "tcg", because: `/dev/kvm opens, but ${refusals[outcome]}` } as const);
   await mkdir(dir, { recursive: true });
   await writeFile(file, `${JSON.stringify(answer)}\n`);
   return { accelerator: { type: answer.type }, because: answer.because };
 }
 
 /** QEMU's argument vector for a machine that shows on standard output whether a kernel boots under KVM. */
-export function probeArguments(kernel: string, platform: Platform): string[] {
-  const { plainMachine, processor } = platform.qemu;
+export function probeArguments(
+  kernel: string,
+  platform: Platform,
+  processor: string = platform.qemu.processor.kvm,
+): string[] {
+  const { plainMachine } = platform.qemu;
   return [
     ...["-no-user-config", "-nodefaults", "-display", "none"],
-    ...["-machine", plainMachine, "-accel", "kvm", "-cpu", processor.kvm],
+    ...["-machine", plainMachine, "-accel", "kvm", "-cpu", processor],
     ...["-m", "256M", "-no-reboot", "-serial", "stdio"],
     ...["-kernel", kernel, "-append", `console=${platform.console} panic=-1 rootwait=1`],
   ];
 }
 
-async function bootsUnderKvm(kernel: string, signal: AbortSignal): Promise<boolean> {
+const refusals = {
+  hung: "no kernel booted under it within 15 s",
+  ended: "QEMU ended under it before a kernel had booted",
+} as const;
+
+/** What came of a kernel under KVM, and what was last said. */
+export interface KvmBoot {
+  /** `booted`: it looked for its root; `hung`: it did not within the time; `ended`: QEMU did by itself. */
+  readonly outcome: "booted" | "hung" | "ended";
+  readonly milliseconds: number;
+  /** The console's last line, and the end of what QEMU printed. */
+  readonly console: string;
+  readonly qemu: string;
+}
+
+/**
+ * Boot a kernel without a root under KVM, until it looks for one.
+ *
+ * @param processor as `-cpu` takes it.
+ * @throws the signal's reason when it aborts.
+ */
+export async function bootUnderKvm(
+  kernel: string,
+  options: { readonly processor?: string; readonly within: Duration; readonly signal: AbortSignal },
+): Promise<KvmBoot> {
   const { program } = guestPlatform.qemu;
-  const argv = ["--pdeathsig", "KILL", "--", program, ...probeArguments(kernel, guestPlatform)];
-  const child = spawn("setpriv", argv, { stdio: ["ignore", "pipe", "ignore"], detached: true });
-  const booted = Promise.withResolvers<boolean>();
-  let seen = "";
+  const probe = probeArguments(kernel, guestPlatform, options.processor);
+  const start = performance.now();
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", program, ...probe], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const done = Promise.withResolvers<KvmBoot["outcome"]>();
+  let [seen, said] = ["", ""];
   child.stdout.setEncoding("utf8");
   child.stdout.on("data", (text: string) => {
     seen = (seen + text).slice(-4096);
-    if (/Run \/|VFS: Cannot open root|Unable to mount root|No working init/.test(seen)) booted.resolve(true);
+    if (/Run \/|VFS: Cannot open root|Unable to mount root|No working init/.test(seen))
+      done.resolve("booted");
   });
-  child.once("error", () => booted.resolve(false));
-  child.once("exit", () => booted.resolve(false));
-  try {
-    return await wait("a kernel to boot under KVM", booted.promise, { within: "15s", signal });
-  } catch {
-    signal.throwIfAborted();
-    return false;
-  } finally {
-    child.kill("SIGKILL");
-  }
+  child.stderr.setEncoding("utf8");
+  child.stderr.on("data", (text: string) => {
+    said = (said + text).slice(-4096);
+  });
+  child.once("error", () => done.resolve("ended"));
+  child.once("exit", () => done.resolve("ended"));
+  const outcome = await wait("a kernel to boot under KVM", done.promise, options).catch(
+    () => "hung" as const,
+  );
+  child.kill("SIGKILL");
+  options.signal.throwIfAborted();
+  const milliseconds = Math.round(performance.now() - start);
+  return { outcome, milliseconds, console: lastLine(seen), qemu: lastLine(said) };
+}
+
+function lastLine(text: string): string {
+  return sanitize(text.trim().split("\n").at(-1) ?? "", { maxLength: 200 });
 }

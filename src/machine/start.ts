@@ -199,7 +199,7 @@ function collectErrors(child: ChildProcess): string[] {
 
 function startFailure(said: string, code: number | null): InfraError {
   if (code === 127 || /No such file or directory.*qemu|setpriv: failed to execute/.test(said)) {
-    return new InfraError("QEMU could not be started: qemu-system-x86_64 or setpriv is not installed", {
+    return new InfraError(`QEMU could not be started: ${qemuProgram} or setpriv is not installed`, {
       next: "Run `dstate doctor` to see what is missing and how to install it.",
     });
   }

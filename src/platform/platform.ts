@@ -8,8 +8,8 @@ export interface Platform {
   readonly qemu: QemuNames;
   /** The console that the kernel and the guest's system talk on, below `/dev`. */
   readonly console: string;
-  /** What the kernel's command line says on this architecture only, word by word. */
-  readonly kernelParameters: readonly string[];
+  /** What the kernel's command line says on this architecture only, word by word, by what runs its instructions. */
+  readonly kernelParameters: Readonly<Record<AcceleratorType, readonly string[]>>;
   readonly kernelBuild: KernelBuildNames;
   readonly bootImage: BootImageFormat;
   readonly cLibraries: Readonly<Record<"glibc" | "musl", CLibraryNames>>;
@@ -34,6 +34,10 @@ export interface QemuNames {
   readonly program: string;
   /** The Debian package that has it. */
   readonly debianPackage: string;
+  /** What other systems' package managers call the packages with this program and with `userProgram`. */
+  readonly otherPackages: Readonly<
+    Record<"dnf" | "pacman" | "zypper" | "apk", { readonly program: string; readonly userProgram: string }>
+  >;
   /** The program that runs single programs of this architecture below its own system call layer. */
   readonly userProgram: string;
   /** The machine type with its options, as `-machine` takes them. */

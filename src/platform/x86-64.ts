@@ -24,6 +24,12 @@ const leftOutFeatures: readonly LeftOutFeature[] = [
   },
 ];
 
+/**
+ * A busy host makes a guest's timers look broken while they are tried at boot. All its processors read one clock:
+ * without this, two of them are taken for unsynchronised, and every look at the time leaves the guest.
+ */
+const forBusyHosts = ["tsc=reliable", "no_timer_check"];
+
 /** PCs with 64-bit processors. */
 export const x86_64: Platform = {
   name: "x86-64",
@@ -31,6 +37,12 @@ export const x86_64: Platform = {
     program: "qemu-system-x86_64",
     debianPackage: "qemu-system-x86",
     userProgram: "qemu-x86_64",
+    otherPackages: {
+      dnf: { program: "qemu-system-x86-core", userProgram: "qemu-user" },
+      pacman: { program: "qemu-system-x86", userProgram: "qemu-user" },
+      zypper: { program: "qemu-x86", userProgram: "qemu-linux-user" },
+      apk: { program: "qemu-system-x86_64", userProgram: "qemu-x86_64" },
+    },
     machine: "q35,vmport=off,smm=off,sata=off",
     plainMachine: "q35",
     // Everything TCG can do, less what makes it slow or breaks a kernel.
@@ -41,14 +53,12 @@ export const x86_64: Platform = {
     devices: ["vmgenid,guid=auto"],
   },
   console: "ttyS0",
-  kernelParameters: [
-    // A busy host makes a guest's timers look broken while they are tried at boot. All its processors read one
-    // clock: without this, two of them are taken for unsynchronised, and every look at the time leaves the guest.
-    "tsc=reliable",
-    "no_timer_check",
+  kernelParameters: {
     // A second processor's delay loop would be measured against the clock, for up to a second. 2.5 GHz at 250 Hz.
-    "lpj=10000000",
-  ],
+    tcg: [...forBusyHosts, "lpj=10000000"],
+    // Measuring it takes no time there, and delays are as long as they should be.
+    kvm: forBusyHosts,
+  },
   kernelBuild: { arch: "x86_64", compilerPrefix: "", target: "vmlinux", image: "vmlinux" },
   bootImage: {
     headBytes: 0x206,

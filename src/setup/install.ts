@@ -5,6 +5,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { debianKeyrings } from "../supply/signature.ts";
+import { installLine, namePackages, type PackageManager, packageManagers } from "./managers.ts";
 import { type Need, needsFor, type Purpose, packagesFor } from "./needs.ts";
 
 export interface FoundNeed {
@@ -44,47 +45,62 @@ async function firstThere(places: readonly string[], mode: number): Promise<stri
   return undefined;
 }
 
-/** What to do about missing packages, in one sentence: a host without apt is most likely NixOS. */
-export async function howToInstall(context: Context, packages: readonly string[]): Promise<string> {
-  if (await hasApt(context)) {
-    return `missing: install with \`dstate setup\`, or as root: ${aptLine(packages)}`;
+/** The package manager of this host; undefined: none that is known, as on NixOS. */
+export async function findManager(context: Context): Promise<PackageManager | undefined> {
+  for (const manager of packageManagers) {
+    if (await firstThere(programPlaces(context, manager.program), constants.X_OK)) return manager;
   }
-  return `missing is what Debian has in: ${packages.join(", ")}. This host has no apt; on NixOS, \`nix develop\` has them.`;
-}
-
-async function hasApt(context: Context): Promise<boolean> {
-  return (await firstThere(programPlaces(context, "apt-get"), constants.X_OK)) !== undefined;
-}
-
-function aptLine(packages: readonly string[]): string {
-  return `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+  return undefined;
 }
 
 /**
- * Install what is missing, where root or passwordless sudo allows it. A host without apt, such as NixOS with
- * `nix develop`, is told what is missing and goes on: work that needs it will say so.
+ * What to do about missing packages, in sentences.
  *
- * @returns the packages that were installed.
- * @throws {InfraError} when it may not: the error's `next` is the one line to copy.
+ * @param packages Debian's names for them.
  */
-export async function installMissing(context: Context, purpose: Purpose = "work"): Promise<string[]> {
-  const missing = packagesFor(
-    (await findNeeds(context, purpose)).filter(({ path }) => path === undefined).map(({ need }) => need),
-  );
-  if (missing.length === 0) return [];
-  if (!(await hasApt(context))) {
-    context.progress({ type: "note", text: await howToInstall(context, missing) });
-    return [];
+export function howToInstall(manager: PackageManager | undefined, packages: readonly string[]): string {
+  if (!manager) {
+    return `missing is what Debian has in: ${packages.join(", ")}. This host has no package manager that dstate knows; on NixOS, \`nix develop\` has them.`;
   }
-  const line = aptLine(missing);
-  const become = await becomeRoot(context);
+  const { names, none } = namePackages(manager, packages);
+  const line = names.length === 0 ? "" : `As root, run: ${installLine(manager, names)}`;
+  if (manager.state === "tried") return line;
+  return [
+    line,
+    ...(none.length > 0 ? [`${manager.systems} has no package for Debian's ${none.join(", ")}.`] : []),
+    `The names for ${manager.systems} were read, not tried: what is there under another name does as well.`,
+  ]
+    .filter(Boolean)
+    .join("\n  ");
+}
+
+export interface Installation {
+  readonly installed: readonly string[];
+  /** Debian's names for what this host still lacks: work that needs it will say so. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Install what is missing, where root or passwordless sudo allows it. A host without a known package manager, such as
+ * NixOS with `nix develop`, is told what is missing and goes on.
+ *
+ * @throws {InfraError} when it may not, or the host is none on which this was tried: the error's `next` is the one line
+ *   to copy.
+ */
+export async function installMissing(context: Context, purpose: Purpose = "work"): Promise<Installation> {
+  const missing = await missingPackages(context, purpose);
+  if (missing.length === 0) return { installed: [], missing };
+  const manager = await findManager(context);
+  const next = howToInstall(manager, missing);
+  if (!manager || namePackages(manager, missing).names.length === 0) {
+    context.progress({ type: "note", text: next });
+    return { installed: [], missing };
+  }
+  const become = manager.state === "tried" ? await becomeRoot(context) : undefined;
   if (!become) {
-    throw new InfraError(
-      `these Debian packages are missing and this user may not install them: ${missing.join(", ")}`,
-      {
-        next: `As root, run: ${line}`,
-      },
-    );
+    const who =
+      manager.state === "tried" ? "this user may not install them" : "dstate installs none here by itself";
+    throw new InfraError(`these Debian packages are missing and ${who}: ${missing.join(", ")}`, { next });
   }
   await step(context.progress, `install ${missing.length} Debian packages`, async (progress) => {
     const run = async (argv: string[]): Promise<void> => {
@@ -96,24 +112,18 @@ export async function installMissing(context: Context, purpose: Purpose = "work"
     };
     await run(["apt-get", "update"]);
     // Another apt (unattended upgrades) may hold the lock for a while.
-    await run([
-      "apt-get",
-      "-o",
-      "DPkg::Lock::Timeout=300",
-      "install",
-      "-y",
-      "--no-install-recommends",
-      ...missing,
-    ]);
+    const options = ["-o", "DPkg::Lock::Timeout=300", "-y", "--no-install-recommends"];
+    await run(["apt-get", ...options, "install", ...missing]);
   });
-  const still = packagesFor(
-    (await findNeeds(context, purpose)).filter(({ path }) => path === undefined).map(({ need }) => need),
-  );
+  const still = await missingPackages(context, purpose);
   if (still.length > 0)
-    throw new InfraError(`still missing after the installation: ${still.join(", ")}`, {
-      next: `As root, run: ${line}`,
-    });
-  return missing;
+    throw new InfraError(`still missing after the installation: ${still.join(", ")}`, { next });
+  return { installed: missing, missing: [] };
+}
+
+async function missingPackages(context: Context, purpose: Purpose): Promise<string[]> {
+  const found = await findNeeds(context, purpose);
+  return packagesFor(found.filter(({ path }) => path === undefined).map(({ need }) => need));
 }
 
 async function becomeRoot(context: Context): Promise<string[] | undefined> {

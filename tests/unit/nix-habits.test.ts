@@ -8,7 +8,7 @@ import { readSettings } from "../../src/base/settings.ts";
 import { containerConfig } from "../../src/diagnose/bundle.ts";
 import { readInitramfsRecipe } from "../../src/kernel/initramfs.ts";
 import { versionsInHeaders } from "../../src/runtime/headers.ts";
-import { findNeeds, howToInstall } from "../../src/setup/install.ts";
+import { findManager, findNeeds, howToInstall } from "../../src/setup/install.ts";
 import { nameOf } from "../../src/setup/needs.ts";
 
 const aborts = (): AbortSignal => AbortSignal.timeout(30_000);
@@ -66,9 +66,10 @@ test("what Debian has at fixed places comes from settings where a host has it el
   expect(place("stdio.h")).toMatch(/\/stdio\.h$/);
 });
 
-test("a host without apt is sent to nix develop, and not to apt-get", async () => {
+test("a host without a package manager that is known is sent to nix develop, and not to apt-get", async () => {
   const settings = { ...readSettings({}), path: "/nowhere" };
-  const said = await howToInstall({ settings, progress: () => {}, signal: aborts() }, ["qemu-utils"]);
+  const manager = await findManager({ settings, progress: () => {}, signal: aborts() });
+  const said = howToInstall(manager, ["qemu-utils"]);
   expect(said).toContain("qemu-utils");
   expect(said).toContain("on NixOS, `nix develop` has them");
 });

@@ -61,6 +61,12 @@ const other: Platform = {
     program: "qemu-system-aarch64",
     debianPackage: "qemu-system-arm",
     userProgram: "qemu-aarch64",
+    otherPackages: {
+      dnf: { program: "qemu-system-aarch64-core", userProgram: "qemu-user" },
+      pacman: { program: "qemu-system-aarch64", userProgram: "qemu-user" },
+      zypper: { program: "qemu-arm", userProgram: "qemu-linux-user" },
+      apk: { program: "qemu-system-aarch64", userProgram: "qemu-aarch64" },
+    },
     machine: "virt,gic-version=3",
     plainMachine: "virt",
     processor: { tcg: "max,pauth-impdef=on", kvm: "host" },
@@ -68,7 +74,7 @@ const other: Platform = {
     devices: [],
   },
   console: "ttyAMA0",
-  kernelParameters: [],
+  kernelParameters: { tcg: [], kvm: [] },
   kernelBuild: {
     arch: "arm64",
     compilerPrefix: "aarch64-linux-gnu-",

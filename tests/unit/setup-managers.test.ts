@@ -1,0 +1,72 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Context } from "../../src/base/context.ts";
+import { InfraError } from "../../src/base/errors.ts";
+import type { ProgressEvent } from "../../src/base/progress.ts";
+import { readSettings } from "../../src/base/settings.ts";
+import { findManager, howToInstall, installMissing } from "../../src/setup/install.ts";
+import { installLine, namePackages, packageManagers } from "../../src/setup/managers.ts";
+import { needs, packagesFor } from "../../src/setup/needs.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dstate-managers-"));
+});
+afterAll(async () => await rm(folder, { recursive: true, force: true }));
+
+/** A host on whose path there is one program and nothing else. */
+async function hostWith(program: string, events: ProgressEvent[] = []): Promise<Context> {
+  const path = await mkdtemp(join(folder, "bin-"));
+  await writeFile(join(path, program), "#!/bin/sh\necho called >&2; exit 1\n");
+  await chmod(join(path, program), 0o755);
+  return {
+    settings: { ...readSettings(), path },
+    progress: (event) => void events.push(event),
+    signal: AbortSignal.timeout(60_000),
+  };
+}
+
+describe.each(packageManagers)("the packages of $systems", (manager) => {
+  test("are found by its program", async () => {
+    expect(await findManager(await hostWith(manager.program))).toBe(manager);
+  });
+
+  test("have a name or none for every need, and no name for what dstate does not need", () => {
+    const all = packagesFor(needs);
+    const { names, none } = namePackages(manager, all);
+    expect(names.length + none.length).toBeGreaterThan(20);
+    expect(Object.keys(manager.names).filter((name) => !all.includes(name))).toEqual([]);
+    expect(names.every((name) => /^[a-z0-9][a-z0-9_.+-]+$/.test(name))).toBe(true);
+  });
+
+  test("are one line to copy, which says whether it was tried", () => {
+    const said = howToInstall(manager, ["g++", "qemu-utils"]);
+    expect(said).toContain(installLine(manager, namePackages(manager, ["g++", "qemu-utils"]).names));
+    expect(said.includes("not tried")).toBe(manager.state === "untried");
+  });
+});
+
+test("a host of an untried kind is told its line, and nothing is installed on it", async () => {
+  const error = await installMissing(await hostWith("dnf")).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(InfraError);
+  expect((error as InfraError).message).toContain("dstate installs none here by itself");
+  // newuidmap is in Fedora's shadow-utils, and a package is named once.
+  expect((error as InfraError).next).toMatch(/^As root, run: dnf install -y \S.* qemu-img .*shadow-utils/);
+});
+
+test("what a system has no package for is named, and is no line to copy", () => {
+  const pacman = packageManagers.find(({ program }) => program === "pacman");
+  const said = howToInstall(pacman, ["mmdebstrap"]);
+  expect(said).not.toContain("As root");
+  expect(said).toContain("Arch Linux has no package for Debian's mmdebstrap.");
+});
+
+test("a host without a manager goes on, and is told what is missing", async () => {
+  const events: ProgressEvent[] = [];
+  const { installed, missing } = await installMissing(await hostWith("emerge", events));
+  expect(installed).toEqual([]);
+  expect(missing).toContain("mmdebstrap");
+  expect(events).toContainEqual({ type: "note", text: expect.stringContaining("mmdebstrap") });
+});
