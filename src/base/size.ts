@@ -1,3 +1,5 @@
+import { UsageError } from "./errors.ts";
+
 /** An amount of memory or disk as a user writes it: bytes as a number, or text such as `"1GiB"`, `"512MiB"`. */
 export type Size = number | `${number}${"KiB" | "MiB" | "GiB"}`;
 
@@ -6,7 +8,7 @@ const unit = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 /**
  * A size in bytes.
  *
- * @throws {RangeError} when the text is no size, or the value is not a positive whole number of bytes.
+ * @throws {UsageError} when the text is no size, or the value is not a positive whole number of bytes.
  * @example toBytes("1GiB") // 1073741824
  */
 export function toBytes(size: Size): number {
@@ -18,7 +20,7 @@ export function toBytes(size: Size): number {
         ? Number(match[1]) * unit[match[2] as keyof typeof unit]
         : Number.NaN;
   if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new RangeError(`expected a size such as "1GiB" or 512 (bytes), found ${String(size)}`);
+    throw new UsageError(`expected a size such as "1GiB" or 512 (bytes), found ${String(size)}`);
   }
   return value;
 }

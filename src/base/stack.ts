@@ -48,7 +48,7 @@ export function pointText({ file, line, column }: SourcePoint): string {
 }
 
 function pointIn(text: string): SourcePoint | undefined {
-  const [, where, line, column] = /((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(text) ?? [];
+  const [, where, line, column] = /(?:^|\(|^async )((?:file:\/\/)?\/[^()]*):(\d+):(\d+)\)?$/.exec(text) ?? [];
   if (where === undefined) return undefined;
   return { file: pathOf(where), line: Number(line), column: Number(column) };
 }

@@ -29,6 +29,9 @@ const program = new Command("dstate")
   );
 
 serveOwnLibrary();
+// A repro's own line is often more than ten calls away from where its mistake shows.
+Error.stackTraceLimit = 30;
+
 const session: Session = openSession();
 for (const add of [
   addRun,

@@ -4,6 +4,7 @@ import { readSettings } from "../base/settings.ts";
 import { sanitize } from "../base/text.ts";
 import { reap } from "../machine/run-directory.ts";
 import { type ProgressView, viewProgress } from "../report/progress.ts";
+import { AuthorError } from "../repro/author-error.ts";
 
 /** One run of the command line: its signals, its progress on standard error, its result on standard output. */
 export interface Session extends Disposable {
@@ -65,6 +66,7 @@ export function openSession(): Session {
       close();
       const own = error instanceof DstateError;
       say(`dstate: ${sanitize(messageOf(error), { maxLength: 4000 })}`);
+      if (error instanceof AuthorError) for (const frame of error.problem.stack) say(`    at ${frame}`);
       if (own && error.next !== undefined) say(`  ${error.next}`);
       if (own && error.evidence !== undefined) say(`  evidence: ${error.evidence}`);
       // A mistake in dstate itself: its place is what a maintainer needs.

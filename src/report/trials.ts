@@ -1,3 +1,4 @@
+import { pointText } from "../base/stack.ts";
 import { describeCell } from "../lab/cell.ts";
 import type { Collected } from "../repro/collect-evidence.ts";
 import type { TrialResult } from "../repro/trial.ts";
@@ -18,6 +19,7 @@ export function renderTrials(trials: readonly TrialResult[], options: { width: n
     [
       `${trial.outcome}: ${describeCell(trial.cell)}`,
       trial.summary,
+      ...(trial.problem?.place ? [`at ${pointText(trial.problem.place)}`] : []),
       `evidence: ${trial.evidence}`,
       ...renderCollected(trial.collected),
     ].join("\n  "),

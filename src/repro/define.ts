@@ -4,9 +4,10 @@ import type { Axes, Cell, CellChoice } from "../lab/cell.ts";
 import type { Preparation } from "../lab/preparation.ts";
 import type { MachineShape } from "../lab/shape.ts";
 import type { Vm } from "../lab/vm.ts";
+import { ask, askAsync } from "./author-error.ts";
 import { checkDefinition } from "./check-definition.ts";
 import type { EvidenceFolder } from "./evidence.ts";
-import type { Outcome } from "./outcome.ts";
+import { type JudgedTrial, judgeTrial } from "./judge.ts";
 
 /** What a trial is handed. */
 export interface TrialContext {
@@ -77,19 +78,6 @@ export interface ReproDefinition<Observation> {
 }
 
 /**
- * Judge an observation: it must show the signature to count as reproduced, and must show health to count as
- * clean. What shows neither is inconclusive: another crash is another bug, and a trial that did not get to its
- * end says nothing.
- */
-export function judge<Observation>(
-  definition: Pick<ReproDefinition<Observation>, "signature" | "healthy">,
-  observation: Observation,
-): Exclude<Outcome, "infra-error"> {
-  if (definition.signature(observation)) return "reproduced";
-  return definition.healthy(observation) ? "clean" : "inconclusive";
-}
-
-/**
  * A definition as campaigns, tests and the command line handle it. What its trials observe is known where the repro
  * is imported, and nobody's affair where it is found by its name.
  */
@@ -97,13 +85,6 @@ export interface Repro<Observation = unknown>
   extends Omit<ReproDefinition<never>, "trial" | "signature" | "healthy" | "summary" | "columns"> {
   /** Run `trial` and judge what it saw. */
   run(context: TrialContext): Promise<JudgedTrial<Observation>>;
-}
-
-export interface JudgedTrial<Observation = unknown> {
-  readonly outcome: Exclude<Outcome, "infra-error">;
-  readonly summary: string;
-  readonly columns: Readonly<Record<string, string>>;
-  readonly observation: Observation;
 }
 
 /**
@@ -115,16 +96,38 @@ export interface JudgedTrial<Observation = unknown> {
 export function defineRepro<Observation>(definition: ReproDefinition<Observation>): Repro<Observation> {
   checkDefinition(definition);
   const { trial, signature, healthy, summary, columns, ...rest } = definition;
+  const { id } = definition;
+  const judges = { signature, healthy, summary, columns };
   return {
     ...rest,
-    run: async (context) => {
-      const observation = await trial(context);
-      return {
-        outcome: judge({ signature, healthy }, observation),
-        summary: summary(observation),
-        columns: columns?.(observation) ?? {},
-        observation,
-      };
-    },
+    ...authoredParts(rest),
+    run: async (context) =>
+      judgeTrial(id, judges, await askAsync("trial", id, async () => await trial(context))),
+  };
+}
+
+type Prepared = Pick<
+  ReproDefinition<never>,
+  "id" | "check" | "kernelFragments" | "nixosSystem" | "npm" | "prepare"
+>;
+
+/** The functions that are called before a trial, each with its author's mistakes told as such. */
+function authoredParts(definition: Prepared): Omit<Prepared, "id"> {
+  const { id, check, kernelFragments, nixosSystem, npm, prepare } = definition;
+  return {
+    ...(check && {
+      check: async (cell, context) => await askAsync("check", id, async () => await check(cell, context)),
+    }),
+    ...(kernelFragments && {
+      kernelFragments: (cell) => ask("kernelFragments", id, () => kernelFragments(cell)),
+    }),
+    ...(nixosSystem && { nixosSystem: (cell) => ask("nixosSystem", id, () => nixosSystem(cell)) }),
+    ...(typeof npm === "function" && { npm: (node) => ask("npm", id, () => npm(node)) }),
+    ...(prepare && {
+      prepare: {
+        key: (cell) => ask("prepare.key", id, () => prepare.key(cell)),
+        make: async (context) => await askAsync("prepare.make", id, async () => await prepare.make(context)),
+      },
+    }),
   };
 }

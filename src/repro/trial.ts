@@ -1,8 +1,9 @@
 import type { Context } from "../base/context.ts";
 import { DeadlineError, InfraError, messageOf, UsageError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
-import { sanitize } from "../base/text.ts";
+import { type Step, step } from "../base/progress.ts";
+import { oneLine } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
+import { CommandFailed } from "../guest/exec.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
 import { openVm } from "../lab/open.ts";
 import type { Parts } from "../lab/parts.ts";
@@ -10,10 +11,12 @@ import { runFolder } from "../lab/run-folder.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { MachineFault } from "../machine/fault.ts";
 import { takeRoom } from "../machine/lease.ts";
+import { AuthorError } from "./author-error.ts";
 import { type Collected, type Depth, EvidenceCollector, ensureFindings } from "./collect-evidence.ts";
 import type { Repro } from "./define.ts";
 import { openEvidence } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
+import { describeProblem, ownErrorOf, type Problem } from "./problem.ts";
 
 /** One trial, as it is saved and shown. */
 export interface TrialResult<Observation = unknown> {
@@ -32,6 +35,8 @@ export interface TrialResult<Observation = unknown> {
   readonly evidence: string;
   /** What was collected when it was over, and what could not be. */
   readonly collected: readonly Collected[];
+  /** The error that ended it, where one did. */
+  readonly problem?: Problem | undefined;
 }
 
 /**
@@ -54,9 +59,19 @@ export interface TrialOptions {
   readonly memoryDump?: boolean | undefined;
 }
 
+/** What a trial comes to, before it is known where and when. */
+type TrialEnd<Observation = unknown> = Pick<
+  TrialResult<Observation>,
+  "outcome" | "summary" | "columns" | "observation" | "problem"
+>;
+
 /**
  * Run one trial of a repro in a cell, on a machine of its own. A failure of ours or of the host becomes the
- * outcome `infra-error`; the user's interruption is thrown.
+ * outcome `infra-error`. A command of the trial that fails in the guest, where the trial does not allow for that,
+ * makes it `inconclusive`: the workload could not be judged.
+ *
+ * @throws {AuthorError} for a mistake in the repro's own code, which is saved as the trial's `usage-error`.
+ * @throws {InterruptedError} when the user interrupts.
  */
 export async function runTrial<Observation>(
   repro: Repro<Observation>,
@@ -72,16 +87,16 @@ export async function runTrial<Observation>(
   const start = performance.now();
   const evidence = await openEvidence(runFolder(context.settings, repro.id, startedAt));
   let collector: EvidenceCollector | undefined;
-  const finish = async (
-    result: Pick<TrialResult<Observation>, "outcome" | "summary" | "columns" | "observation">,
-    more: Record<string, string> = {},
-  ): Promise<TrialResult<Observation>> => {
+  let acceleration: string | undefined;
+  const finish = async <Result extends Omit<TrialEnd, "outcome"> & { readonly outcome: string }>(
+    result: Result,
+  ): Promise<Result & Omit<TrialResult, keyof TrialEnd>> => {
     const collected = [...(collector?.collected ?? []), ...(await ensureFindings(evidence))];
-    const trial: TrialResult<Observation> = {
+    const trial = {
       repro: repro.id,
       cell,
       ...result,
-      versions: { ...versionsOf(parts), ...more },
+      versions: { ...versionsOf(parts), ...(acceleration === undefined ? {} : { acceleration }) },
       startedAt: startedAt.toISOString(),
       took: Math.round(performance.now() - start),
       evidence: evidence.dir,
@@ -90,62 +105,81 @@ export async function runTrial<Observation>(
     await evidence.saveJson("trial.json", trial);
     return trial;
   };
-  // Before the guest answers, a deadline or a crash says nothing about the workload.
-  let booted = false;
-  try {
-    return await step(context.progress, `trial: ${describeCell(cell)}`, async (progress) => {
-      progress.update({ detail: "booting" });
-      await using vm = await openVm({
-        ...context,
-        ...repro.machine,
-        parts,
-        evidenceDir: evidence.dir,
-        cold: options.cold,
-        room,
-      });
-      booted = true;
-      const say = (text: string): void => progress.update({ detail: text });
-      const { signal } = context;
-      collector = new EvidenceCollector(vm, evidence, { signal, say, memoryDump: options.memoryDump });
-      vm.beforePowerOff(async () => {
-        await collector?.throughGuest();
-        progress.update({ detail: "powering off" });
-      });
+  const run = async (progress: Step): Promise<TrialEnd<Observation>> => {
+    const { signal } = context;
+    const say = (text: string): void => progress.update({ detail: text });
+    say("booting");
+    await using vm = await openVm({
+      ...context,
+      ...repro.machine,
+      parts,
+      evidenceDir: evidence.dir,
+      cold: options.cold,
+      room,
+    });
+    acceleration = vm.acceleration;
+    collector = new EvidenceCollector(vm, evidence, { signal, say, memoryDump: options.memoryDump });
+    vm.beforePowerOff(async () => {
+      await collector?.throughGuest();
+      say("powering off");
+    });
+    const given = { vm, cell, workload: "/srv/work", deadline: repro.deadline, evidence, say };
+    const limits = { within: repro.deadline, signal };
+    try {
       const judged = await withDeadline(
         `the trial of ${repro.id}`,
-        { within: repro.deadline, signal },
-        async (inner) =>
-          await repro.run({
-            vm,
-            cell,
-            workload: "/srv/work",
-            deadline: repro.deadline,
-            signal: inner,
-            evidence,
-            say,
-          }),
-      ).catch(async (error: unknown) => {
-        // Whatever went wrong, the machine is still there to be asked.
-        signal.throwIfAborted();
-        await collector?.collect("full");
-        throw error;
-      });
+        limits,
+        async (inner) => await repro.run({ ...given, signal: inner }),
+      );
       await collector.collect(depthFor[judged.outcome]);
-      return await finish(judged, { acceleration: vm.acceleration });
-    });
-  } catch (error) {
-    // An interruption is the user's will, and a usage error the user's to mend: neither is a trial.
-    context.signal.throwIfAborted();
-    if (error instanceof UsageError) throw error;
-    const unfinished =
-      booted && (error instanceof DeadlineError || (error instanceof MachineFault && error.kind !== "exit"));
-    return await finish({
-      outcome: unfinished ? "inconclusive" : "infra-error",
-      summary: sanitize(messageOf(error)).slice(0, 1000),
-      columns: {},
-      observation: undefined,
-    });
-  }
+      return judged;
+    } catch (error) {
+      // Whatever went wrong, the machine is still there to be asked. An author's mistake does not need its answer.
+      signal.throwIfAborted();
+      await collector.collect(error instanceof AuthorError ? "log" : "full");
+      throw error;
+    }
+  };
+  return await step(context.progress, `trial: ${describeCell(cell)}`, async (progress) => {
+    try {
+      const trial = await finish(await run(progress));
+      progress.conclude(trial.outcome);
+      return trial;
+    } catch (error) {
+      // An interruption is the user's will.
+      context.signal.throwIfAborted();
+      if (error instanceof AuthorError) {
+        progress.conclude("usage-error");
+        const { message: summary, problem, observation } = error;
+        await finish({ outcome: "usage-error", summary, columns: {}, observation, problem });
+        throw error.savedIn(evidence.dir);
+      }
+      const failed = failureOf(error, { booted: acceleration !== undefined });
+      progress.conclude(`${failed.outcome}: ${failed.summary}`);
+      return await finish(failed);
+    }
+  });
+}
+
+/**
+ * What a trial that threw comes to. Before the guest answers, a deadline or a crash says nothing about the workload.
+ *
+ * @throws what is the user's to mend.
+ */
+function failureOf(error: unknown, { booted }: { readonly booted: boolean }): TrialEnd<never> {
+  const own = ownErrorOf(error);
+  if (own instanceof UsageError) throw own;
+  const unfinished =
+    own instanceof DeadlineError ||
+    own instanceof CommandFailed ||
+    (own instanceof MachineFault && own.kind !== "exit");
+  return {
+    outcome: booted && unfinished ? "inconclusive" : "infra-error",
+    summary: oneLine(messageOf(error), { maxLength: 1000 }),
+    columns: {},
+    observation: undefined,
+    problem: describeProblem(error),
+  };
 }
 
 /** A clean trial has nothing to tell; one that was judged needs no more than a healthy kernel tells at once. */

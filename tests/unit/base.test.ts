@@ -28,13 +28,13 @@ describe("durations and sizes", () => {
   });
 
   test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])("%d milliseconds are refused", (value) => {
-    expect(() => toMilliseconds(value)).toThrow(RangeError);
+    expect(() => toMilliseconds(value)).toThrow(UsageError);
   });
 
   test("sizes are whole bytes in binary units", () => {
     expect(toBytes("1GiB")).toBe(2 ** 30);
     expect(toBytes("1.5MiB")).toBe(1_572_864);
-    for (const wrong of ["1GB", "0KiB", "0.3KiB"] as Size[]) expect(() => toBytes(wrong)).toThrow(RangeError);
+    for (const wrong of ["1GB", "0KiB", "0.3KiB"] as Size[]) expect(() => toBytes(wrong)).toThrow(UsageError);
     expect(formatBytes(5_242_880)).toBe("5.0 MiB");
   });
 });

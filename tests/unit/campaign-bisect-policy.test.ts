@@ -215,6 +215,14 @@ describe("a bisection", () => {
     expect(result.conclusion).toMatchObject({ type: "found", suspects: { hypotheses: [4, 5] } });
   });
 
+  test("passes over a candidate whose trials cannot be judged, where others can", async () => {
+    const result = await bisect(
+      { ...plan, candidates: row(8) },
+      world((candidate) => (candidate === 4 ? "inconclusive" : candidate >= 4 ? "reproduced" : "clean")),
+    );
+    expect(result.conclusion).toMatchObject({ type: "found", suspects: { hypotheses: [4, 5] } });
+  });
+
   test("learns nothing from trials that could not be judged, and stops at its budget", async () => {
     const result = await bisect(
       { ...plan, budget: 7, candidates: row(8) },

@@ -7,7 +7,8 @@ import { crashIn } from "../../src/machine/fault.ts";
 import { makeKeyPair } from "../../src/machine/seed.ts";
 import { guestPlatform } from "../../src/platform/platforms.ts";
 import { fitWidths, renderTable } from "../../src/report/table.ts";
-import { defineRepro, judge, type ReproDefinition } from "../../src/repro/define.ts";
+import { defineRepro, type ReproDefinition } from "../../src/repro/define.ts";
+import { judge } from "../../src/repro/judge.ts";
 import { exitCodeOf, type Outcome, worstOutcome } from "../../src/repro/outcome.ts";
 import { nearestVersions } from "../../src/runtime/version.ts";
 

@@ -69,6 +69,8 @@ export interface BisectResult extends BisectState {
 
 /** A candidate whose trials fail on our side this often in a row is passed over. */
 const patience = 3;
+/** And one whose trials could not be judged this often in a row, for whatever reason. */
+const longPatience = 6;
 
 /** A history is called broken and mended again from here on. */
 const switchesConfidence = 0.99;
@@ -138,9 +140,8 @@ export async function bisect(options: BisectOptions, world: BisectWorld): Promis
       if (!isNew) measured.trial.add(seconds);
       else measured.build.add(Math.max(seconds - measured.trial.value, 0));
       trials[next]?.push(trial);
-      const last = (trials[next] ?? []).slice(-patience);
-      if (last.length === patience && last.every(({ outcome }) => outcome === "infra-error"))
-        world.skip(next, `its trials fail for reasons of their own: ${trial.summary}`, "now");
+      const problem = whyPassOver(trials[next] ?? []);
+      if (problem !== undefined) world.skip(next, problem, "now");
       return true;
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
@@ -182,6 +183,18 @@ export async function bisect(options: BisectOptions, world: BisectWorld): Promis
     }
     state = current();
   }
+}
+
+/** Why a candidate is passed over after so many trials; undefined: it is not. */
+function whyPassOver(trials: readonly TestedTrial[]): string | undefined {
+  const last = (count: number, isWasted: (outcome: Outcome) => boolean): boolean =>
+    trials.length >= count && trials.slice(-count).every(({ outcome }) => isWasted(outcome));
+  const summary = trials.at(-1)?.summary;
+  if (last(patience, (outcome) => outcome === "infra-error"))
+    return `its trials fail for reasons of their own: ${summary}`;
+  if (last(longPatience, (outcome) => outcome === "infra-error" || outcome === "inconclusive"))
+    return `its trials cannot be judged: ${summary}`;
+  return undefined;
 }
 
 /** A running mean that starts from a guess. */

@@ -1,6 +1,7 @@
 import type { Context } from "../../base/context.ts";
 import { UsageError } from "../../base/errors.ts";
 import { keyOf } from "../../base/store.ts";
+import { BuildError } from "../../kernel/build.ts";
 import type { FoundRepro } from "../../repro/find.ts";
 import { definitionOf } from "../cell-key.ts";
 import type { Campaign, Ledger } from "../ledger.ts";
@@ -50,11 +51,14 @@ export async function runBisect(
 ): Promise<RunBisectResult> {
   const { found, candidates } = options;
   if (candidates.length < 2) throw new UsageError(`the range ${options.range} is empty`);
+  // What ends the bisection ends the trials beside it, too.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
   const definition = await definitionOf(found);
   const tries = await openTries(
     { repro: found.repro, definition, ranBy: "bisect", cold: options.cold },
     ledger,
-    context,
+    { ...context, signal },
   );
   const keys: string[] = [];
   for (const { cell } of candidates) keys.push(await tries.key(cell));
@@ -103,7 +107,12 @@ export async function runBisect(
     trial: async (index) => {
       const cell = candidates[index]?.cell;
       if (!cell) throw new RangeError(`there is no candidate ${index}`);
-      return await tries.run(cell);
+      try {
+        return await tries.run(cell);
+      } catch (error) {
+        if (!(error instanceof BuildError)) stop.abort(error);
+        throw error;
+      }
     },
   });
   const details = await options.details?.();
