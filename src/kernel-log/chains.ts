@@ -31,6 +31,11 @@ export class CallChains {
     return this.#chains.length === 0 && this.#next.part === "";
   }
 
+  /** Whether what comes in now tells of another moment or another task. */
+  get isAside(): boolean {
+    return this.#open?.aside ?? this.#next.aside;
+  }
+
   /** A headline: what follows is another chain. */
   section(section: Section): void {
     // "Call Trace:" stands below the section's own headline.

@@ -1,6 +1,6 @@
+import { readLine } from "../kernel-lines/line.ts";
 import { firstFormat, panicLine } from "./formats/index.ts";
 import { traitsOf } from "./kinds.ts";
-import { readLine } from "./line.ts";
 import { trigger } from "./triggers.ts";
 
 /**

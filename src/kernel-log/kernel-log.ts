@@ -1,28 +1,28 @@
+import { Input, maxLine } from "../kernel-lines/input.ts";
+import type { LogLine } from "../kernel-lines/line.ts";
+import { Assembly } from "./assembly.ts";
+import { Boots } from "./boots.ts";
 import type { Finding } from "./finding.ts";
-import { type Format, formats, harmless, panicLine } from "./formats/index.ts";
-import { Input, maxLine } from "./input.ts";
+import { cutLine, type Format, formats, harmless, panicLine } from "./formats/index.ts";
 import { traitsOf } from "./kinds.ts";
-import { type LogLine, readLine } from "./line.ts";
 import { Report } from "./report.ts";
-import { trigger } from "./triggers.ts";
 
 export type { Finding, Frame } from "./finding.ts";
 export { type FindingKind, findingKinds, type Severity } from "./kinds.ts";
 
 /** Bounds that keep memory and attention bounded, and a report from taking lines that are not its own. */
-const limit = { open: 64, quiet: 60, body: 4000, seconds: 60, cutMessages: 4, silent: 500 } as const;
+const limit = {
+  open: 64,
+  quiet: 60,
+  body: 4000,
+  list: 200_000,
+  seconds: 60,
+  cutMessages: 4,
+  silent: 500,
+} as const;
 
-const cutLine = /^-+\[ cut here \]-+|^8<--- cut here ---/;
-const bootLine = /^(?:Linux version \d|SeaBIOS \(version|Booting the kernel\.|Decompressing Linux\.\.\.)/;
-const orderlyEnd =
-  /^(?:reboot: |Restarting system|Power down\.|kexec_core: Starting new kernel|Starting new kernel|sysrq: (?:SysRq : )?Resetting|Rebooting in \d+ seconds|-- (?:Reboot|Boot))/;
 /** sysrq starts to print the state of tasks or CPUs: what was open before is over. */
 const dumpLine = /^sysrq: (?:SysRq : )?Show /;
-/**
- * The machine is up: any kernel line but those of the first second, or the programs that syzkaller prints to the
- * console before it runs them.
- */
-const uptime = /\[ *[1-9]\d*\.\d{6}\]|^(?:r\d+ = )?[a-z_]\w*(?:\$\w+)?\(.*\)$|executing program/;
 /** A panic within this many lines and seconds of a report is taken for its consequence. */
 const reach = { lines: 1000, seconds: 120 } as const;
 
@@ -38,15 +38,22 @@ const reach = { lines: 1000, seconds: 120 } as const;
  */
 export class KernelLogParser {
   readonly #input = new Input();
+  readonly #boots = new Boots();
+  readonly #assembly = new Assembly({
+    isListening: () => this.#open.size > 0 || this.#cuts.size > 0,
+    isUrgent: (line) => this.#boots.isBoot(line) || this.#boots.isOrderlyEnd(line),
+    see: (line, matters) => this.#see(line, matters),
+    joinDump: (feed) => this.#joinDump(feed),
+  });
   readonly #open = new Map<string, Report>();
+  /** Reports that have to be confirmed while another one of their context is open. */
+  readonly #candidates = new Map<string, Report>();
   readonly #cuts = new Map<string, { line: number; messages: string[] }>();
   readonly #devices = new Set<string>();
   #line = 0;
   #done: Finding[] = [];
   /** The latest finding that can have led to a panic. */
   #cause: { firstLine: number; lastLine: number; time: number | undefined } | undefined;
-  /** Whether a kernel has been running for a while, and has neither panicked nor been told to stop. */
-  #running = false;
 
   /** How many lines were read so far; one that has not ended yet counts once it has, or the log has. */
   get lines(): number {
@@ -62,14 +69,15 @@ export class KernelLogParser {
   /** The log ends here. @returns the findings that were still open. */
   end(): Finding[] {
     this.#scan(this.#input.end());
-    for (const context of [...this.#open.keys()]) this.#close(context);
+    this.#assembly.end();
+    this.#closeAll();
     return this.#take();
   }
 
   /** The findings whose lines still come in, as they are now: a live watcher need not wait for their last line. */
   peek(): Finding[] {
     return [...new Set(this.#open.values())]
-      .filter((report) => report.confirmed)
+      .filter((report) => report.confirmed && !report.retracted)
       .map((report) => report.finding());
   }
 
@@ -87,11 +95,9 @@ export class KernelLogParser {
       const line = text.slice(at, Math.min(stop, at + maxLine));
       at = stop + 1;
       this.#line += 1;
-      if (!this.#running && uptime.test(line)) this.#running = true;
+      this.#boots.see(line);
       if (this.#line % 128 === 0) this.#expire();
-      const matters = trigger.test(line);
-      if (!matters && this.#open.size === 0 && this.#cuts.size === 0) continue;
-      for (const part of readLine(line, this.#line)) this.#read(part, matters);
+      this.#assembly.read(line, this.#line);
     }
   }
 
@@ -100,33 +106,59 @@ export class KernelLogParser {
     const oldest = this.#line - limit.silent;
     for (const [context, report] of [...this.#open]) if (report.lastLine < oldest) this.#close(context);
     for (const [context, cut] of [...this.#cuts]) if (cut.line < oldest) this.#cuts.delete(context);
+    for (const [context, report] of [...this.#candidates])
+      if (report.lastLine < oldest) this.#candidates.delete(context);
   }
 
-  #read(line: LogLine, matters: boolean): void {
+  /** A dump of pstore, in one piece. A later one repeats what an earlier one of the same boot has. */
+  #joinDump(feed: () => void): void {
+    this.#closeAll();
+    const before = this.#done;
+    this.#done = [];
+    feed();
+    this.#closeAll();
+    const known = new Set(before.filter(({ time }) => time !== undefined).map(moment));
+    this.#done = [...before, ...this.#done.filter((finding) => !known.has(moment(finding)))];
+  }
+
+  /** A line without its prefix, and whole. */
+  #see(line: LogLine, matters: boolean): void {
     if (matters && this.#start(line)) return;
     const cut = this.#cuts.get(line.context);
     if (cut && line.text !== "" && !cutLine.test(line.text)) {
       cut.messages.push(line.text.slice(0, 300));
       if (cut.messages.length > limit.cutMessages) this.#cuts.delete(line.context);
     }
-    const report = this.#open.get(line.context) ?? this.#adopt(line);
-    if (report) {
-      report.feed(line);
-      const quiet = line.number - report.lastLine;
-      const late =
-        line.time !== undefined &&
-        report.lastTime !== undefined &&
-        line.time - report.lastTime > limit.seconds;
-      if (quiet > limit.quiet || late || line.number - report.firstLine > limit.body)
-        this.#close(line.context);
-    }
+    if (this.#confirm(line)) return;
+    const report = this.#adopt(line) ?? this.#open.get(line.context);
+    if (!report) return;
+    report.feed(line);
+    if (report.retracted || isOver(report, line)) this.#close(line.context);
   }
 
-  /** A CPU that was asked for its stack answers in a context of its own. */
+  /** Whether the line shows that a report begins a few lines before it. */
+  #confirm(line: LogLine): boolean {
+    const candidate = this.#candidates.get(line.context);
+    if (!candidate) return false;
+    candidate.feed(line);
+    if (candidate.retracted || isOver(candidate, line)) this.#candidates.delete(line.context);
+    else if (candidate.confirmed) {
+      this.#close(line.context);
+      this.#candidates.delete(line.context);
+      this.#open.set(line.context, candidate);
+      return true;
+    }
+    return false;
+  }
+
+  /** A CPU that was asked for its stack answers in a context of its own, or behind a report of its own. */
   #adopt(line: LogLine): Report | undefined {
     if (!/^(?:NMI backtrace for cpu|Task dump for CPU)/.test(line.text)) return undefined;
+    const open = this.#open.get(line.context);
+    if (open && !open.hasStack) return undefined;
     for (const report of this.#open.values()) {
       if (!report.asksOthers || report.hasStack) continue;
+      this.#close(line.context);
       this.#open.set(line.context, report);
       return report;
     }
@@ -143,11 +175,12 @@ export class KernelLogParser {
       if (this.#cuts.size < limit.open) this.#cuts.set(line.context, { line: line.number, messages: [] });
       return true;
     }
-    if (orderlyEnd.test(text)) {
-      this.#running = false;
+    if (this.#boots.isOrderlyEnd(line)) {
+      this.#boots.stop();
       return false;
     }
-    if (bootLine.test(text)) return this.#boot(line);
+    // xmon, the debugger of PowerPC, says which kernel it looks at.
+    if (this.#boots.isBoot(line)) return !this.#open.get(line.context)?.inDebugger && this.#boot(line);
     if (dumpLine.test(text)) this.#close(line.context);
     const open = this.#open.get(line.context);
     for (const format of formats) {
@@ -155,13 +188,13 @@ export class KernelLogParser {
       const match = format.pattern.exec(text);
       if (!match) continue;
       if (panicLine.test(text)) {
-        this.#running = false;
+        this.#boots.stop();
         if (open && !traitsOf(open.kind).innocent && (format.kind === "panic" || format.kind === open.kind)) {
           open.panic(match.groups?.reason ?? "", line);
           return true;
         }
       }
-      if (open?.takes(format)) {
+      if (open?.takes(format, match)) {
         open.join(match, line);
         return true;
       }
@@ -181,10 +214,8 @@ export class KernelLogParser {
   }
 
   #boot(line: LogLine): boolean {
-    const unexpected =
-      this.#running && line.date === undefined && !(line.time !== undefined && line.time >= 1);
-    for (const context of [...this.#open.keys()]) this.#close(context);
-    this.#running = false;
+    const unexpected = this.#boots.start(line);
+    this.#closeAll();
     this.#cause = undefined;
     this.#devices.clear();
     if (unexpected) {
@@ -201,6 +232,12 @@ export class KernelLogParser {
 
   #begin(format: Format, match: RegExpExecArray, line: LogLine): void {
     const before = this.#open.get(line.context);
+    if (before && format.confirm && before.confirmed) {
+      this.#candidates.set(line.context, new Report(format, match, line, line.number, []));
+      return;
+    }
+    if (before && format.kind !== before.kind && before.asksOthers && !before.hasStack)
+      this.#setAside(before);
     this.#close(line.context);
     const cut = this.#cuts.get(line.context);
     this.#cuts.delete(line.context);
@@ -218,6 +255,12 @@ export class KernelLogParser {
     this.#open.set(line.context, report);
   }
 
+  /** It asked another CPU for its stack, and something else is printed before the answer. */
+  #setAside(report: Report): void {
+    this.#open.delete(report.context);
+    this.#open.set(`asked ${report.firstLine}`, report);
+  }
+
   #causeOf(line: LogLine): number | undefined {
     let cause = this.#cause;
     for (const { kind, firstLine, lastLine, lastTime } of this.#open.values()) {
@@ -231,16 +274,35 @@ export class KernelLogParser {
     return late ? undefined : cause.firstLine;
   }
 
+  #closeAll(): void {
+    this.#candidates.clear();
+    for (const context of [...this.#open.keys()]) this.#close(context);
+  }
+
   #close(context: string): void {
     const report = this.#open.get(context);
     if (!report) return;
     for (const [key, value] of this.#open) if (value === report) this.#open.delete(key);
-    if (!report.confirmed) return;
+    if (!report.confirmed || report.retracted) return;
     this.#done.push(report.finding());
     const { firstLine, lastLine, lastTime } = report;
     if (!traitsOf(report.kind).innocent)
       this.#cause = { firstLine: report.follows ?? firstLine, lastLine, time: lastTime };
   }
+}
+
+/** What is equal in two accounts of one moment. */
+function moment({ kind, title, time, pid }: Finding): string {
+  return `${kind} ${time} ${pid} ${title}`;
+}
+
+/** Whether the lines of a report have come to their end. */
+function isOver(report: Report, line: LogLine): boolean {
+  const quiet = line.number - report.lastLine;
+  const late =
+    line.time !== undefined && report.lastTime !== undefined && line.time - report.lastTime > limit.seconds;
+  const body = report.isListing ? limit.list : limit.body;
+  return quiet > limit.quiet || late || line.number - report.firstLine > body;
 }
 
 /**

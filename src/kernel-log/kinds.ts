@@ -88,6 +88,10 @@ export const findingKinds = {
     fatal: true,
   },
   "stack-corruption": { severity: "crash", about: "a stack canary or the end of a stack was overwritten" },
+  "machine-check": {
+    severity: "crash",
+    about: "the processor reports a hardware error that it could not correct",
+  },
   cfi: {
     severity: "crash",
     about: "an indirect call to a function of another type",

@@ -1,18 +1,14 @@
 import { oneLine } from "../base/text.ts";
+import type { LogLine } from "../kernel-lines/line.ts";
 import {
-  cpuLine,
   facts,
   instruction,
   lastLine,
-  lockdepKernel,
   lockPlace,
-  oldCpuLine,
-  oldTaskLine,
-  processLine,
+  readHead,
   registerLine,
   sections,
-  taintLine,
-  taskLine,
+  stalledCpu,
 } from "./body.ts";
 import { CallChains } from "./chains.ts";
 import type { Finding, Frame } from "./finding.ts";
@@ -21,7 +17,6 @@ import type { Format } from "./formats/index.ts";
 import { plainName, readFrames } from "./frame.ts";
 import { guiltyFrame, isBlameless, isMachinery } from "./guilty.ts";
 import { type FindingKind, traitsOf } from "./kinds.ts";
-import type { LogLine } from "./line.ts";
 import { fillTitle } from "./title.ts";
 
 /** Bounds that keep a hostile log from filling memory. */
@@ -33,6 +28,8 @@ export class Report {
   readonly context: string;
   readonly firstLine: number;
   confirmed: boolean;
+  /** It turned out to be no finding. */
+  retracted = false;
   /** The first line of the finding that this one follows from. */
   follows: number | undefined;
   /** The last line that said something, and when. */
@@ -45,8 +42,10 @@ export class Report {
   readonly #registers: string[] = [];
   readonly #chains = new CallChains();
   #headFunction: string | undefined;
+  readonly #headCpu: string | undefined;
   #lockFunction: string | undefined;
   #userMode = false;
+  #inDebugger = false;
   #ended = false;
 
   constructor(
@@ -59,7 +58,7 @@ export class Report {
     this.kind = format.kind;
     this.context = line.context;
     this.firstLine = firstLine;
-    this.lastLine = line.number;
+    this.lastLine = line.until ?? line.number;
     this.lastTime = line.time;
     this.confirmed = format.confirm === undefined;
     this.#format = format;
@@ -67,6 +66,8 @@ export class Report {
     this.#date = line.date;
     this.#note(match.groups);
     this.#headFunction = headFunction(match);
+    this.#headCpu = match.groups?.cpu;
+    if (this.kind === "rcu-stall") this.#readStalledCpu(line.text);
     const message = messages.join(" ");
     if (message) this.#set("message", message);
   }
@@ -82,8 +83,19 @@ export class Report {
   }
 
   /** Whether a line of this format, in the same context, is part of this report. */
-  takes(format: Format): boolean {
-    return (!this.hasStack || format.late === true) && (format.joins?.includes(this.kind) ?? false);
+  takes(format: Format, match: RegExpExecArray): boolean {
+    if (!format.joins?.includes(this.kind) || (this.hasStack && !format.late)) return false;
+    return format.same === undefined || match.groups?.[format.same] === this.#detail.get(format.same);
+  }
+
+  /** A debugger prints now. */
+  get inDebugger(): boolean {
+    return this.#inDebugger;
+  }
+
+  /** A list comes in that can have any number of lines. */
+  get isListing(): boolean {
+    return this.#format.list !== undefined && !this.#ended;
   }
 
   /** Whether the stack of this task (a pid) that is printed now is a report of its own. */
@@ -100,12 +112,14 @@ export class Report {
     this.#note(match.groups);
     this.#headFunction ??= headFunction(match);
     this.confirmed ||= this.#format.confirm?.test(line.text) ?? false;
+    if (this.isListing && match.groups?.victim !== undefined) this.#ended = true;
     this.#touch(line);
   }
 
   /** A panic that this report's trouble led to. */
   panic(reason: string, line: LogLine): void {
     this.#set("panic", reason);
+    this.confirmed ||= this.#format.confirm?.test(line.text) ?? false;
     this.#touch(line);
     this.#chains.section({ part: "panic", aside: this.hasStack });
     this.#ended ||= this.hasStack;
@@ -120,6 +134,7 @@ export class Report {
     const text = line.text;
     if (text === "") return false;
     if (!this.confirmed && this.#format.confirm?.test(text)) this.confirmed = true;
+    if (!this.#ended && this.#format.retract?.test(text)) this.retracted = true;
     const taken = this.#ended ? false : this.#feed(text);
     if (taken) this.#touch(line);
     return taken;
@@ -130,6 +145,8 @@ export class Report {
       this.#ended = true;
       return true;
     }
+    if (this.#format.list?.test(text)) return true;
+    if (this.kind === "rcu-stall") this.#readStalledCpu(text);
     for (const section of sections) {
       if (!section.pattern.test(text)) continue;
       this.#chains.section(section);
@@ -154,7 +171,7 @@ export class Report {
         this.#chains.leave();
         return true;
       }
-      const [frame] = readFrames((match.groups?.rest ?? "").replace(/ (?:ra|lr) : .*$/, ""));
+      const [frame] = readFrames((match.groups?.rest ?? "").replace(/^\(| (?:ra|lr) : .*$/g, ""));
       if (frame) this.#chains.instruction(frame);
       return true;
     }
@@ -166,21 +183,30 @@ export class Report {
   }
 
   #readHead(text: string): boolean {
-    const match =
-      cpuLine.exec(text) ??
-      oldCpuLine.exec(text) ??
-      processLine.exec(text) ??
-      taintLine.exec(text) ??
-      lockdepKernel.exec(text) ??
-      taskLine.exec(text) ??
-      oldTaskLine.exec(text);
+    const match = readHead(text);
     if (!match) return false;
-    const state = match.groups?.state;
+    this.#inDebugger ||= /: Vector: /.test(text);
+    const { state, cpu } = match.groups ?? {};
     // A stall's other tasks follow the one it is about.
     if (state !== undefined && this.hasStack)
       this.#chains.section({ part: "task", aside: this.kind !== "rcu-stall" });
+    else if (state !== undefined && this.#chains.isAside) return true;
+    else if (cpu !== undefined && this.#isOfOtherCpu(cpu)) this.#ended = true;
     else this.#note(match.groups);
     return true;
+  }
+
+  /** The exception's first line named its CPU, and this line is of another one's. */
+  #isOfOtherCpu(cpu: string): boolean {
+    return this.#headCpu !== undefined && this.#headCpu !== cpu && traitsOf(this.kind).beforeOops === true;
+  }
+
+  /** The first CPU that RCU names. The line can say more. */
+  #readStalledCpu(text: string): void {
+    for (const pattern of stalledCpu) {
+      const cpu = pattern.exec(text)?.groups?.cpu;
+      if (cpu !== undefined) this.#set("cpu", cpu);
+    }
   }
 
   #readFact(text: string): boolean {
@@ -204,7 +230,7 @@ export class Report {
   }
 
   #touch(line: LogLine): void {
-    this.lastLine = line.number;
+    this.lastLine = line.until ?? line.number;
     this.lastTime = line.time ?? this.lastTime;
   }
 
@@ -237,7 +263,9 @@ export class Report {
     const { task, pid, cpu, taint, kernel, ...rest } = detail;
     const flavour = this.kind === "warning" ? warningFlavour(this.#headFunction, rest) : undefined;
     const guilty = this.#guilty(frames);
-    const tainted = taint?.startsWith("Tainted:") ? taint.slice("Tainted:".length).trim() : undefined;
+    const tainted = taint?.startsWith("Tainted:")
+      ? oneLine(taint.slice("Tainted:".length).replaceAll("-", " "))
+      : undefined;
     return {
       kind: this.kind,
       title: fillTitle(this.#format.title, {
@@ -255,8 +283,8 @@ export class Report {
       ...(this.#registers.length === 0 ? {} : { registers: this.#registers.join("\n") }),
       ...(tainted ? { taint: tainted } : {}),
       ...(kernel === undefined ? {} : { kernel }),
-      firstLine: this.firstLine,
-      lastLine: this.lastLine,
+      firstLine: Math.min(this.firstLine, this.lastLine),
+      lastLine: Math.max(this.firstLine, this.lastLine),
       ...(Object.keys(rest).length === 0 ? {} : { detail: rest }),
       ...(this.follows === undefined ? {} : { follows: this.follows }),
     };

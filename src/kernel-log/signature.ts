@@ -14,9 +14,10 @@ const depth = 4;
  * @example fingerprint(finding) // "hung-task io_uring_del_tctx_node < io_uring_clean_tctx < io_uring_cancel_generic"
  */
 export function fingerprint(finding: Finding): string {
-  // A title that blames nobody, such as a panic's, says all by itself.
+  // A title that blames nobody, such as a panic's, says all by itself, or with the line that it stands for.
   if (finding.guilty === undefined || !finding.title.includes(finding.guilty)) {
-    return `${finding.kind} ${withoutNumbers(finding.title)}`;
+    const where = finding.frames.length === 0 ? finding.detail?.where : undefined;
+    return [finding.kind, withoutNumbers(finding.title), ...(where === undefined ? [] : [where])].join(" ");
   }
   if (traitsOf(finding.kind).stallOfCpu) return `${finding.kind} ${finding.guilty}`;
   const chain = significantFrames(finding);

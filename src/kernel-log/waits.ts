@@ -1,4 +1,4 @@
-import { readLine } from "./line.ts";
+import { readLine } from "../kernel-lines/line.ts";
 
 /** A task as the kernel names it. */
 export interface WaitingTask {

@@ -72,7 +72,7 @@ const logs: readonly (readonly [name: string, ...findings: Expected[]])[] = [
   ["lockdep-unlock-balance", ["lockdep-unlock-balance", "WARNING: bad unlock balance in tinymfc_stop"]],
   ["lockdep-wait-context", ["lockdep-wait-context", "BUG: invalid wait context in tinyzone_get"]],
   ["locking-warning", ["warning", "WARNING: locking bug in tinychan_open"]],
-  ["machine-check", ["oops", "machine check exception"]],
+  ["machine-check", ["machine-check", "machine check exception"]],
   [
     "memory-leak",
     ["memory-leak", "memory leak in tinyfs_parse_opts"],

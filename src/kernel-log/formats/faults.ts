@@ -20,13 +20,13 @@ export const faults: readonly Format[] = [
   {
     kind: "null-deref",
     pattern:
-      /^(?:\w+: )?BUG: (?:[Uu]nable to handle )?[Kk]ernel NULL pointer dereference(?:(?:,? address:?| at| on \w+ at)?:? (?<address>(?:0x)?[0-9a-f]+))?/,
+      /^(?:\w+: )?BUG: (?:[Uu]nable to handle )?[Kk]ernel NULL pointer dereference(?:(?:,? address:?| at| on \w+ at)?:? (?<address>(?:0x)?[0-9a-f]+)\b)?/,
     title: nullDeref,
   },
   {
     kind: "null-deref",
     pattern:
-      /^(?:CPU:? ?\d+ |\w+: )?Unable to handle kernel NULL pointer dereference(?: at virtual address (?<address>[0-9a-fx]+))?/,
+      /^(?:CPU:? ?(?<cpu>\d+) |\w+: )?Unable to handle kernel NULL pointer dereference(?: at virtual address (?<address>[0-9a-fx]+))?/,
     title: nullDeref,
   },
   {
@@ -38,7 +38,7 @@ export const faults: readonly Format[] = [
   {
     kind: "page-fault",
     pattern:
-      /^(?:CPU:? ?\d+ |\w+: )?Unable to handle kernel (?:paging request|pointer dereference|access to user memory|(?:execut\w+|read|write)\b.*? memory\b|execution|data access|[a-z ]+? at virtual address)(?:.*? (?:at|address)(?: in)?(?: virtual)?(?: address)? (?<address>(?:0x)?[0-9a-f]{4,}))?/,
+      /^(?:CPU:? ?(?<cpu>\d+) |\w+: )?Unable to handle kernel (?:paging request|pointer dereference|access to user memory|(?:execut\w+|read|write)\b.*? memory\b|execution|data access|[a-z ]+? at virtual address)(?:.*? (?:at|address)(?: in)?(?: virtual)?(?: address)? (?<address>(?:0x)?[0-9a-f]{4,}))?/,
     title: paging,
   },
   { kind: "page-fault", pattern: /^BUG: unable to handle kernel\b/, title: paging },
@@ -74,7 +74,7 @@ export const faults: readonly Format[] = [
   },
   {
     kind: "kernel-bug",
-    pattern: /^Internal error: (?:Oops - )?BUG: [0-9a-f]+ \[#\d+\]/,
+    pattern: /^Internal error: (?:Oops - )?BUG: [0-9a-f]+ \[#\d+\]|^Kernel bug detected ?\[#\d+\]/,
     title: "kernel BUG[ in {fn}]",
     joins: beforeOops,
   },
@@ -164,13 +164,29 @@ export const faults: readonly Format[] = [
   },
   { kind: "oops", pattern: /^SError Interrupt on CPU ?(?<cpu>\d+)/, title: "SError interrupt[ in {fn}]" },
   {
-    kind: "oops",
-    pattern: /^(?:mce: )?\[Hardware Error\]: CPU (?<cpu>\d+): Machine Check Exception/,
+    kind: "machine-check",
+    pattern:
+      /^(?:mce: )?\[Hardware Error\]: CPU (?<cpu>\d+): Machine Check Exception(?:: [0-9a-f]+)?(?: Bank (?<bank>\d+))?/,
     title: "machine check exception",
+    joins: ["machine-check"],
+  },
+  {
+    kind: "machine-check",
+    // Bits 61 and 57 of a bank's status: not corrected, and the processor's state is lost.
+    pattern:
+      /^(?:mce: )?\[Hardware Error\]: CPU (?<cpu>\d+): Machine Check(?: Event)?: \d+ Bank (?<bank>\d+): (?<status>(?:[2367abef][0-9a-f]|[0-9a-f][2367abef])[0-9a-f]{14})\b/,
+    title: "machine check: uncorrected error in bank {bank}",
   },
   {
     kind: "oops",
-    pattern: /^(?:Oops: )?(?<trap>(?!Oops)[A-Za-z][\w #'/-]{2,60}): [0-9a-f]{4,8} \[#\d+\]/,
+    // What MIPS hands to die(): no error code, and the CPU stands in a line of its own.
+    pattern: /^(?<trap>(?!Oops)[A-Z][\w' -]{2,60}?) ?\[#\d+\]:/,
+    title: "{trap}[ in {fn}]",
+    stamped: true,
+  },
+  {
+    kind: "oops",
+    pattern: /^(?:Oops: )?(?<trap>(?!Oops)[A-Za-z][\w #'/-]{2,60}): [0-9a-f]{4,8} (?:ilc:\d )?\[#\d+\]/,
     title: "{trap}[ in {fn}]",
     joins: beforeOops,
     stamped: true,

@@ -22,6 +22,12 @@ export interface Format {
   readonly alone?: true;
   /** Only a finding if a line that matches this follows. */
   readonly confirm?: RegExp;
+  /** No finding after all if a line that matches this follows. */
+  readonly retract?: RegExp;
+  /** Lines of a list that is part of the report, however long it is. */
+  readonly list?: RegExp;
+  /** It joins a report only if both have the same value of this name. */
+  readonly same?: string;
   /** Only where the line has a kernel prefix: other programs print the like. */
   readonly stamped?: true;
 }

@@ -1,9 +1,10 @@
-import type { LogLine } from "../line.ts";
+import type { LogLine } from "../../kernel-lines/line.ts";
 import { faults } from "./faults.ts";
+import { filesystems } from "./filesystems.ts";
 import type { Format } from "./format.ts";
 import { locks } from "./locks.ts";
 import { memory } from "./memory.ts";
-import { filesystems, panics, warnings } from "./others.ts";
+import { panics, warnings } from "./others.ts";
 import { sanitizers } from "./sanitizers.ts";
 import { stalls } from "./stalls.ts";
 
@@ -28,6 +29,9 @@ export const harmless: readonly RegExp[] = [
   /^BUG: Bad page \w+: \d+ messages suppressed/,
   /^BUG: (?:KASAN|KMSAN|KCSAN|KFENCE)$/,
 ];
+
+/** What the kernel draws above a report of WARN and BUG. */
+export const cutLine = /^-+\[ cut here \]-+|^8<--- cut here ---/;
 
 /** The line that the kernel's `panic()` prints. */
 export const panicLine = /^Kernel panic(?: - not syncing)?: /;

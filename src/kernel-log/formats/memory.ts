@@ -71,8 +71,13 @@ export const memory: readonly Format[] = [
     kind: "out-of-memory",
     pattern: /^(?<task>.{1,64}?) invoked oom-killer:/,
     title: "out of memory[: killed {victim}]",
+    confirm:
+      /^(?:Out of memory|Mem-Info:|Kernel panic - not syncing: (?:Out of memory|System is deadlocked))/,
     // Killing inside a memory cgroup that reached its own limit is no trouble of the kernel's.
-    confirm: /^(?:Out of memory|Kernel panic - not syncing: (?:Out of memory|System is deadlocked))/,
+    retract:
+      /^Memory cgroup out of memory|^memory: usage \d+kB, limit|^Task in \S+ killed as a result of limit|CONSTRAINT_MEMCG|\bmem_cgroup_(?:out_of_memory|oom)/,
+    // As many lines as there are tasks, and some for each node and zone.
+    list: /^\[ *(?:pid *|\d+)\] |^Node \d+ |^(?:DMA|DMA32|Normal|HighMem|Movable|Device)\b|^lowmem_reserve|^active_anon|^ ?(?:in|un|isolated|free|slab|mapped)\w*:|^\d+ (?:pages|total pagecache)|^CPU +\d+: hi:/,
   },
   {
     kind: "out-of-memory",

@@ -54,8 +54,11 @@ export const panics: readonly Format[] = [
   },
 ];
 
+/** What can print a headline of its own between `cut here` and the warning. */
+const underCut = ["list-corruption", "bug", "filesystem-error"] as const;
+
 /**
- * WARN_ON in its forms since 2.6, broken in-kernel books, and file systems that found themselves corrupted.
+ * WARN_ON in its forms since 2.6, broken in-kernel books.
  *
  * @see https://github.com/torvalds/linux/blob/master/kernel/panic.c
  */
@@ -65,7 +68,7 @@ export const warnings: readonly Format[] = [
     pattern:
       /^WARNING:(?: CPU: ?(?<cpu>\d+))?(?: PID: ?(?<pid>-?\d+))?(?: at)? (?<where>\S*lib\/list_debug\.c:\d+)/,
     title: "BUG: corrupted list[ in {fn}]",
-    joins: ["list-corruption", "bug"],
+    joins: underCut,
   },
   {
     kind: "warning",
@@ -73,13 +76,13 @@ export const warnings: readonly Format[] = [
       `^WARNING:(?: CPU: ?(?<cpu>\\d+))?(?: PID: ?(?<pid>-?\\d+))? at (?<where>\\S+:\\d+) ?(?:at )?(?:${fn})?(?:\\(\\))?`,
     ),
     title: "WARNING[: {flavour}][ in {fn}]",
-    joins: ["list-corruption", "bug"],
+    joins: underCut,
   },
   {
     kind: "warning",
     pattern: new RegExp(`^WARNING:(?: CPU: ?(?<cpu>\\d+))(?: PID: ?(?<pid>-?\\d+))? at ${fn}`),
     title: "WARNING[: {flavour}][ in {fn}]",
-    joins: ["list-corruption", "bug"],
+    joins: underCut,
   },
   {
     kind: "warning",
@@ -87,13 +90,13 @@ export const warnings: readonly Format[] = [
       `^WARNING: (?:\\[(?<condition>.*?)\\] )?(?<where>\\S+\\.[chS]:\\d+) at (?:${fn}|0x0).*?(?:, CPU#(?<cpu>\\d+): (?<task>.+)/(?<pid>\\d+))?$`,
     ),
     title: "WARNING[: {flavour}][ in {fn}]",
-    joins: ["list-corruption", "bug"],
+    joins: underCut,
   },
   {
     kind: "warning",
     pattern: /^WARNING: at (?<fn>[A-Za-z_][\w.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+/,
     title: "WARNING[: {flavour}][ in {fn}]",
-    joins: ["list-corruption", "bug"],
+    joins: underCut,
   },
   { kind: "warning", pattern: /^WARNING: CPU: ?\d+ PID: ?-?\d+/, title: "WARNING[ in {fn}]" },
   {
@@ -126,58 +129,5 @@ export const warnings: readonly Format[] = [
     title: "BUG: {bug}",
     // Without a kernel prefix anybody may have written it; only the kernel goes on like this.
     confirm: /^(?:CPU: ?\d+ (?:UID: ?\d+ )?PID: ?\d+ Comm: |Pid: \d+, comm: |Call [Tt]race:)/,
-  },
-];
-
-export const filesystems: readonly Format[] = [
-  {
-    kind: "filesystem-error",
-    pattern: /^(?<fs>EXT[234])-fs error \(device (?<device>[^)]*)\)(?: in)?:? ?(?<fn>\w+)(?::(?<where>\d+))?/,
-    title: "{fs}-fs error[ in {fn}]",
-    alone: true,
-  },
-  {
-    kind: "filesystem-error",
-    pattern:
-      /^(?<fs>XFS) \((?<device>[^)]*)\): (?:Internal error|Metadata (?:corruption|CRC error) detected at|Corruption (?:of in-memory data|detected)|Log I\/O Error Detected|Filesystem has been shut down)\b(?:.*?(?:Caller|detected at) (?<fn>[A-Za-z_]\w*)\+)?/,
-    title: "{fs} error[ in {fn}]",
-  },
-  {
-    kind: "filesystem-error",
-    pattern:
-      /^(?<fs>BTRFS)(?: critical| error| warning|: error)? ?\(device (?<device>[^):]*)[^)]*\)(?:: | in (?<fn>\w+):\d+: )(?:(?:.*(?:corrupt|forced readonly|errno=|Transaction aborted|parent transid verify failed|unable to find).*))/,
-    title: "{fs} error[ in {fn}]",
-    alone: true,
-  },
-  {
-    kind: "filesystem-error",
-    pattern: /^(?<fs>BTRFS): Transaction aborted \(error -\d+\)/,
-    title: "{fs} error",
-    alone: true,
-  },
-  {
-    kind: "filesystem-error",
-    pattern: /^(?<fs>FAT|exFAT)-fs \((?<device>[^)]*)\): error, (?<fn>\w+)?/,
-    title: "{fs}-fs error[ in {fn}]",
-    alone: true,
-  },
-  {
-    kind: "filesystem-error",
-    pattern: /^(?<fs>F2FS)-fs \((?<device>[^)]*)\): (?:inconsistent node block|.*\bcorrupted\b)/,
-    title: "{fs}-fs error",
-    alone: true,
-  },
-  {
-    kind: "filesystem-error",
-    pattern: /^Aborting journal on device (?<device>[^.\s]+)/,
-    title: "JBD2 error",
-    alone: true,
-  },
-  {
-    kind: "filesystem-error",
-    pattern:
-      /^(?<fs>FAT|NTFS|HFS\+?|F2FS|OCFS2|GFS2|REISERFS|JFS|NILFS)(?:-fs)? error \((?:device )?(?<device>[^)]*)\)/,
-    title: "{fs}-fs error",
-    alone: true,
   },
 ];

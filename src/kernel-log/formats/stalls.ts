@@ -6,6 +6,7 @@ import type { Format } from "./format.ts";
  * @see https://github.com/torvalds/linux/blob/master/kernel/hung_task.c
  * @see https://github.com/torvalds/linux/blob/master/kernel/watchdog.c
  * @see https://github.com/torvalds/linux/blob/master/kernel/rcu/tree_stall.h
+ * @see https://github.com/torvalds/linux/blob/master/kernel/rcu/tasks.h
  * @see https://github.com/torvalds/linux/blob/master/kernel/workqueue.c
  */
 export const stalls: readonly Format[] = [
@@ -42,6 +43,12 @@ export const stalls: readonly Format[] = [
     kind: "rcu-stall",
     pattern: /^INFO: RCU detected CPU (?<cpu>\d+) stall/,
     title: "INFO: rcu detected stall[ in {fn}]",
+  },
+  {
+    kind: "rcu-stall",
+    pattern:
+      /^\w+: (?<flavour>rcu_tasks\w*) grace period number \d+ \(since boot\).*? is (?<jiffies>\d+) jiffies old/,
+    title: "INFO: rcu detected stall",
   },
   {
     kind: "soft-lockup",

@@ -1,21 +1,26 @@
 /** A record of a structured log, as far as it matters here. */
 export interface JournalRecord {
   readonly message: string;
+  /** Whether only the kernel can have written it; else it has to look like that. */
+  readonly certain: boolean;
   /** Seconds since boot. */
   readonly time?: number;
   /** ISO 8601. */
   readonly date?: string;
 }
 
+/** Where the message is: in the journal, in a container's log, in what collectors make of it. */
+const messageFields = ["MESSAGE", "log", "message", "msg", "textPayload"] as const;
+
 /**
  * A line of `journalctl -o json`, or of a container's log that wraps the console.
  *
  * @returns the kernel's record; null for one of another program; undefined when the line is no such record.
  * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.journal-fields.html
- * @example readJournal('{"_TRANSPORT":"kernel","MESSAGE":"Oops: 0000 [#1]"}') // { message: "Oops: 0000 [#1]" }
+ * @example readJournal('{"_TRANSPORT":"kernel","MESSAGE":"Oops: 0000 [#1]"}') ?.message // "Oops: 0000 [#1]"
  */
 export function readJournal(line: string): JournalRecord | null | undefined {
-  if (!/^\{"/.test(line) || !/"(?:MESSAGE|log)" ?:/.test(line)) return undefined;
+  if (!/^\{"/.test(line) || !/"(?:MESSAGE|message|log|msg|textPayload)" ?:/.test(line)) return undefined;
   let record: unknown;
   try {
     record = JSON.parse(line);
@@ -24,7 +29,8 @@ export function readJournal(line: string): JournalRecord | null | undefined {
   }
   if (typeof record !== "object" || record === null) return undefined;
   const fields = new Map<string, unknown>(Object.entries(record));
-  const message = textOf(fields.get("MESSAGE") ?? fields.get("log"));
+  const name = messageFields.find((field) => fields.get(field) !== undefined);
+  const message = name === undefined ? undefined : textOf(fields.get(name));
   if (message === undefined) return undefined;
   const from = [fields.get("_TRANSPORT"), fields.get("SYSLOG_IDENTIFIER")];
   if (from.some((name) => name !== undefined) && !from.includes("kernel")) return null;
@@ -33,6 +39,7 @@ export function readJournal(line: string): JournalRecord | null | undefined {
   const date = microseconds(fields.get("__REALTIME_TIMESTAMP"));
   return {
     message,
+    certain: name === "MESSAGE" || name === "log",
     ...(time === undefined ? {} : { time: time / 1e6 }),
     ...(date === undefined || date > 8.64e18 ? {} : { date: new Date(date / 1000).toISOString() }),
   };
