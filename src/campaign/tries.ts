@@ -17,7 +17,7 @@ export interface Tries<Observation = unknown> {
   /** Get what the cell needs. @throws {InfraError} when it cannot be had. */
   provide(cell: Cell): Promise<void>;
   /** @throws {InfraError} when the cell's parts cannot be had, or the trial cannot be recorded. */
-  run(cell: Cell): Promise<TrialResult<Observation>>;
+  run(cell: Cell, about?: Pick<TrialOptions, "expected" | "candidate">): Promise<TrialResult<Observation>>;
 }
 
 /** What is tried, by whom, and how. */
@@ -59,10 +59,10 @@ export async function openTries<Observation>(
       await provideParts(repro, cell, context);
       built.add(cell.kernel);
     },
-    run: async (cell) => {
+    run: async (cell, about = {}) => {
       const parts = await provideParts(repro, cell, context);
       built.add(cell.kernel);
-      const trial = await runTrial(repro, cell, parts, context, options);
+      const trial = await runTrial(repro, cell, parts, context, { ...options, ...about });
       const key = name(cell, isFixedSelector(cell.kernel) ? undefined : parts.kernel.id);
       ledger.addTrial(repro.id, { ...trial, cell: key, ranBy });
       return trial;

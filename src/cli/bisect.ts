@@ -18,10 +18,12 @@ import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior.ts";
+import { bisectRecord } from "../report/run-facts.ts";
 import type { Repro } from "../repro/define.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import { knownLibuv } from "../runtime/node.ts";
+import { recorded, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -72,11 +74,17 @@ export function addBisect(program: Command, session: Session): void {
     const shape = shapeOf(repro.machine);
     const jobs = options.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = await Ledger.open(context);
-    const { id, campaign, result } = await runBisect(
-      { ...options, jobs, found, range, candidates, details },
-      ledger,
-      context,
-    );
+    const { id, campaign, result } = await recorded(reproRun("bisect", found), context, async (run) => {
+      const tell = (id: string, campaign: Campaign): void =>
+        run.tell({ bisect: bisectRecord(id, campaign, ledger) });
+      const done = await runBisect(
+        { ...options, jobs, found, range, candidates, details, run, onTrial: tell },
+        ledger,
+        context,
+      );
+      tell(done.id, done.campaign);
+      return done;
+    });
     show({ id, campaign, state: result, json: options.json, newTrials: result.newTrials });
     process.exitCode = result.conclusion.type === "found" ? 0 : 125;
   });

@@ -9,6 +9,7 @@ import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import type { Outcome } from "../repro/outcome.ts";
 import type { TrialResult } from "../repro/trial.ts";
+import { recorded, reproRun } from "./recording.ts";
 import type { Session } from "./session.ts";
 
 /** `dstate check`: the bad cell shows the failure and the control does not. */
@@ -35,12 +36,15 @@ export function addCheck(program: Command, session: Session): void {
       ];
       using ledger = await Ledger.open(context);
       const definition = await definitionOf(found);
-      const tries = await openTries({ repro, definition, ranBy: "check" }, ledger, context);
-      const trials: (TrialResult & { expected: Outcome })[] = [];
-      for (const { choice, expected } of plan) {
-        const cell = chooseCell(repro.axes, choice);
-        trials.push({ ...(await tries.run(cell)), expected });
-      }
+      const trials = await recorded(reproRun("check", found), context, async (run) => {
+        const tries = await openTries({ repro, definition, ranBy: "check", run }, ledger, context);
+        const ended: (TrialResult & { expected: Outcome })[] = [];
+        for (const { choice, expected } of plan) {
+          const cell = chooseCell(repro.axes, choice);
+          ended.push({ ...(await tries.run(cell, { expected })), expected });
+        }
+        return ended;
+      });
       const odd = trials.filter((trial) => trial.outcome !== trial.expected);
       if (options.json) session.print(toJson({ repro: repro.id, asExpected: odd.length === 0, trials }));
       else {

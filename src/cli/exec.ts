@@ -13,6 +13,7 @@ import { checkName } from "../guest/take.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderExec } from "../report/exec.ts";
 import { toJson } from "../repro/evidence.ts";
+import { recorded } from "./recording.ts";
 import { addCellOptions, type CellOptions, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -76,25 +77,31 @@ export function addExec(program: Command, session: Session): void {
       if (first === undefined) throw new UsageError(`there is no kernel ${options.kernel}`);
       const shape = { cpus: options.cpus, memory: options.memory };
       const lines = new LineWriter(session, { json: options.json === true });
-      const cells = await execInCells(
-        {
-          argv: [program, ...rest],
-          env,
-          within: options.within,
-          network: options.network === true ? "user" : "isolated",
-          cold: options.cold === true,
-          ...shape,
-          take: options.take && { names: options.take, to: resolve(options.out ?? "dstate-out") },
-          onOutput: (kernel, stream, text) => lines.add(kernel, stream, text),
-        },
-        {
-          kernels: [first, ...others],
-          node: options.node,
-          image,
-          copy: options.copy === undefined ? undefined : resolve(options.copy),
-        },
-        { jobs: options.jobs ?? defaultJobs(shapeOf(shape), hostRoom(context.settings)) },
+      const about = { kind: "exec", about: "exec", title: `$ ${argv.join(" ")}` };
+      const cells = await recorded(
+        about,
         context,
+        async (run) =>
+          await execInCells(
+            {
+              argv: [program, ...rest],
+              env,
+              within: options.within,
+              network: options.network === true ? "user" : "isolated",
+              cold: options.cold === true,
+              ...shape,
+              take: options.take && { names: options.take, to: resolve(options.out ?? "dstate-out") },
+              onOutput: (kernel, stream, text) => lines.add(kernel, stream, text),
+            },
+            {
+              kernels: [first, ...others],
+              node: options.node,
+              image,
+              copy: options.copy === undefined ? undefined : resolve(options.copy),
+            },
+            { jobs: options.jobs ?? defaultJobs(shapeOf(shape), hostRoom(context.settings)), run },
+            context,
+          ),
       );
       lines.end();
       const outcome = worstOf(cells);

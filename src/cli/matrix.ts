@@ -17,9 +17,11 @@ import { defaultJobs, hostRoom } from "../campaign/pool.ts";
 import { type Cell, chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderMatrix } from "../report/matrix.ts";
+import { matrixRecord } from "../report/run-facts.ts";
 import type { Repro } from "../repro/define.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
+import { recorded, reproRun } from "./recording.ts";
 import { positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -79,21 +81,14 @@ export function addMatrix(program: Command, session: Session): void {
       using ledger = await Ledger.open(context);
       let soFar: readonly MatrixRow[] = [];
       try {
-        const rows = await runMatrix(
-          {
-            found,
-            cells,
-            plan,
-            jobs,
-            cold: options.cold,
-            fresh: options.fresh,
-            onChange: (changed) => {
-              soFar = changed;
-            },
-          },
-          ledger,
-          context,
-        );
+        const { cold, fresh } = options;
+        const rows = await recorded(reproRun("matrix", found), context, async (run) => {
+          const onChange = (changed: readonly MatrixRow[]): void => {
+            soFar = changed;
+            run.tell({ matrix: matrixRecord(changed, plan) });
+          };
+          return await runMatrix({ found, cells, plan, jobs, cold, fresh, run, onChange }, ledger, context);
+        });
         const exit = matrixExitCode(rows.map(({ verdict }) => verdict.type));
         session.print(
           options.json

@@ -9,6 +9,7 @@ import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import { exitCodeOf, worstOutcome } from "../repro/outcome.ts";
 import type { TrialResult } from "../repro/trial.ts";
+import { recorded, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -40,17 +41,18 @@ export function addRun(program: Command, session: Session): void {
     await provideParts(repro, cell, context);
     using ledger = await Ledger.open(context);
     const { cold, memoryDump } = options;
-    const tries = await openTries(
-      { repro, definition: await definitionOf(found), ranBy: "run", cold, memoryDump },
-      ledger,
-      context,
-    );
-    const trials: TrialResult[] = [];
-    for (let count = 0; count < options.trials; count += 1) {
-      const trial = await tries.run(cell);
-      trials.push(trial);
-      if (trial.outcome === "reproduced") break;
-    }
+    const definition = await definitionOf(found);
+    const trials = await recorded(reproRun("run", found), context, async (run) => {
+      const tries = await openTries(
+        { repro, definition, ranBy: "run", cold, memoryDump, run },
+        ledger,
+        context,
+      );
+      const ended: TrialResult[] = [];
+      while (ended.length < options.trials && ended.at(-1)?.outcome !== "reproduced")
+        ended.push(await tries.run(cell));
+      return ended;
+    });
     const outcome = worstOutcome(trials.map((trial) => trial.outcome));
     if (options.json)
       session.print(

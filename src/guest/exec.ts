@@ -12,6 +12,8 @@ export interface ExecOptions extends CommandPlace {
   readonly input?: string | Buffer;
   /** Do not throw on a failing command: return its exit code or signal. */
   readonly allowFailure?: boolean;
+  /** It is a look of ours and no step of a trial: whoever watches the guest is not told. */
+  readonly unwatched?: boolean;
 }
 
 /** How a command in the guest ended. */

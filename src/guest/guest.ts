@@ -1,6 +1,7 @@
 import { trace } from "../base/debug.ts";
 import type { WaitOptions } from "../base/wait.ts";
 import type { Machine } from "../machine/machine.ts";
+import type { WatchGuest } from "./events.ts";
 import { CommandFailed, collect, type ExecOptions, type ExecResult } from "./exec.ts";
 import { FastShell } from "./fast-shell.ts";
 import { GuestProcess, type SpawnOptions } from "./process.ts";
@@ -11,6 +12,9 @@ import { connectSsh, type SshCommand, type SshConnection } from "./ssh.ts";
 export class Guest implements Disposable {
   readonly machine: Machine;
   readonly fast: FastShell;
+  /** Told of what is done to the guest, and what it answers. */
+  readonly watch: WatchGuest;
+  #lastCommand = 0;
   readonly #env: Readonly<Record<string, string>> | undefined;
   #connection: Promise<SshConnection> | undefined;
 
@@ -19,10 +23,14 @@ export class Guest implements Disposable {
    */
   constructor(
     machine: Machine,
-    options: { readonly env?: Readonly<Record<string, string>> | undefined } = {},
+    options: {
+      readonly env?: Readonly<Record<string, string>> | undefined;
+      readonly watch?: WatchGuest | undefined;
+    } = {},
   ) {
     this.machine = machine;
     this.#env = options.env;
+    this.watch = options.watch ?? (() => {});
     this.fast = new FastShell(machine);
   }
 
@@ -46,11 +54,12 @@ export class Guest implements Disposable {
    */
   async quick(command: Command, options: Omit<ExecOptions, "input"> = {}): Promise<ExecResult> {
     if (!this.fast.idle) return await this.exec(command, options);
-    const { code, stdout, stderr } = await this.fast.exec(command, {
-      ...options,
-      within: options.within ?? "10s",
+    const result = await this.#watched("fast", command, options, async () => {
+      const within = options.within ?? "10s";
+      const { code, stdout, stderr } = await this.fast.exec(command, { ...options, within });
+      return { stdout, stderr, exitCode: code, signal: null, truncated: false };
     });
-    const result = { stdout, stderr, exitCode: code, signal: null, truncated: false };
+    const code = result.exitCode;
     if (options.allowFailure !== true && code !== 0) throw new CommandFailed(command, result);
     return result;
   }
@@ -64,21 +73,25 @@ export class Guest implements Disposable {
    * @example await vm.guest.exec(["node", "-p", "process.versions.uv"], { within: "10s" });
    */
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
-    const line = typeof command === "string" ? command : command.join(" ");
+    const line = lineOf(command);
     const race = { within: options.within ?? "60s", signal: options.signal };
     const done = trace("guest", line);
-    const result = await this.machine
-      .race(`"${line.slice(0, 80)}" in the guest`, race, async (signal) => {
-        const started = await this.#start(shellText(command, this.#place(options)), signal);
-        const closeOnAbort = (): void => started.channel.close();
-        signal.addEventListener("abort", closeOnAbort, { once: true });
-        try {
-          return await collect(started, options.input);
-        } finally {
-          signal.removeEventListener("abort", closeOnAbort);
-        }
-      })
-      .finally(done);
+    const run = async (signal: AbortSignal): Promise<ExecResult> => {
+      const started = await this.#start(shellText(command, this.#place(options)), signal);
+      const closeOnAbort = (): void => started.channel.close();
+      signal.addEventListener("abort", closeOnAbort, { once: true });
+      try {
+        return await collect(started, options.input);
+      } finally {
+        signal.removeEventListener("abort", closeOnAbort);
+      }
+    };
+    const result = await this.#watched(
+      "ssh",
+      command,
+      options,
+      async () => await this.machine.race(`"${line.slice(0, 80)}" in the guest`, race, run),
+    ).finally(done);
     if (options.allowFailure !== true && result.exitCode !== 0) throw new CommandFailed(command, result);
     return result;
   }
@@ -90,14 +103,16 @@ export class Guest implements Disposable {
    */
   async spawn(command: Command, options: SpawnOptions = {}): Promise<GuestProcess> {
     // sshd makes a session for each command: the shell's pid names it. The command keeps that pid.
-    trace("guest", typeof command === "string" ? command : command.join(" "));
+    trace("guest", lineOf(command));
     const text = `echo $$; ${shellText(command, { ...options, env: this.#place(options).env ?? {} })}`;
     return await this.machine.race(
       "a command to start in the guest",
       { within: "30s", signal: options.signal },
       async (signal) => {
         const started = await this.#start(text, signal);
-        return await GuestProcess.adopt(this, started, { ...options, signal });
+        const job = await GuestProcess.adopt(this, started, { ...options, signal });
+        this.watch({ type: "job", pid: job.pid, command: lineOf(command) });
+        return job;
       },
     );
   }
@@ -150,6 +165,27 @@ export class Guest implements Disposable {
     return this.#env ? { cwd: asked.cwd, env: { ...this.#env, ...asked.env } } : asked;
   }
 
+  /** Tell whoever watches that a command begins and how it ends. */
+  async #watched(
+    way: "fast" | "ssh",
+    command: Command,
+    options: Pick<ExecOptions, "unwatched">,
+    run: () => Promise<ExecResult>,
+  ): Promise<ExecResult> {
+    if (options.unwatched === true) return await run();
+    this.#lastCommand += 1;
+    const id = this.#lastCommand;
+    this.watch({ type: "command", id, way, command: lineOf(command) });
+    let exit: number | string | null = null;
+    try {
+      const result = await run();
+      exit = result.signal ?? result.exitCode;
+      return result;
+    } finally {
+      this.watch({ type: "command-end", id, exit });
+    }
+  }
+
   async #connect(signal: AbortSignal): Promise<SshConnection> {
     const present = await this.#connection?.catch(() => undefined);
     if (present && !present.closed) return present;
@@ -161,4 +197,8 @@ export class Guest implements Disposable {
     const connection = await this.#connect(signal);
     return await connection.exec(text, signal);
   }
+}
+
+function lineOf(command: Command): string {
+  return typeof command === "string" ? command : command.join(" ");
 }

@@ -40,6 +40,16 @@ export async function powerOff(
   guest: Guest,
   options: { within: Duration; signal?: AbortSignal | undefined },
 ): Promise<PowerOffVerdict> {
+  guest.watch({ type: "power-off" });
+  const verdict = await watchPowerOff(guest, options);
+  guest.watch({ type: "power-off-verdict", state: verdict.state });
+  return verdict;
+}
+
+async function watchPowerOff(
+  guest: Guest,
+  options: { within: Duration; signal?: AbortSignal | undefined },
+): Promise<PowerOffVerdict> {
   const { machine } = guest;
   const mark = machine.console.mark;
   const start = performance.now();
@@ -56,6 +66,7 @@ export async function powerOff(
       within: "10s",
       signal: options.signal,
       allowFailure: true,
+      unwatched: true,
     });
   } catch (error) {
     // The connection may end before the answer does. When ssh is wedged, the power button still works.

@@ -80,7 +80,9 @@ export class GuestProcess {
     const tell = (stream: "stdout" | "stderr", chunk: Buffer): void => {
       options.onBytes?.(stream, chunk);
       const text = job?.[stream].add(chunk);
-      if (text) options.onOutput?.(stream, text);
+      if (!text || !job) return;
+      guest.watch?.({ type: "output", pid: job.pid, stream, text });
+      options.onOutput?.(stream, text);
     };
     channel.on("data", (chunk: Buffer) => {
       if (!head) return tell("stdout", chunk);
@@ -99,7 +101,9 @@ export class GuestProcess {
     });
     channel.stderr.on("data", (chunk: Buffer) => (job ? tell("stderr", chunk) : stderrBefore.push(chunk)));
     channel.on("close", () => {
-      ended.resolve(command.exit ?? { exitCode: null, signal: null });
+      const exit = command.exit ?? { exitCode: null, signal: null };
+      if (job) guest.watch?.({ type: "job-end", pid: job.pid, exit: exit.signal ?? exit.exitCode });
+      ended.resolve(exit);
       started.reject(new InfraError("the guest closed the channel before the command started"));
     });
     started.promise.catch(() => {});
@@ -162,7 +166,10 @@ export class GuestProcess {
       options.onLook?.(state);
       // Sampled while it was ending: its exit is on its way over ssh.
       if (processes.length === 0) continue;
-      if (state.type === "stalled") return { type: "stall", processes, quietFor: state.for, after: this.age };
+      if (state.type === "stalled") {
+        this.#guest.watch?.({ type: "stall", pid: this.pid, quietFor: state.for });
+        return { type: "stall", processes, quietFor: state.for, after: this.age };
+      }
     }
   }
 
@@ -185,11 +192,13 @@ export class GuestProcess {
     abort: AbortSignal | undefined,
   ): Promise<void> {
     if (processes.length === 0) return;
+    this.#guest.watch?.({ type: "signal", pid: this.pid, signal });
     const pids = processes.map(({ pid }) => `${pid}`);
     await this.#guest.quick(["kill", "-s", signal.replace(/^SIG/, ""), ...pids], {
       within: "10s",
       signal: abort,
       allowFailure: true,
+      unwatched: true,
     });
   }
 
@@ -213,6 +222,8 @@ export class GuestProcess {
       looks.push((await this.#sample({ within: "10s", signal: options.signal })).processes);
       const elapsed = performance.now() - start;
       const verdict = verdictOf(looks, { signal, after: elapsed });
+      const over = verdict.state === "reaped" || (elapsed >= limit && looks.length >= 2);
+      if (over) this.#guest.watch?.({ type: "signal-verdict", pid: this.pid, state: verdict.state });
       if (verdict.state === "reaped") {
         // The channel closes once the output is drained; not worth an error when it takes its time.
         await wait("the job's channel to close", this.exited, { within: "2s", signal: options.signal }).catch(
@@ -223,7 +234,7 @@ export class GuestProcess {
         return verdict;
       }
       // Two looks at least, however short the time is.
-      if (elapsed >= limit && looks.length >= 2) return await this.#withDetails(verdict, options.signal);
+      if (over) return await this.#withDetails(verdict, options.signal);
       await pause(Math.min(250, Math.max(limit - elapsed, 50)), options.signal);
     }
   }
@@ -249,10 +260,13 @@ export class GuestProcess {
       {
         within: options.within ?? "10s",
         signal: options.signal,
+        unwatched: true,
       },
     );
     const processes = parseSample(stdout);
     if (!processes) throw new InfraError("the guest's list of threads is incomplete");
-    return { at: Number.parseFloat(stdout) * 1000, processes };
+    const at = Number.parseFloat(stdout) * 1000;
+    this.#guest.watch?.({ type: "look", pid: this.pid, at, processes });
+    return { at, processes };
   }
 }

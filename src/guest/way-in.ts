@@ -1,4 +1,5 @@
 import type { Machine } from "../machine/machine.ts";
+import type { WatchGuest } from "./events.ts";
 import type { ExecOptions, ExecResult } from "./exec.ts";
 import type { Command } from "./shell.ts";
 
@@ -10,4 +11,6 @@ export interface WayIn {
   /** Run a small command of ours on whichever way in answers. */
   quick(command: Command, options?: Omit<ExecOptions, "input">): Promise<ExecResult>;
   readonly machine: Pick<Machine, "race">;
+  /** Told of what is done and seen. */
+  readonly watch?: WatchGuest | undefined;
 }

@@ -8,11 +8,11 @@ import { readSettings, type Settings } from "../base/settings.ts";
 import { slowProgress } from "../base/slow-progress.ts";
 import type { Lease } from "../machine/lease.ts";
 import { reap } from "../machine/run-directory.ts";
+import { runFolder } from "../record/run-folder.ts";
 import type { Cell } from "./cell.ts";
 import type { Parts } from "./parts.ts";
 import type { PartsRequest, Preparation } from "./preparation.ts";
 import { provideParts } from "./provide.ts";
-import { runFolder } from "./run-folder.ts";
 import { type MachineShape, shapeOf } from "./shape.ts";
 import { Vm } from "./vm.ts";
 

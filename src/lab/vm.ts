@@ -16,6 +16,7 @@ import { probeAccelerator } from "../machine/accelerator.ts";
 import { type Lease, takeRoom } from "../machine/lease.ts";
 import type { Machine } from "../machine/machine.ts";
 import { startMachine } from "../machine/start.ts";
+import { TimelineRecorder } from "../record/record-timeline.ts";
 import { bootOptions } from "./boot.ts";
 import type { Parts, Shape, VmOptions } from "./parts.ts";
 import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore } from "./snapshot.ts";
@@ -45,6 +46,8 @@ export class Vm implements AsyncDisposable {
    * @example const { stdout } = await vm.$`npm ci --offline`;
    */
   readonly $: GuestShell;
+  /** What happens to it is written down here. */
+  readonly #timeline: TimelineRecorder;
   /** Memory that was taken for this machine alone. */
   readonly #ownRoom: Lease | undefined;
   #beforePowerOff: ((signal: AbortSignal | undefined) => Promise<void>) | undefined;
@@ -56,7 +59,8 @@ export class Vm implements AsyncDisposable {
     about: { acceleration: string; start: "warm" | "cold"; room: Lease },
   ) {
     this.machine = machine;
-    this.guest = new Guest(machine, { env: options.env });
+    this.#timeline = new TimelineRecorder(join(options.evidenceDir, "timeline.jsonl"), machine);
+    this.guest = new Guest(machine, { env: options.env, watch: this.#timeline.watch });
     this.$ = guestShell(this.guest, { cwd: options.parts.workload === undefined ? "/root" : "/srv/work" });
     this.parts = options.parts;
     this.evidenceDir = options.evidenceDir;
@@ -157,6 +161,11 @@ export class Vm implements AsyncDisposable {
     return { source: fromGuest === undefined ? "console" : "guest", text, findings: parseKernelLog(text) };
   }
 
+  /** Note in the timeline of the machine what is being done now. @example vm.mark("installing") */
+  mark(text: string): void {
+    this.#timeline.phase(text);
+  }
+
   /** Have something done before the guest is told to power off: what only the guest can tell is read then. */
   beforePowerOff(hook: (signal: AbortSignal | undefined) => Promise<void>): void {
     this.#beforePowerOff = hook;
@@ -204,5 +213,6 @@ export class Vm implements AsyncDisposable {
   async #end(): Promise<void> {
     this.guest[Symbol.dispose]();
     await this.machine[Symbol.asyncDispose]();
+    await this.#timeline[Symbol.asyncDispose]();
   }
 }

@@ -24,6 +24,8 @@ export interface MachineParts {
   readonly seed: Seed;
   readonly shell: { readonly commands: Socket; readonly errors: Socket };
   readonly process: ChildProcess;
+  /** The program and its arguments. */
+  readonly command: readonly string[];
   readonly sshPort: number;
   readonly exited: Promise<MachineExit>;
   readonly directory: RunDirectory;
@@ -37,6 +39,8 @@ export class Machine implements AsyncDisposable {
   /** The host's ends of the two virtio-serial ports that the guest's root shell is behind. */
   readonly shell: { readonly commands: Socket; readonly errors: Socket };
   readonly pid: number;
+  /** The command that started it: the program and its arguments. */
+  readonly command: readonly string[];
   /** Port on 127.0.0.1 that leads to the guest's ssh. */
   readonly sshPort: number;
   /** Resolves when QEMU has ended, whoever ended it. Never rejects. */
@@ -54,6 +58,7 @@ export class Machine implements AsyncDisposable {
     this.shell = parts.shell;
     this.#process = parts.process;
     this.pid = parts.process.pid ?? 0;
+    this.command = parts.command;
     this.sshPort = parts.sshPort;
     this.exited = parts.exited;
     this.#directory = parts.directory;

@@ -6,7 +6,11 @@ import { withDeadline } from "../base/wait.ts";
 import { connectSocket } from "./socket.ts";
 
 const messageSchema = z.union([
-  z.object({ QMP: z.unknown() }),
+  z.object({
+    QMP: z.object({
+      version: z.object({ qemu: z.object({ major: z.int(), minor: z.int(), micro: z.int() }) }),
+    }),
+  }),
   z.object({ return: z.unknown(), id: z.number() }),
   z.object({ error: z.object({ class: z.string(), desc: z.string() }), id: z.number() }),
   z.object({
@@ -39,6 +43,7 @@ export class Qmp implements Disposable {
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   readonly #greeting = Promise.withResolvers<void>();
   readonly events: QmpEvent[] = [];
+  #version = "unknown";
   #lastId = 0;
   #rest = "";
   #closed: Error | undefined;
@@ -98,6 +103,11 @@ export class Qmp implements Disposable {
     return z.string().parse(await this.call("human-monitor-command", { "command-line": line }, options));
   }
 
+  /** QEMU's version, such as `7.2.22`. */
+  get version(): string {
+    return this.#version;
+  }
+
   onEvent(listener: (event: QmpEvent) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
@@ -115,8 +125,11 @@ export class Qmp implements Disposable {
       const parsed = messageSchema.safeParse(parseJson(line));
       if (!parsed.success) continue;
       const message = parsed.data;
-      if ("QMP" in message) this.#greeting.resolve();
-      else if ("event" in message) this.#announce(message.event, message.data ?? {}, message.timestamp);
+      if ("QMP" in message) {
+        const { major, minor, micro } = message.QMP.version.qemu;
+        this.#version = `${major}.${minor}.${micro}`;
+        this.#greeting.resolve();
+      } else if ("event" in message) this.#announce(message.event, message.data ?? {}, message.timestamp);
       else if ("error" in message) {
         this.#pending
           .get(message.id)

@@ -86,7 +86,14 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     child = launch(argv, directory.path, { fed: state !== undefined });
     said = collectErrors(child);
     if (state) feed(state, child);
-    const machine = await connectTo(child, { directory, seed, consoleLog, said, signal: options.signal });
+    const machine = await connectTo(child, {
+      command: [qemuProgram, ...argv],
+      directory,
+      seed,
+      consoleLog,
+      said,
+      signal: options.signal,
+    });
     if (state) await thawMachine(machine, { within: "20s", signal: options.signal });
     return machine;
   } catch (error) {
@@ -100,7 +107,14 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
 
 async function connectTo(
   process: ChildProcess,
-  parts: { directory: RunDirectory; seed: Seed; consoleLog: string; said: string[]; signal: AbortSignal },
+  parts: {
+    command: readonly string[];
+    directory: RunDirectory;
+    seed: Seed;
+    consoleLog: string;
+    said: string[];
+    signal: AbortSignal;
+  },
 ): Promise<Machine> {
   const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
   process.once("exit", (code, signal) => ended.resolve({ code, signal }));
@@ -142,6 +156,7 @@ async function connectTo(
     shell: { commands, errors },
     seed: parts.seed,
     process,
+    command: parts.command,
     sshPort,
     exited,
     directory: parts.directory,

@@ -1,5 +1,5 @@
 import prettyMilliseconds from "pretty-ms";
-import { type CommandEnd, type ExecCell, isBad } from "../campaign/exec/outcome.ts";
+import { describeEnd, type ExecCell, isBad } from "../campaign/exec/outcome.ts";
 import { renderTable } from "./table.ts";
 
 /**
@@ -30,36 +30,6 @@ function nameOf({ kernel, version }: ExecCell): string {
 function endText(cell: ExecCell): string {
   if (!cell.end) return `infra-error: ${cell.failure ?? "nothing is known"}`;
   return describeEnd(cell.end);
-}
-
-/** How a command ended, in words. */
-export function describeEnd(end: CommandEnd): string {
-  switch (end.type) {
-    case "exited":
-      return `exit code ${end.exitCode}`;
-    case "signalled":
-      return `ended by ${end.signal}`;
-    case "out-of-memory":
-      return `out of memory: the guest's kernel killed a process (${end.signal ?? `exit code ${end.exitCode}`})`;
-    case "crashed":
-    case "machine-ended":
-      return end.reason;
-    case "stuck":
-    case "late":
-      return [
-        end.type === "stuck" ? "stuck" : "had not ended when its time was over",
-        `SIGKILL left ${end.afterKill.state}`,
-        ...end.afterKill.threads
-          .filter(({ state }) => state === "D")
-          .map(
-            ({ comm, stack }) =>
-              `${comm}: ${stack
-                .slice(0, 4)
-                .map((frame) => frame.function)
-                .join(" < ")}`,
-          ),
-      ].join("\n");
-  }
 }
 
 function findingsText({ findings, end }: ExecCell): string {

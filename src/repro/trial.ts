@@ -7,16 +7,19 @@ import { CommandFailed } from "../guest/exec.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
 import { openVm } from "../lab/open.ts";
 import type { Parts } from "../lab/parts.ts";
-import { runFolder } from "../lab/run-folder.ts";
 import { shapeOf } from "../lab/shape.ts";
+import type { Vm } from "../lab/vm.ts";
 import { MachineFault } from "../machine/fault.ts";
 import { takeRoom } from "../machine/lease.ts";
+import { Run, type TrialStart } from "../record/run.ts";
+import type { MachineRecord, RecordedOutcome } from "../record/run-record.ts";
 import { AuthorError } from "./author-error.ts";
 import { type Collected, type Depth, EvidenceCollector, ensureFindings } from "./collect-evidence.ts";
 import type { Repro } from "./define.ts";
 import { openEvidence } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
 import { describeProblem, ownErrorOf, type Problem } from "./problem.ts";
+import { aboutRepro, rerunLine } from "./rerun.ts";
 
 /** One trial, as it is saved and shown. */
 export interface TrialResult<Observation = unknown> {
@@ -57,6 +60,12 @@ export interface TrialOptions {
   readonly cold?: boolean | undefined;
   /** Also save the guest's memory when the trial cannot be judged. As large as the guest's memory, at worst. */
   readonly memoryDump?: boolean | undefined;
+  /** The run that it is a trial of. Default: one of its own. */
+  readonly run?: Run | undefined;
+  /** What it should come to, where that is known. */
+  readonly expected?: Outcome | undefined;
+  /** The candidate of a bisection that it tries. */
+  readonly candidate?: string | undefined;
 }
 
 /** What a trial comes to, before it is known where and when. */
@@ -80,15 +89,40 @@ export async function runTrial<Observation>(
   context: Context,
   options: TrialOptions = {},
 ): Promise<TrialResult<Observation>> {
+  if (options.run) return await trialOf(options.run, {}, repro, cell, parts, context, options);
+  await using run = await Run.open({ kind: "trial", ...aboutRepro(repro) }, context);
+  const trial = await trialOf(run, { folder: "." }, repro, cell, parts, context, options);
+  await run.finish();
+  return trial;
+}
+
+async function trialOf<Observation>(
+  run: Run,
+  place: Pick<TrialStart, "folder">,
+  repro: Repro<Observation>,
+  cell: Cell,
+  parts: Parts,
+  context: Context,
+  options: TrialOptions,
+): Promise<TrialResult<Observation>> {
   const { memory } = shapeOf(repro.machine);
   // What it waits for other machines is no part of the trial.
   using room = await takeRoom(memory, context);
+  const running = await run.begin({
+    title: describeCell(cell),
+    cell,
+    rerun: rerunLine(repro.id, cell),
+    parts,
+    ...(options.expected === undefined ? {} : { expected: options.expected }),
+    ...(options.candidate === undefined ? {} : { candidate: options.candidate }),
+    ...place,
+  });
   const startedAt = new Date();
   const start = performance.now();
-  const evidence = await openEvidence(runFolder(context.settings, repro.id, startedAt));
+  const evidence = await openEvidence(running.dir);
   let collector: EvidenceCollector | undefined;
   let acceleration: string | undefined;
-  const finish = async <Result extends Omit<TrialEnd, "outcome"> & { readonly outcome: string }>(
+  const finish = async <Result extends Omit<TrialEnd, "outcome"> & { readonly outcome: RecordedOutcome }>(
     result: Result,
   ): Promise<Result & Omit<TrialResult, keyof TrialEnd>> => {
     const collected = [...(collector?.collected ?? []), ...(await ensureFindings(evidence))];
@@ -103,12 +137,12 @@ export async function runTrial<Observation>(
       collected,
     };
     await evidence.saveJson("trial.json", trial);
+    await running.ended(trial);
     return trial;
   };
-  const run = async (progress: Step): Promise<TrialEnd<Observation>> => {
+  const onMachine = async (progress: Step): Promise<TrialEnd<Observation>> => {
     const { signal } = context;
-    const say = (text: string): void => progress.update({ detail: text });
-    say("booting");
+    progress.update({ detail: "booting" });
     await using vm = await openVm({
       ...context,
       ...repro.machine,
@@ -118,6 +152,11 @@ export async function runTrial<Observation>(
       room,
     });
     acceleration = vm.acceleration;
+    await running.started(aboutMachine(vm));
+    const say = (text: string): void => {
+      vm.mark(text);
+      progress.update({ detail: text });
+    };
     collector = new EvidenceCollector(vm, evidence, { signal, say, memoryDump: options.memoryDump });
     vm.beforePowerOff(async () => {
       await collector?.throughGuest();
@@ -142,7 +181,7 @@ export async function runTrial<Observation>(
   };
   return await step(context.progress, `trial: ${describeCell(cell)}`, async (progress) => {
     try {
-      const trial = await finish(await run(progress));
+      const trial = await finish(await onMachine(progress));
       progress.conclude(trial.outcome);
       return trial;
     } catch (error) {
@@ -180,6 +219,11 @@ function failureOf(error: unknown, { booted }: { readonly booted: boolean }): Tr
     observation: undefined,
     problem: describeProblem(error),
   };
+}
+
+/** What a run records of a machine. */
+export function aboutMachine({ machine, acceleration, start }: Vm): MachineRecord {
+  return { command: [...machine.command], qemu: machine.qmp.version, acceleration, start };
 }
 
 /** A clean trial has nothing to tell; one that was judged needs no more than a healthy kernel tells at once. */

@@ -8,8 +8,10 @@ import type { MachineShape } from "../lab/shape.ts";
 import { shapeOf } from "../lab/shape.ts";
 import type { Vm } from "../lab/vm.ts";
 import { takeRoom } from "../machine/lease.ts";
+import { Run } from "../record/run.ts";
 import { EvidenceCollector } from "../repro/collect-evidence.ts";
 import { openEvidence } from "../repro/evidence.ts";
+import { aboutMachine } from "../repro/trial.ts";
 
 /** The machine of a test, and how long its body may take. */
 export interface VmTestOptions extends CellOptions, MachineShape {
@@ -103,8 +105,25 @@ const withMachine = vitestTest.extend<{ context: Context; vm: Vm }>({
     const options = task.meta[machineOptions];
     if (!options) throw new Error("a test with a machine says which: test(name, { kernel }, body)");
     using room = await takeRoom(shapeOf(options).memory, context);
-    await using vm = await openVm({ ...options, ...context, name: `test-${slug(task.name)}`, room });
+    await using run = await Run.open(
+      {
+        kind: "test",
+        about: `test-${slug(task.name)}`,
+        title: task.name,
+        command: ["vitest", "run", task.file.filepath, "--testNamePattern", task.name],
+      },
+      context,
+    );
+    const trial = await run.begin({ title: task.name, folder: "." });
+    await using vm = await openVm({ ...options, ...context, evidenceDir: trial.dir, room });
+    await trial.started(aboutMachine(vm), vm.parts);
     await use(vm);
+    const errors = task.result?.errors ?? [];
+    await trial.ended({
+      outcome: errors.length === 0 ? "passed" : "failed",
+      summary: errors.map(({ message }) => message).join("\n"),
+    });
+    await run.finish();
   },
 });
 

@@ -2,6 +2,7 @@ import type { Context } from "../../base/context.ts";
 import { UsageError } from "../../base/errors.ts";
 import { keyOf } from "../../base/store.ts";
 import { BuildError } from "../../kernel/build.ts";
+import type { Run } from "../../record/run.ts";
 import type { FoundRepro } from "../../repro/find.ts";
 import { definitionOf } from "../cell-key.ts";
 import type { Campaign, Ledger } from "../ledger.ts";
@@ -26,6 +27,10 @@ export interface RunBisectOptions {
   /** What else to show of a candidate, where it is known only after it was tried. */
   readonly details?: (() => Promise<readonly string[]>) | undefined;
   readonly cold?: boolean | undefined;
+  /** The run that its trials belong to. Default: each is a run of its own. */
+  readonly run?: Run | undefined;
+  /** Told after each trial. */
+  readonly onTrial?: ((id: string, campaign: Campaign) => void) | undefined;
 }
 
 export interface RunBisectResult {
@@ -56,7 +61,7 @@ export async function runBisect(
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const definition = await definitionOf(found);
   const tries = await openTries(
-    { repro: found.repro, definition, ranBy: "bisect", cold: options.cold },
+    { repro: found.repro, definition, ranBy: "bisect", cold: options.cold, run: options.run },
     ledger,
     { ...context, signal },
   );
@@ -105,10 +110,12 @@ export async function runBisect(
       return cell !== undefined && tries.isBuilt(cell);
     },
     trial: async (index) => {
-      const cell = candidates[index]?.cell;
-      if (!cell) throw new RangeError(`there is no candidate ${index}`);
+      const candidate = candidates[index];
+      if (!candidate) throw new RangeError(`there is no candidate ${index}`);
       try {
-        return await tries.run(cell);
+        const trial = await tries.run(candidate.cell, { candidate: candidate.name });
+        options.onTrial?.(id, campaign);
+        return trial;
       } catch (error) {
         if (!(error instanceof BuildError)) stop.abort(error);
         throw error;

@@ -1,15 +1,20 @@
 import { join } from "node:path";
 import type { Context } from "../../base/context.ts";
 import { step } from "../../base/progress.ts";
-import type { Cell } from "../../lab/cell.ts";
+import { type Cell, describeCell } from "../../lab/cell.ts";
 import { diskSizeFor, inspectFolder, writeFolderDisk } from "../../lab/disk-of-folder.ts";
 import type { Parts } from "../../lab/parts.ts";
 import { provideParts } from "../../lab/provide.ts";
-import { runFolder } from "../../lab/run-folder.ts";
+import type { Vm } from "../../lab/vm.ts";
 import { makeRunDirectory, reap } from "../../machine/run-directory.ts";
+import type { Run } from "../../record/run.ts";
+import { aboutMachine } from "../../repro/trial.ts";
 import { runPool } from "../pool.ts";
-import type { ExecCell } from "./outcome.ts";
+import { describeEnd, type ExecCell } from "./outcome.ts";
 import { type ExecPlan, execInCell } from "./run.ts";
+
+/** What a cell's outcome is called in a run's record. */
+const recordedAs = { green: "passed", red: "failed", "infra-error": "infra-error" } as const;
 
 /** Where a command runs. */
 export interface ExecPlaces {
@@ -30,7 +35,7 @@ export interface ExecPlaces {
 export async function execInCells(
   plan: ExecPlan,
   places: ExecPlaces,
-  options: { readonly jobs: number },
+  options: { readonly jobs: number; readonly run: Run },
   context: Context,
 ): Promise<ExecCell[]> {
   const copies = join(context.settings.cacheDir, "copies");
@@ -38,24 +43,35 @@ export async function execInCells(
   await using copied = places.copy === undefined ? undefined : await makeRunDirectory(copies);
   const disk = copied && places.copy !== undefined ? join(copied.path, "work.ext4") : undefined;
   if (disk !== undefined && places.copy !== undefined) await copyFolder(places.copy, disk, context);
-  const folder = runFolder(context.settings, "exec");
   const stop = new AbortController();
   const own: Context = { ...context, signal: AbortSignal.any([context.signal, stop.signal]) };
+  const cellOf = (kernel: string): Cell => ({
+    kernel,
+    node: places.node,
+    env: plan.env,
+    image: places.image,
+    axes: {},
+  });
   let turn: Promise<unknown> = Promise.resolve();
   const provideInTurn = async (kernel: string): Promise<Parts> => {
-    const cell: Cell = { kernel, node: places.node, env: plan.env, image: places.image, axes: {} };
-    const parts = turn.then(async () => await provideParts({ id: "exec" }, cell, own));
+    const parts = turn.then(async () => await provideParts({ id: "exec" }, cellOf(kernel), own));
     turn = parts.catch(() => {});
     return { ...(await parts), workload: disk };
   };
   const started = new Set<Promise<ExecCell>>();
   const runOne = async (kernel: string): Promise<ExecCell> => {
-    const evidence = join(folder, kernel.replaceAll(/[^\w.+-]+/g, "_"));
-    return await execInCell(
-      plan,
-      { kernel, provide: async () => await provideInTurn(kernel), evidence },
-      own,
-    );
+    const cell = cellOf(kernel);
+    const folder = kernel.replaceAll(/[^\w.+-]+/g, "_");
+    const trial = await options.run.begin({ title: describeCell(cell), cell, folder });
+    const provide = async (): Promise<Parts> => await provideInTurn(kernel);
+    const started = async (vm: Vm): Promise<void> => await trial.started(aboutMachine(vm), vm.parts);
+    const ran = await execInCell(plan, { kernel, provide, started, evidence: trial.dir }, own);
+    await trial.ended({
+      outcome: recordedAs[ran.outcome],
+      summary: ran.end ? describeEnd(ran.end) : ran.failure,
+      took: ran.took,
+    });
+    return ran;
   };
   try {
     return await runPool(places.kernels, { jobs: options.jobs, signal: own.signal }, async (kernel) => {

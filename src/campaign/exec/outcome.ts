@@ -86,3 +86,33 @@ export function worstOf(cells: readonly Pick<ExecCell, "outcome">[]): "green" | 
     if (cells.some((cell) => cell.outcome === outcome)) return outcome;
   return cells.length === 0 ? "infra-error" : "green";
 }
+
+/** How a command ended, in words. */
+export function describeEnd(end: CommandEnd): string {
+  switch (end.type) {
+    case "exited":
+      return `exit code ${end.exitCode}`;
+    case "signalled":
+      return `ended by ${end.signal}`;
+    case "out-of-memory":
+      return `out of memory: the guest's kernel killed a process (${end.signal ?? `exit code ${end.exitCode}`})`;
+    case "crashed":
+    case "machine-ended":
+      return end.reason;
+    case "stuck":
+    case "late":
+      return [
+        end.type === "stuck" ? "stuck" : "had not ended when its time was over",
+        `SIGKILL left ${end.afterKill.state}`,
+        ...end.afterKill.threads
+          .filter(({ state }) => state === "D")
+          .map(
+            ({ comm, stack }) =>
+              `${comm}: ${stack
+                .slice(0, 4)
+                .map((frame) => frame.function)
+                .join(" < ")}`,
+          ),
+      ].join("\n");
+  }
+}

@@ -44,6 +44,8 @@ export async function execInCell(
     readonly evidence: string;
     /** Everything its machine is made from. */
     readonly provide: () => Promise<Parts>;
+    /** Told of its machine when it runs. */
+    readonly started?: (vm: Vm) => Promise<void>;
   },
   context: Context,
 ): Promise<ExecCell> {
@@ -61,7 +63,7 @@ export async function execInCell(
   try {
     const parts = await cell.provide();
     seen = await step(context.progress, `run on ${cell.kernel}`, async (progress) => {
-      const ran = await runOnMachine(plan, { kernel: cell.kernel, parts }, { folder, context, progress });
+      const ran = await runOnMachine(plan, { ...cell, parts }, { folder, context, progress });
       const outcome = judgeCommand(ran);
       progress.conclude(outcome === "green" ? "well" : "not well");
       return { ...about, ...ran, outcome, failure: undefined };
@@ -80,7 +82,7 @@ type Ran = Omit<ExecCell, "kernel" | "evidence" | "outcome" | "failure">;
 
 async function runOnMachine(
   plan: ExecPlan,
-  { kernel, parts }: { kernel: string; parts: Parts },
+  { kernel, parts, started }: { kernel: string; parts: Parts; started?: (vm: Vm) => Promise<void> },
   run: { folder: EvidenceFolder; context: Context; progress: Step },
 ): Promise<Ran> {
   const { folder, context, progress } = run;
@@ -95,6 +97,7 @@ async function runOnMachine(
     cold: plan.cold,
     evidenceDir: folder.dir,
   });
+  await started?.(vm);
   const cwd = parts.workload === undefined ? "/root" : "/srv/work";
   progress.update({ detail: plan.argv.join(" ") });
   const start = performance.now();

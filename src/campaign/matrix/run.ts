@@ -2,6 +2,7 @@ import type { Context } from "../../base/context.ts";
 import { step } from "../../base/progress.ts";
 import { parseKernelSelector } from "../../kernel/selector.ts";
 import type { Cell } from "../../lab/cell.ts";
+import type { Run } from "../../record/run.ts";
 import type { FoundRepro } from "../../repro/find.ts";
 import { definitionOf } from "../cell-key.ts";
 import type { Ledger } from "../ledger.ts";
@@ -18,6 +19,8 @@ export interface RunMatrixOptions {
   readonly cold?: boolean | undefined;
   /** Count no earlier trials. */
   readonly fresh?: boolean | undefined;
+  /** The run that its trials belong to. Default: each is a run of its own. */
+  readonly run?: Run | undefined;
   /** Told after every trial what is known so far. */
   readonly onChange?: (rows: readonly MatrixRow[]) => void;
 }
@@ -45,7 +48,13 @@ export async function runMatrix(
     `${found.repro.id} in ${cells.length} ${cells.length === 1 ? "cell" : "cells"}`,
     async (progress) => {
       const tries = await openTries(
-        { repro: found.repro, definition: await definitionOf(found), ranBy: "matrix", cold: options.cold },
+        {
+          repro: found.repro,
+          definition: await definitionOf(found),
+          ranBy: "matrix",
+          cold: options.cold,
+          run: options.run,
+        },
         ledger,
         { ...context, signal },
       );

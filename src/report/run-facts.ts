@@ -1,0 +1,61 @@
+import { type BisectState, stateOf } from "../campaign/bisect/bisect.ts";
+import { priorOf, recall } from "../campaign/bisect/run.ts";
+import type { Campaign, Ledger } from "../campaign/ledger.ts";
+import type { MatrixRow } from "../campaign/matrix/drive.ts";
+import type { MatrixPlan } from "../campaign/matrix/matrix.ts";
+import type { BisectRecord, MatrixRecord } from "../record/run-record.ts";
+import { describeConclusion, rowsOf } from "./posterior.ts";
+
+/** A matrix as `run.json` keeps it. */
+export function matrixRecord(rows: readonly MatrixRow[], plan: MatrixPlan): MatrixRecord {
+  return {
+    trials: plan.trials,
+    confidence: plan.confidence,
+    cells: rows.map(({ cell, tally, verdict, open, trials, problem }) => ({
+      cell,
+      verdict: verdict.type,
+      open,
+      reproduced: tally.reproduced,
+      clean: tally.clean,
+      inconclusive: tally.inconclusive,
+      infraErrors: tally["infra-error"],
+      earlier: trials.filter((trial) => trial.earlier).length,
+      low: verdict.low,
+      high: verdict.high,
+      ...(problem === undefined ? {} : { problem }),
+    })),
+  };
+}
+
+/** A bisection as `run.json` keeps it: what is believed now, and what was believed after each of its trials. */
+export function bisectRecord(id: string, campaign: Campaign, ledger: Ledger): BisectRecord {
+  const state = recall(campaign, ledger);
+  return {
+    id,
+    range: campaign.range,
+    confidence: campaign.confidence,
+    conclusion: describeConclusion(campaign.candidates, state),
+    found: state.conclusion.type === "found",
+    candidates: rowsOf(campaign.candidates, state),
+    history: historyOf(campaign, ledger),
+  };
+}
+
+/** The probabilities after each trial that said something, in the order in which they were run. */
+function historyOf(campaign: Campaign, ledger: Ledger): BisectRecord["history"] {
+  const { candidates, confidence } = campaign;
+  const trials = candidates
+    .flatMap(({ cell }, candidate) => ledger.trialsOf(cell).map((trial) => ({ candidate, ...trial })))
+    .sort((a, b) => a.id - b.id);
+  const soFar = candidates.map((): { outcome: "reproduced" | "clean" }[] => []);
+  const none = candidates.map(() => false);
+  return trials.flatMap(({ candidate, outcome }) => {
+    if (outcome !== "reproduced" && outcome !== "clean") return [];
+    soFar[candidate]?.push({ outcome });
+    const state: BisectState = stateOf({ candidates, prior: priorOf(campaign), confidence }, soFar, none);
+    const probabilities = candidates.map((_, index) =>
+      Math.round(1000 * (state.belief.probability[index] ?? 0)),
+    );
+    return [{ candidate, outcome, probabilities }];
+  });
+}
