@@ -1,23 +1,17 @@
 {
   description = "Reproduce kernel and runtime bug reports in throwaway virtual machines";
 
-  # A revision in its URL pins an input: there is no lock file that could say something else.
-  inputs = {
-    # nixos-25.11 of 2026-04-25, for everything that no kernel pin decides.
-    nixpkgs.url = "github:NixOS/nixpkgs/a4bf06618f0b5ee50f14ed8f0da77d34ecc19160";
-
-    # One input for each kernel pin that names a nixpkgs revision: `nixpkgs-` and the pin's attribute.
-    # This one is release-24.05 between Linux 6.6.58 and 6.6.59, the branch the flagship report used.
-    nixpkgs-linux-6_6_58.url = "github:NixOS/nixpkgs/cd3e8833d70618c4eea8df06f95b364b016d4950";
-  };
+  # nixos-25.11 of 2026-04-25, for everything that no kernel pin decides; flake.lock has its hash. A pin's own nixpkgs
+  # is no input: vm/nixos/pins.nix takes it by the revision that vm/kernels.json names.
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/a4bf06618f0b5ee50f14ed8f0da77d34ecc19160";
 
   outputs =
-    { self, nixpkgs, ... }@inputs:
+    { self, nixpkgs }:
     let
       system = "x86_64-linux";
       inherit (nixpkgs) lib;
       pkgs = nixpkgs.legacyPackages.${system};
-      pins = import ./vm/nixos/pins.nix { inherit lib inputs; };
+      pins = import ./vm/nixos/pins.nix { inherit lib nixpkgs; };
       dstate = import ./vm/nixos/package.nix { inherit lib pkgs; };
 
       guest = import ./vm/nixos/guest.nix { inherit nixpkgs system; };
@@ -37,16 +31,8 @@
         pin = pins.linux-6_6_58;
       };
       vm = "${report.config.system.build.vm}/bin/run-${report.config.networking.hostName}-vm";
-    in
-    {
-      nixosModules.dstate-guest = ./vm/nixos/default.nix;
 
-      nixosConfigurations = guests // {
-        inherit report musl;
-        guest = anyKernel;
-      };
-
-      packages.${system} = {
+      packages = {
         inherit dstate;
         default = dstate;
         image = anyKernel.config.system.build.dstateImage;
@@ -61,6 +47,22 @@
         value = built.config.system.build.dstateKernel;
       }) guests;
 
+      cell = import ./vm/nixos/cell.nix { inherit lib pkgs dstate packages; };
+    in
+    {
+      nixosModules = {
+        dstate-guest.imports = [ ./vm/nixos/default.nix ];
+        # For a machine that something else boots, such as nixpkgs' own test driver.
+        dstate-report.imports = [ ./vm/nixos/elsewhere.nix ];
+      };
+
+      nixosConfigurations = guests // {
+        inherit report musl;
+        guest = anyKernel;
+      };
+
+      packages.${system} = packages;
+
       apps.${system} = {
         default = {
           type = "app";
@@ -72,11 +74,24 @@
         };
       };
 
-      devShells.${system}.default = import ./vm/nixos/shell.nix { inherit pkgs; };
+      devShells.${system}.default = import ./vm/nixos/shell.nix { inherit lib pkgs; };
 
-      checks.${system} = import ./vm/nixos/checks.nix {
-        inherit lib pkgs dstate;
-        packages = self.packages.${system};
+      # A cell of any repro as a Nix build, and a pin of vm/kernels.json, for flakes that use this one.
+      lib = {
+        inherit cell pins;
+      };
+
+      templates.default = {
+        path = ./vm/nixos/template;
+        description = "A project with a report of its own, tried in dstate's machines";
+      };
+
+      checks.${system} = import ./vm/nixos/checks.nix { inherit cell; } // {
+        # The same machine in nixpkgs' own test driver.
+        test-driver-linux-6_6_58 = import ./vm/nixos/driver.nix {
+          inherit system;
+          pin = pins.linux-6_6_58;
+        };
       };
 
       formatter.${system} = pkgs.nixfmt-tree;

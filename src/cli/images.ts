@@ -1,8 +1,7 @@
 import { type Command, Option } from "commander";
-import { type ImageKind, imageKinds } from "../base/settings.ts";
 import { formatBytes } from "../base/size.ts";
-import { imageStore } from "../image/debian.ts";
-import { guestSystems } from "../image/systems.ts";
+import { imageStore, provideDebianImage } from "../image/debian.ts";
+import { provideNixosImage } from "../image/nixos.ts";
 import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import type { Session } from "./session.ts";
@@ -30,12 +29,12 @@ export function addImages(program: Command, session: Session): void {
     .command("build")
     .description("build an image, if it is not there")
     .addOption(
-      new Option("--image <kind>", "which guest system").choices([...imageKinds]).default(imageKinds[0]),
+      new Option("--image <kind>", "which guest system").choices(["debian", "nixos"]).default("debian"),
     )
     .option("--json", "one JSON document on standard output")
-    .action(async (options: { image: ImageKind; json?: boolean }) => {
+    .action(async (options: { image: "debian" | "nixos"; json?: boolean }) => {
       const context = await session.context();
-      const image = await guestSystems[options.image].provide({}, context);
+      const image = await (options.image === "nixos" ? provideNixosImage : provideDebianImage)(context);
       session.print(options.json ? toJson(image) : `${image.path}\n${image.provenance}`);
     });
 }

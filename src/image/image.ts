@@ -1,9 +1,7 @@
-import type { ImageKind } from "../base/settings.ts";
-
 /** A root file system that machines start from. Each machine writes to a private layer of its own. */
 export interface Image {
   readonly id: string;
-  readonly kind: ImageKind;
+  readonly kind: "debian" | "nixos";
   /** A bare ext4 file system. */
   readonly path: string;
   /** One sentence for reports: what it is and how it differs from what was pinned. */

@@ -13,6 +13,8 @@ export const kernelPinSchema = z.strictObject({
     .nullable(),
   /** Where the tarball is; without it, it is the Debian archive's. vm/nixos/kernel-from-source.nix reads it too. */
   url: z.url().optional(),
+  /** Where the same bytes are when that place has dropped them, such as Debian's snapshot archive. */
+  elsewhere: z.array(z.url()).optional(),
   /** One sentence: where the hash comes from. */
   provenance: z.string().min(1),
   /** The nixpkgs that carries this kernel. */

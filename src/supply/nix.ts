@@ -71,12 +71,12 @@ export async function nixBuild(name: string, context: Context): Promise<string> 
 }
 
 /**
- * How Nix is to call the checkout: with git, so that only what git knows is copied into the store, or as a
- * plain folder where the checkout is itself a Nix package.
+ * How Nix is to call the checkout: with git, so that only what git knows is copied into the store, or as a plain
+ * folder where the checkout is itself a Nix package. It is a URL: a blank of the folder's name is `%20` in it.
  */
 export function flakeOf(homeDir: string): string {
   const home = homeDir.replace(/\/+$/, "");
-  return existsSync(join(home, ".git")) ? `git+file://${home}` : `path:${home}`;
+  return existsSync(join(home, ".git")) ? `git+file://${encodeURI(home)}` : `path:${encodeURI(home)}`;
 }
 
 /** The sentence that one of our own Nix files threw. */

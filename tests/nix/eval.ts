@@ -8,6 +8,7 @@ const home = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What of the checkout the flake is made of; node_modules and logs would only be copied in vain. */
 const flakeParts = [
+  "flake.lock",
   "flake.nix",
   "package.json",
   "package-lock.json",
@@ -23,10 +24,12 @@ export interface NixLab extends AsyncDisposable {
   readonly flake: string;
   /** The environment that keeps Nix inside the laboratory. */
   readonly env: Readonly<Record<string, string>>;
-  /** The value of a flake output, for example `nixosConfigurations.guest.config.networking.hostName`. */
-  eval(output: string, apply?: string): Promise<unknown>;
+  /** The value of an output of the copy or of another flake, for example `nixosConfigurations.guest.config.networking.hostName`. */
+  eval(output: string, apply?: string, flake?: string): Promise<unknown>;
   /** The value of an expression; `flake` in it is the copy's folder, `lib` the stand-in's. */
   expression(text: string): Promise<unknown>;
+  /** The names of all of the copy's outputs. */
+  names(): Promise<string[]>;
   /** Everything that would be built for an output: the text of each derivation, as it is in the store. */
   derivations(output: string): Promise<string[]>;
   /** Parse a file, and nothing more. */
@@ -37,8 +40,13 @@ export interface NixLab extends AsyncDisposable {
   carry(kernels: Readonly<Record<string, string>>): Promise<void>;
 }
 
+export interface NixLabOptions {
+  /** The folder of another Nix than the one on PATH. */
+  readonly bin?: string | undefined;
+}
+
 /** Set up a laboratory for `nix eval`. It works as root and as a user, with a Nix daemon and without. */
-export async function openNixLab(): Promise<NixLab> {
+export async function openNixLab({ bin }: NixLabOptions = {}): Promise<NixLab> {
   const dir = await mkdtemp(join(tmpdir(), "dstate-nix-"));
   const flake = join(dir, "flake");
   const nixpkgs = join(dir, "nixpkgs");
@@ -50,13 +58,13 @@ export async function openNixLab(): Promise<NixLab> {
     const path = join(flake, file);
     await writeFile(path, change(await readFile(path, "utf8")));
   };
-  await edit("flake.nix", (text) => text.replaceAll(/github:NixOS\/nixpkgs\/\w+/g, `path:${nixpkgs}`));
+  await edit("flake.nix", (text) => text.replace(/github:NixOS\/nixpkgs\/\w+/, `path:${nixpkgs}`));
   await writeFile(
     join(dir, "etc/nix.conf"),
     "experimental-features = nix-command flakes\nsubstituters =\nsandbox = false\nbuild-users-group =\n",
   );
   const env = {
-    PATH: process.env.PATH ?? "",
+    PATH: [...(bin === undefined ? [] : [bin]), process.env.PATH ?? ""].join(":"),
     HOME: dir,
     NIX_REMOTE: "",
     NIX_CONF_DIR: join(dir, "etc"),
@@ -78,12 +86,20 @@ export async function openNixLab(): Promise<NixLab> {
     );
   };
   const flags = ["--offline", "--no-write-lock-file"];
+  // What a pin takes from GitHub by its revision, it takes from the stand-in by its hash.
+  const pinStandIn = async (): Promise<void> => {
+    const hash = (await run(["nix", "hash", "path", nixpkgs])).trim();
+    await edit("vm/nixos/pins.nix", (text) =>
+      text.replace(/builtins\.getFlake .*;/, `builtins.getFlake "path:${nixpkgs}?narHash=${hash}";`),
+    );
+  };
+  await pinStandIn();
   return {
     flake,
     env,
     edit,
-    eval: async (output, apply = "value: value") =>
-      JSON.parse(await run(["nix", "eval", "--json", ...flags, `path:${flake}#${output}`, "--apply", apply])),
+    eval: async (output, apply = "value: value", of = flake) =>
+      JSON.parse(await run(["nix", "eval", "--json", ...flags, `path:${of}#${output}`, "--apply", apply])),
     expression: async (text) =>
       JSON.parse(
         await run([
@@ -91,6 +107,8 @@ export async function openNixLab(): Promise<NixLab> {
           `let flake = ${flake}; lib = import ${nixpkgs}/lib.nix; in ${text}`,
         ]),
       ),
+    names: async () =>
+      Object.keys(JSON.parse(await run(["nix", "flake", "show", "--json", ...flags, `path:${flake}`]))),
     derivations: async (output) => {
       const drv = await run(["nix", "eval", "--raw", ...flags, `path:${flake}#${output}.drvPath`]);
       const paths = (await run(["nix-store", "--query", "--requisites", drv.trim()])).trim().split("\n");
@@ -101,6 +119,7 @@ export async function openNixLab(): Promise<NixLab> {
     carry: async (kernels) => {
       const lines = Object.entries(kernels).map(([line, version]) => `  ${line} = "${version}";\n`);
       await writeFile(join(nixpkgs, "kernels.nix"), `{\n${lines.join("")}}\n`);
+      await pinStandIn();
     },
     [Symbol.asyncDispose]: async () => {
       // The store's files are read-only.

@@ -71,7 +71,7 @@ test("the flake's own sentence about a pin is what the user reads, as a mistake 
   const context = contextWith({ homeDir: own.flake, cacheDir: join(await folder(), "cache") });
   const building = provideNixKernel("6.9.9", context);
   await expect(building).rejects.toThrow(UsageError);
-  await expect(building).rejects.toThrow("flake.nix has no input nixpkgs-linux-6_9_9 with that revision");
+  await expect(building).rejects.toThrow("carries Linux 6.9.9, but it has no linuxPackages_6_9");
 });
 
 test("without Nix the message says what to use instead", async () => {
@@ -139,6 +139,8 @@ test("a checkout is a git flake, so that logs and node_modules stay out of the s
   expect(flakeOf(`${dir}/`)).toBe(`path:${dir}`);
   await mkdir(join(dir, ".git"));
   expect(flakeOf(`${dir}/`)).toBe(`git+file://${dir}`);
+  await mkdir(join(dir, "my work/.git"), { recursive: true });
+  expect(flakeOf(join(dir, "my work"))).toBe(`git+file://${dir}/my%20work`);
 });
 
 test("a pin's name in the flake has no dots, which Nix would take for a path", () => {

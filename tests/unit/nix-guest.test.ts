@@ -1,7 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readFile, readlink, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { command } from "../../src/base/command.ts";
 import { type NixLab, openNixLab } from "../nix/eval.ts";
 
 const home = fileURLToPath(new URL("../..", import.meta.url));
@@ -11,6 +13,13 @@ beforeAll(async () => {
   lab = await openNixLab();
 });
 afterAll(async () => await lab[Symbol.asyncDispose]());
+
+/** A service as NixOS has it after merging. */
+interface Unit {
+  readonly after?: readonly string[];
+  readonly unitConfig?: Readonly<Record<string, unknown>>;
+  readonly serviceConfig?: Readonly<Record<string, unknown>>;
+}
 
 const guests = ["guest", "linux-6_1_115", "linux-6_6_58"];
 
@@ -57,21 +66,74 @@ describe.each(guests)("the system %s keeps the guest contract:", (name) => {
     expect(await value("networking.usePredictableInterfaceNames")).toBe(false);
   });
 
-  test("identity, keys and disks come at start from Debian's own scripts, at Debian's place", async () => {
-    const rules = (await value("systemd.tmpfiles.rules")) as string[];
-    const [, , , , , , scripts = ""] =
-      rules.find((rule) => rule.includes("/usr/local/lib/dstate"))?.split(" ") ?? [];
-    expect(rules).toContain("d /srv/work 0755 root root -");
-    for (const script of ["guest-start", "agent", "disks"])
-      expect(await readFile(join(scripts, script), "utf8")).toBe(
-        await readFile(join(home, "vm/debian/rootfs/usr/local/lib/dstate", script), "utf8"),
-      );
+  test("identity, keys and disks come at start from Debian's own scripts, before the rest of the system", async () => {
+    const { after = [], unitConfig, serviceConfig } = (await value("systemd.services.dstate-guest")) as Unit;
+    expect(after).toEqual([]);
+    expect(unitConfig).toMatchObject({ DefaultDependencies: false });
+    // The journal would be waited for.
+    expect(serviceConfig).toMatchObject({ StandardOutput: "tty", TTYPath: "/dev/console" });
     expect(await value("systemd.services.dstate-guest.serviceConfig.ExecStart")).toBe(
       "/usr/local/lib/dstate/guest-start",
     );
     expect(await value("systemd.services.dstate-agent.serviceConfig.ExecStart")).toBe(
       "/usr/local/lib/dstate/agent",
     );
+    // However often the host lets go of the port.
+    expect(await value("systemd.services.dstate-agent.unitConfig")).toMatchObject({
+      StartLimitIntervalSec: 0,
+    });
+  });
+
+  test("no login of NixOS' own takes a console, and no service writes /etc/resolv.conf", async () => {
+    expect(await value("system.build.toplevel.environment.consoles")).toEqual([]);
+    expect(await value("networking.resolvconf.enable")).toBe(false);
+    expect(await value('environment.etc."resolv.conf".text')).toBe("nameserver 10.0.2.3\n");
+  });
+
+  test("NixOS warns of nothing", async () => {
+    expect(await value("warnings")).toEqual([]);
+  });
+
+  test("the root has every folder that a kernel or an initrd mounts something on, and Debian's scripts", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "dstate-root-"));
+    onTestFinished(async () => await rm(dir, { recursive: true, force: true }));
+    const script = String(await value("system.build.dstateRoot.populateImageCommands"));
+    await mkdir(join(dir, "files"));
+    await command(["sh", "-eu", "-c", script], { within: "10s", cwd: dir });
+    for (const folder of ["dev", "proc", "sys", "run", "tmp", "etc", "root", "opt/node", "srv/work"])
+      expect((await lstat(join(dir, "files", folder))).isDirectory(), folder).toBe(true);
+    expect(await readlink(join(dir, "files/sbin/init"))).toMatch(/-nixos-system-dstate\/init$/);
+    const scripts = await readlink(join(dir, "files/usr/local/lib/dstate"));
+    expect(await readlink(join(dir, "files/lib/ld-musl-x86_64.so.1"))).toContain("/ld-musl-x86_64.so.1");
+    // Whatever is linked to is in the image: make-ext4-fs takes only what it is told.
+    const paths = (await value("system.build.dstateRoot.storePaths", "map toString")) as string[];
+    expect(paths.some((path) => scripts.startsWith(`${path}/`))).toBe(true);
+    const files = (await lab.derivations(`nixosConfigurations.${name}.config.system.build.dstateRoot`)).join(
+      "\n",
+    );
+    const [, source = ""] = /cp -r (\S+) \$out\/dstate/.exec(files) ?? [];
+    for (const script of ["guest-start", "agent", "disks"])
+      expect(await readFile(join(source, script), "utf8")).toBe(
+        await readFile(join(home, "vm/debian/rootfs/usr/local/lib/dstate", script), "utf8"),
+      );
+  });
+
+  test("the image can be mounted by kernels before 5.15, whatever nixpkgs' mke2fs has on", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "dstate-image-"));
+    onTestFinished(async () => await rm(dir, { recursive: true, force: true }));
+    const tight = join(dir, "tight.ext4");
+    const features = ["-O", "orphan_file,metadata_csum_seed"];
+    await command(["mke2fs", "-q", "-t", "ext4", ...features, tight, "8M"], { within: "30s" });
+    const root = String(await value("system.build.dstateRoot", "toString"));
+    const script = String(await value("system.build.dstateImage.script")).replaceAll(root, tight);
+    const out = join(dir, "out");
+    await command(["sh", "-eu", "-c", script], { within: "60s", cwd: dir, env: { out } });
+    const { stdout } = await command(["dumpe2fs", "-h", join(out, "root.ext4")], { within: "30s" });
+    expect(stdout).toContain("Filesystem features:");
+    expect(stdout).not.toMatch(/orphan_file|metadata_csum_seed/);
+    await command(["e2fsck", "-fn", join(out, "root.ext4")], { within: "60s" });
+    expect((await lstat(join(out, "root.ext4"))).size).toBeGreaterThan(2 ** 30);
+    expect(await readFile(join(out, "label"), "utf8")).toBe("25.11.stand-in\n");
   });
 
   test("it needs no boot loader, no initrd and no partition: the image is one ext4 with /sbin/init", async () => {
@@ -81,7 +143,8 @@ describe.each(guests)("the system %s keeps the guest contract:", (name) => {
     const drvs = await lab.derivations(
       `packages.x86_64-linux.${name === "guest" ? "image" : `image-${name}`}`,
     );
-    expect(drvs.join("\n")).toContain("./files/sbin/init");
+    // What NixOS links of an initrd that nobody makes: nothing.
+    expect(drvs.join("\n")).not.toContain('("name","initrd")');
   });
 
   test("an official build of Node finds its loader", async () => {
@@ -103,7 +166,7 @@ async function secretsIn(where: NixLab, output: string): Promise<string[]> {
     /BEGIN [A-Z ]*PRIVATE KEY/g,
     /authorizedKeys[^,]*/g,
     /(?<=hashedPassword\\+":\\+")(?!\*\\)[^"]*/g,
-    /(?:initialPassword|initialHashedPassword|"password|\\"password)[^,]*/g,
+    /(?:initialPassword|initialHashedPassword|"password|\\"password)(?!\\":null)[^,]*/g,
   ];
   return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map(([found]) => found));
 }
@@ -131,9 +194,21 @@ test("an option that NixOS does not have is refused by the stand-in as by NixOS"
   );
 });
 
-test("the image for any kernel has no kernel of its own, that of a pin has the pin's", async () => {
+test("the image for any kernel has no kernel of its own in all that it is made of, that of a pin has the pin's", async () => {
+  const kernels = async (output: string): Promise<unknown> =>
+    (await lab.derivations(`packages.x86_64-linux.${output}`)).flatMap(
+      (text) => /\("name","(linux-\d[^"]*)"\)/.exec(text)?.[1] ?? [],
+    );
   expect(await lab.eval("nixosConfigurations.guest.config.boot.kernel.enable")).toBe(false);
+  expect(await kernels("image")).toEqual([]);
   expect(await lab.eval("nixosConfigurations.linux-6_6_58.config.boot.kernel.enable")).toBe(true);
+  expect(await kernels("image-linux-6_6_58")).toEqual(["linux-6.6.58"]);
+});
+
+test("no activation of modprobe fails at each boot of a kernel that has no modules", async () => {
+  const activation = "config.system.build.toplevel.environment.activation";
+  expect(await lab.eval(`nixosConfigurations.guest.${activation}`)).toBe("");
+  expect(await lab.eval(`nixosConfigurations.linux-6_6_58.${activation}`)).toContain("modprobe");
 });
 
 describe("the runtime", () => {
@@ -172,6 +247,15 @@ describe("the runtime", () => {
     expect(trial).toContain('"/etc/dstate/addons"');
   });
 
+  test("tells what starts a Node past its commands where libstdc++ is", async () => {
+    const etc = "nixosConfigurations.guest.config.environment.etc";
+    expect(await lab.eval(`${etc}."dstate/runtime/lib".source`)).toMatch(/-gcc-lib-14\/lib$/);
+    expect(await lab.eval(`${etc}."dstate/runtime/node".source`)).toMatch(/-nodejs-[\d.]+\/bin\/node$/);
+    expect(await lab.expression(`(${guestWith("")}).script`)).toContain(
+      "export LD_LIBRARY_PATH=/etc/dstate/runtime/lib",
+    );
+  });
+
   test("prefers the Node that dstate brings on a disk", async () => {
     const script = String(await lab.expression(`(${guestWith("")}).script`));
     expect(script.indexOf("exec /opt/node/bin/node")).toBeLessThan(script.indexOf('/bin/node "$@"\nEND'));
@@ -183,20 +267,41 @@ describe("the machine of the report", () => {
   const value = async (option: string, apply?: string): Promise<unknown> =>
     await lab.eval(`nixosConfigurations.report.config.${option}`, apply);
 
-  test("is what its author had: Linux 6.6.58, two processors, no disk, root logged in", async () => {
+  test("is what its author had: Linux 6.6.58, four processors, no disk, root logged in, and no window", async () => {
     expect(await value("boot.kernelPackages.kernel.version")).toBe("6.6.58");
-    expect(await value("virtualisation")).toEqual({ cores: 2, diskImage: null, memorySize: 2048 });
+    expect(await value("virtualisation")).toEqual({
+      cores: 4,
+      diskImage: null,
+      graphics: false,
+      memorySize: 2048,
+    });
     expect(await value("services.getty.autologinUser")).toBe("root");
+    const vm = (await lab.derivations("nixosConfigurations.report.config.system.build.vm")).join("\n");
+    expect(vm).toContain("run-report-vm -nographic");
   });
 
-  test("runs node 20 with the shared libuv of its nixpkgs and io_uring on", async () => {
-    expect(await value("dstate.runtime.package.node.version")).toMatch(/^20\./);
+  test("runs node 22 with the shared libuv of its nixpkgs, in which io_uring is on by itself", async () => {
+    expect(await value("dstate.runtime.package.node.version")).toMatch(/^22\./);
     expect(await value("dstate.runtime.package.libuv.version")).toBe("1.48.0");
-    expect(await value("environment.variables.UV_USE_IO_URING")).toBe("1");
+    expect(await value("environment.variables")).toEqual({});
   });
 
   test("opens the view on the console, once: npm ci on top, ps, and a kill -9 that is typed and not run", async () => {
-    expect(await value("programs.bash.loginShellInit")).toContain("dstate-view");
+    const login = String(await value("programs.bash.loginShellInit"));
+    const started = async (tty: string): Promise<string> => {
+      const dir = await mkdtemp(join(tmpdir(), "dstate-login-"));
+      onTestFinished(async () => await rm(dir, { recursive: true, force: true }));
+      // The script as bash reads it at a login, with the two programs that it starts saying so.
+      const script = login
+        .replaceAll("/run/", `${dir}/`)
+        .replace(/\$\(\S+\/bin\/resize\)/, "$(echo echo resized)");
+      const around = `tty() { echo ${tty}; }; dstate-view() { echo view; }\n`;
+      return (await command(["bash", "-c", `${around}${script}\n${script}`], { within: "10s" })).stdout;
+    };
+    // A serial line's size is asked for, at each login; the view is opened once.
+    expect(await started("/dev/ttyS0")).toBe("resized\nview\nresized\n");
+    expect(await started("/dev/tty1")).toBe("view\n");
+    expect(await started("/dev/pts/0")).toBe("");
     const drvs = await lab.derivations("nixosConfigurations.report.config.system.build.toplevel");
     const text = drvs.join("\n");
     expect(text).toContain("rm -rf node_modules; npm ci");

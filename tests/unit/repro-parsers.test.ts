@@ -47,7 +47,8 @@ test("a node for musl is asked of NixOS only, for npm's registry has none", asyn
   await expect(check({ axes: { program: "node" } })).rejects.toThrow("no official build of node for musl");
   await check({ axes: { program: "node", libc: "glibc" } });
   await check({ axes: { program: "node" }, image: "nixos" });
-  expect(musl.nixosSystem?.(chooseCell(musl.axes, {}))).toBe("musl");
+  expect(musl.nixosSystem?.(chooseCell(musl.axes, { axes: { program: "node" } }))).toBe("musl");
+  expect(musl.nixosSystem?.(chooseCell(musl.axes, {}))).toBeUndefined();
 });
 
 test.each([

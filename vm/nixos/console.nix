@@ -4,6 +4,7 @@
   boot.consoleLogLevel = 7;
   systemd.services."serial-getty@ttyS0".enable = false;
   systemd.services."getty@tty1".enable = false;
+  systemd.services."autovt@tty1".enable = false;
   services.journald.extraConfig = ''
     Storage=volatile
     RuntimeMaxUse=16M

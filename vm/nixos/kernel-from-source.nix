@@ -8,10 +8,14 @@
 let
   src = pkgs.fetchurl {
     name = "linux-${pin.version}.tar.xz";
-    # A pin without a URL is of the source as the Debian archive has it.
-    url =
-      pin.url
-        or "mirror://debian/pool/main/l/linux/linux_${lib.replaceStrings [ "-rc" ] [ "~rc" ] pin.version}.orig.tar.xz";
+    # A pin without a URL is of the source as the Debian archive has it; its pool drops a superseded one after a while,
+    # and then the pin's other places have the same bytes.
+    urls = [
+      (pin.url
+        or "mirror://debian/pool/main/l/linux/linux_${lib.replaceStrings [ "-rc" ] [ "~rc" ] pin.version}.orig.tar.xz"
+      )
+    ]
+    ++ pin.elsewhere or [ ];
     inherit (pin) sha256;
   };
 
@@ -50,6 +54,8 @@ let
       pkgs.flex
       pkgs.perl
     ];
+    # As nixpkgs does for its own kernels: what the compiler can do decides what the configuration offers.
+    hardeningDisable = [ "all" ];
     dontConfigure = true;
     buildPhase = "make ARCH=x86_64 KCONFIG_ALLCONFIG=${wanted} allnoconfig";
     installPhase = "cp .config $out";

@@ -41,9 +41,13 @@ in
   config = {
     boot.kernel.enable = lib.mkDefault (pin != null);
     boot.kernelPackages = lib.mkIf (pin != null) packages;
-    # NixOS 25.11 asks the kernel for CONFIG_MODULES even where there is none.
-    # https://github.com/NixOS/nixpkgs/issues/467069
-    system.build.kernel = lib.mkIf (!config.boot.kernel.enable) { config.isSet = option: false; };
+    # NixOS asks the kernel for its configuration even where there is none: 25.11 whether CONFIG_MODULES is set, later
+    # ones whether it is on. https://github.com/NixOS/nixpkgs/issues/467069
+    system.build.kernel = lib.mkIf (!config.boot.kernel.enable) {
+      config = lib.genAttrs [ "isSet" "isYes" "isNo" "isModule" "isEnabled" ] (name: option: false) // {
+        isDisabled = option: true;
+      };
+    };
     system.build.dstateKernel = lib.mkIf (pin != null) (import ./kernel-folder.nix {
       inherit lib pkgs;
       inherit (config.boot.kernelPackages) kernel;

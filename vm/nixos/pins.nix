@@ -1,31 +1,29 @@
 # vm/kernels.json as Nix sees it: an attribute set of pins by name, `linux-6_6_58` for Linux 6.6.58.
-{ lib, inputs }:
+{ lib, nixpkgs }:
 let
   nameOf = pin: "linux-${builtins.replaceStrings [ "." ] [ "_" ] pin.version}";
 
-  # The nixpkgs that a pin names is an input of the flake, for a flake may fetch nothing else.
-  nixpkgsOf =
-    pin:
-    let
-      input = "nixpkgs-${nameOf pin}";
-      wanted = pin.nixpkgs.revision;
-      found = inputs.${input}.rev or wanted;
-    in
-    if !(pin ? nixpkgs) then
-      inputs.nixpkgs
-    else if !(inputs ? ${input}) then
-      throw "vm/kernels.json takes Linux ${pin.version} from nixpkgs ${wanted}, and flake.nix has no input ${input} with that revision: add it"
-    else if found != wanted then
-      throw "vm/kernels.json takes Linux ${pin.version} from nixpkgs ${wanted}, and the input ${input} of flake.nix is ${found}: make them the same"
-    else
-      inputs.${input};
+  # The nixpkgs that a pin names. A revision is all that Nix asks of one on GitHub, unless the user's Nix does not trust
+  # it (trust-tarballs-from-git-forges = false): then the pin needs the narHash as well.
+  urlOf =
+    {
+      revision,
+      narHash ? null,
+    }:
+    "github:NixOS/nixpkgs/${revision}" + lib.optionalString (narHash != null) "?narHash=${narHash}";
 in
 builtins.listToAttrs (
   map (pin: {
     name = nameOf pin;
-    value = pin // {
-      name = nameOf pin;
-      source = nixpkgsOf pin;
-    };
+    value =
+      pin
+      // {
+        name = nameOf pin;
+        source = nixpkgs;
+      }
+      // lib.optionalAttrs (pin ? nixpkgs) {
+        flake = urlOf pin.nixpkgs;
+        source = builtins.getFlake (urlOf pin.nixpkgs);
+      };
   }) (builtins.fromJSON (builtins.readFile ../kernels.json))
 )

@@ -19,14 +19,15 @@ let
         inherit (set) libuv;
         version = cfg.libuv;
       };
-  # An official build of Node looks for its loader where NixOS has none, and for libstdc++ beside it.
-  official = lib.makeLibraryPath [ pkgs.stdenv.cc.cc.lib ];
+  # An official build of Node looks for its loader where NixOS has none, and for libstdc++ beside it. What starts one
+  # past the commands below, such as an emulator, finds both places here.
+  place = "/etc/dstate/runtime";
 
   command = name: disk: own: ''
     cat > $out/bin/${name} <<'END'
     #!${pkgs.runtimeShell}
     if [ -x /opt/node/bin/node ]; then
-      export LD_LIBRARY_PATH=${official}
+      export LD_LIBRARY_PATH=${place}/lib
       exec ${disk} "$@"
     fi
     ${lib.optionalString (cfg.libuv != null) "export LD_LIBRARY_PATH=${libuv}/lib"}
@@ -75,6 +76,8 @@ in
           ${command "npm" "/opt/node/bin/node /opt/node/lib/node_modules/npm/bin/npm-cli.js" "${node}/bin/npm"}
         '';
     environment.systemPackages = [ cfg.package ];
+    environment.etc."dstate/runtime/lib".source = "${lib.getLib pkgs.stdenv.cc.cc}/lib";
+    environment.etc."dstate/runtime/node".source = "${node}/bin/node";
     environment.ldso = "${pkgs.glibc}/lib/ld-linux-x86-64.so.2";
   };
 }

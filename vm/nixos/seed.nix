@@ -1,31 +1,25 @@
 # A machine's identity comes from its seed disk at start: the run's keys, the hostname, the address. The
-# scripts are Debian's, at the same place, so that both guests do the same.
+# scripts are Debian's, at the same place, so that both guests do the same; image.nix puts them and the folders there.
 { lib, pkgs, ... }:
 let
   place = "/usr/local/lib/dstate";
   path = "/run/wrappers/bin:/run/current-system/sw/bin";
 in
 {
-  systemd.tmpfiles.rules = [
-    "d /opt/node 0755 root root -"
-    "d /srv/work 0755 root root -"
-    "L+ ${place} - - - - ${../debian/rootfs + place}"
-  ];
-
   systemd.services.dstate-guest = {
     description = "dstate guest: identity, network and keys from the seed disk";
     wantedBy = [ "multi-user.target" ];
-    after = [
-      "local-fs.target"
-      "systemd-tmpfiles-setup.service"
-    ];
+    # Nothing here needs more than the kernel and the root file system: it runs while systemd still sets up the rest.
     unitConfig.DefaultDependencies = false;
     environment.PATH = lib.mkForce path;
     serviceConfig = {
       Type = "oneshot";
       RemainAfterExit = true;
       ExecStart = "${place}/guest-start";
-      StandardOutput = "journal+console";
+      # The journal would be waited for.
+      StandardOutput = "tty";
+      StandardError = "tty";
+      TTYPath = "/dev/console";
     };
   };
 
@@ -36,6 +30,8 @@ in
     after = [ "dstate-guest.service" ];
     conflicts = [ "shutdown.target" ];
     unitConfig.DefaultDependencies = false;
+    # However often the host lets go of the port, there is a shell on it.
+    unitConfig.StartLimitIntervalSec = 0;
     environment = {
       HOME = "/root";
       LANG = "C.UTF-8";
@@ -48,6 +44,8 @@ in
       RestartSec = 0;
       OOMScoreAdjust = -1000;
       StandardInput = "null";
+      StandardOutput = "null";
+      StandardError = "null";
       KillMode = "process";
     };
   };
@@ -64,5 +62,7 @@ in
   networking.useDHCP = false;
   networking.usePredictableInterfaceNames = false;
   networking.firewall.enable = false;
-  networking.nameservers = [ "10.0.2.3" ];
+  # A file, and no service that writes one.
+  networking.resolvconf.enable = false;
+  environment.etc."resolv.conf".text = "nameserver 10.0.2.3\n";
 }

@@ -1,5 +1,5 @@
 # ssh as root with the run's own key, which the seed disk brings: no key is part of the image.
-{ pkgs, ... }:
+{ lib, pkgs, ... }:
 {
   environment.etc."ssh/dstate_sshd_config".source = ../debian/rootfs/etc/ssh/dstate_sshd_config;
 
@@ -31,4 +31,6 @@
   # No password opens it; "!" would lock the account for keys as well.
   # https://man.openbsd.org/sshd#LOGIN_PROCESS
   users.users.root.hashedPassword = "*";
+  # NixOS locks it by default, and warns of two definitions.
+  users.users.root.initialHashedPassword = lib.mkForce null;
 }

@@ -14,11 +14,19 @@ in
   services.getty.autologinUser = "root";
   programs.tmux.enable = true;
   environment.systemPackages = [ view ];
-  # On the reporter's console and once: another login, or a shell inside tmux, is a plain shell.
+  # On the reporter's console and once: another login, or a shell inside tmux, is a plain shell. A serial line does not
+  # know how large the terminal at its other end is: it is asked.
   programs.bash.loginShellInit = ''
-    if [ "$(tty)" = /dev/tty1 ] && [ ! -e /run/dstate-view ]; then
-      touch /run/dstate-view
-      dstate-view
-    fi
+    case "$(tty)" in
+      /dev/ttyS0)
+        eval "$(${pkgs.busybox}/bin/resize)"
+        ;;&
+      /dev/tty1 | /dev/ttyS0)
+        if [ ! -e /run/dstate-view ]; then
+          touch /run/dstate-view
+          dstate-view
+        fi
+        ;;
+    esac
   '';
 }

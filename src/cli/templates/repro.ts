@@ -65,8 +65,7 @@ export async function observe({
   say,
 }: TrialContext): Promise<Observation> {
   say("running the workload");
-  const { mode = "bad" } = cell.axes;
-  const run = await vm.guest.exec(["node", "workload.mjs", mode], {
+  const run = await vm.guest.exec(["node", "workload.mjs", cell.axes.mode ?? "bad"], {
     cwd: workload,
     env: cell.env,
     within: "60s",

@@ -30,10 +30,10 @@ export const nix: KernelSource<"nix"> = {
       next: "Name the file with --vmlinux: the `dev` output of the kernel has a vmlinux.",
     }),
   }),
-  // What has a sha256 is listed as a release.
+  // Nix can build every pin that has a sha256: those are listed as releases.
   list: ({ pins }) =>
     pins
-      .filter(({ sha256 }) => sha256 === null)
+      .filter(({ sha256, nixpkgs }) => sha256 === null || nixpkgs !== undefined)
       .map(({ version }) => ({ selector: `nix:${version}`, version, source: "pinned, for Nix" }))
       .sort((a, b) => compareKernelVersions(a.version, b.version)),
 };

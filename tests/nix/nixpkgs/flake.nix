@@ -18,6 +18,27 @@
             declared = import ./options.nix { inherit lib pkgs; };
           };
       };
-      legacyPackages.x86_64-linux = pkgs;
+      legacyPackages.x86_64-linux = pkgs // {
+        # nixpkgs' own test driver: its nodes are machines of qemu-vm.nix.
+        testers.runNixOSTest =
+          {
+            name,
+            nodes,
+            testScript,
+          }:
+          pkgs.runCommand "vm-test-run-${name}" {
+            inherit testScript;
+            nodes = map (
+              node:
+              (self.lib.nixosSystem {
+                modules = [
+                  node
+                  ./nixos/modules/virtualisation/qemu-vm.nix
+                  { system.stateVersion = "25.11"; }
+                ];
+              }).config.system.build.toplevel
+            ) (builtins.attrValues nodes);
+          } "";
+      };
     };
 }

@@ -31,6 +31,8 @@ rec {
   take = count: list: genList (elemAt list) (if count < length list then count else length list);
   optional = condition: value: if condition then [ value ] else [ ];
   optionalString = condition: text: if condition then text else "";
+  optionalAttrs = condition: set: if condition then set else { };
+  genAttrs = names: f: listToAttrs (map (name: pair name (f name)) names);
   concatStrings = concatStringsSep "";
   hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
   hasSuffix =
@@ -41,6 +43,9 @@ rec {
     start >= 0 && substring start (-1) text == suffix;
   removePrefix =
     prefix: text: if hasPrefix prefix text then substring (stringLength prefix) (-1) text else text;
+  removeSuffix =
+    suffix: text:
+    if hasSuffix suffix text then substring 0 (stringLength text - stringLength suffix) text else text;
   splitString =
     separator: text:
     filter (part: !isList part) (
@@ -57,6 +62,7 @@ rec {
 
   makeSearchPath = part: packages: concatStringsSep ":" (map (package: "${package}/${part}") packages);
   getDev = package: package.dev or package;
+  getLib = package: package.lib or package;
   makeBinPath = makeSearchPath "bin";
   makeLibraryPath = makeSearchPath "lib";
   fetchers.proxyImpureEnvVars = [ "https_proxy" ];

@@ -12,7 +12,13 @@ let
   inherit (builtins) attrNames isAttrs isFunction listToAttrs;
 
   arguments = {
-    inherit config lib pkgs modulesPath;
+    inherit
+      config
+      lib
+      modulesPath
+      options
+      pkgs
+      ;
   };
 
   load =

@@ -35,6 +35,7 @@ let
   };
 in
 {
+  boot.bootspec.enable = optional bool true;
   boot.consoleLogLevel = optional int 4;
   boot.initrd.enable = optional bool true;
   boot.kernel.enable = optional bool true;
@@ -42,6 +43,7 @@ in
   boot.kernelPackages = optional raw pkgs.linuxPackages_6_12;
   boot.kernelParams = optional (listOf str) [ ];
   boot.loader.grub.enable = optional bool true;
+  boot.modprobeConfig.enable = optional bool true;
   documentation.enable = optional bool true;
   environment.ldso = optional (nullOr path) null;
   environment.etc = optional (attrsOf (fields {
@@ -60,6 +62,7 @@ in
   networking.firewall.enable = optional bool true;
   networking.hostName = optional str "nixos";
   networking.nameservers = optional (listOf str) [ ];
+  networking.resolvconf.enable = optional bool true;
   networking.useDHCP = optional bool true;
   networking.usePredictableInterfaceNames = optional bool true;
   nix.enable = optional bool true;
@@ -87,8 +90,10 @@ in
     description = str;
     group = str;
     hashedPassword = nullOr str;
+    initialHashedPassword = nullOr str;
     isSystemUser = bool;
     openssh = attrsOf anything;
     password = nullOr str;
   })) { };
+  warnings = optional (listOf str) [ ];
 }

@@ -22,7 +22,28 @@ let
       };
     in
     self;
-  kernelOf = version: plain "linux" version // { modDirVersion = version; };
+  kernelOf =
+    version:
+    plain "linux" version
+    // {
+      modDirVersion = version;
+      config = configured { };
+    };
+  # What NixOS asks of a kernel's configuration.
+  configured =
+    options:
+    let
+      is = name: value: options."CONFIG_${name}" or "n" == value;
+    in
+    options
+    // {
+      isSet = name: options ? "CONFIG_${name}";
+      isYes = name: is name "y";
+      isNo = name: is name "n";
+      isModule = name: is name "m";
+      isEnabled = name: is name "y" || is name "m";
+      isDisabled = name: is name "n";
+    };
   text = name: content: derive name { inherit content; } { };
 
   packages =
@@ -33,18 +54,26 @@ let
           value = plain name "1";
         })
         [
+          "apt"
           "bc"
+          "binutils"
           "bison"
+          "busybox"
+          "bzip2"
           "cacert"
+          "ccache"
           "coreutils"
           "cpio"
           "crun"
+          "debian-archive-keyring"
           "dpkg"
           "e2fsprogs"
           "elfutils"
           "fakeroot"
+          "findutils"
           "flex"
           "gcc"
+          "gdb"
           "git"
           "glibc"
           "gnumake"
@@ -53,6 +82,7 @@ let
           "gzip"
           "iproute2"
           "kmod"
+          "lz4"
           "makeWrapper"
           "mmdebstrap"
           "nixfmt-tree"
@@ -60,6 +90,7 @@ let
           "perl"
           "procps"
           "qemu"
+          "shadow"
           "strace"
           "tmux"
           "util-linux"
@@ -72,9 +103,15 @@ let
       nodejs_22 = plain "nodejs" "22.20.0";
       nodejs_24 = plain "nodejs" "24.11.0";
       libuv = plain "libuv" "1.48.0";
+      musl = plain "musl" "1.2.5" // {
+        dev = plain "musl-dev" "1.2.5";
+      };
+      path = ./.;
       runtimeShell = "/nix/store/stand-in-bash/bin/bash";
       stdenv = {
-        cc.cc.lib = plain "gcc-lib" "14";
+        cc.cc = plain "gcc-unwrapped" "14" // {
+          lib = plain "gcc-lib" "14";
+        };
         mkDerivation = attributes: derive attributes.name (removeAttrs attributes [ "name" ]) attributes;
       };
       pkgsMusl = packages // {
@@ -86,15 +123,15 @@ let
       fetchurl =
         {
           name,
-          url,
+          urls,
           sha256,
         }:
         derive name {
-          inherit url;
+          inherit urls;
           outputHash = sha256;
           outputHashAlgo = "sha256";
           outputHashMode = "flat";
-        } { inherit url; };
+        } { inherit urls; };
       runCommand =
         name: environment: script:
         derive name (
@@ -105,12 +142,27 @@ let
           // {
             inherit script;
           }
-        ) (environment.passthru or { } // { meta = environment.meta or { }; });
+        ) (
+          environment.passthru or { }
+          // {
+            inherit environment;
+            meta = environment.meta or { };
+          }
+        );
       writeScript = text;
       writeText = text;
       writeShellScriptBin = text;
       linkFarm = name: entries: derive name { entries = builtins.toJSON entries; } { inherit entries; };
-      mkShell = { packages }: derive "shell" { inherit packages; } { inherit packages; };
+      # Attributes of its own are environment variables of the shell.
+      mkShell =
+        {
+          packages,
+          buildInputs ? [ ],
+          shellHook ? "",
+          hardeningDisable ? [ ],
+          ...
+        }@attributes:
+        derive "shell" attributes attributes;
       callPackage =
         file: given:
         let
@@ -126,7 +178,8 @@ let
           config,
         }:
         derive "linux-${version}" { inherit src configfile; } {
-          inherit version src configfile config;
+          inherit version src configfile;
+          config = configured config;
           modDirVersion = if builtins.length (lib.splitVersion version) == 2 then "${version}.0" else version;
         };
       linuxPackagesFor = kernel: { inherit kernel; };

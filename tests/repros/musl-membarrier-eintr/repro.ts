@@ -53,7 +53,8 @@ export default defineRepro({
   // RSEQ selects MEMBARRIER.
   kernelFragments: ({ axes }) =>
     axes.config === "no-membarrier" ? ["CONFIG_MEMBARRIER=n", "CONFIG_RSEQ=n"] : [],
-  nixosSystem: ({ axes }) => (axes.libc === "musl" ? "musl" : undefined),
+  // Every NixOS guest has musl's loader; a node for musl is another system.
+  nixosSystem: ({ axes }) => (axes.libc === "musl" && axes.program === "node" ? "musl" : undefined),
   deadline: "3m",
   trial: observe,
   signature: ({ polled, cause }) => polled?.errno === EINTR && cause.kind === "signal-34",

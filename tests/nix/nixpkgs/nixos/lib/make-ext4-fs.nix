@@ -1,4 +1,4 @@
-# The arguments of nixpkgs' own file of this name.
+# The arguments of nixpkgs' own file of this name. What is in the image's root is what they say, and /nix/store.
 {
   e2fsprogs,
   storePaths,
@@ -15,4 +15,7 @@ derivation {
     volumeLabel
     populateImageCommands
     ;
+}
+// {
+  inherit storePaths populateImageCommands;
 }
