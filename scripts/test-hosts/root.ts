@@ -62,6 +62,8 @@ export async function provideRoot(host: Host, purpose: Purpose, context: Context
         if (node.length > 0 && purpose === "user")
           hooks.push(`npm install --global --prefix "$1/usr/local" ${node.join(" ")}`);
         const argv = [
+          // A root that is not finished leaves no mounts: they go with the namespace, and the folder with the draft.
+          ...["unshare", "--mount", "--"],
           ...["mmdebstrap", "--variant=minbase", "--format=tar", "--quiet"],
           // A mirror that stands still is as good as any for a system that lives for an hour.
           '--aptopt=Acquire::Check-Valid-Until "false"',
@@ -69,7 +71,8 @@ export async function provideRoot(host: Host, purpose: Purpose, context: Context
           ...hooks.map((hook) => `--customize-hook=${hook}`),
           ...[`--include=${packages.join(",")}`, suite, join(dir, "root.tar"), `deb ${main} ${suite} main`],
         ];
-        await command(argv, { within: "25m", signal, install: "Install mmdebstrap: `dstate setup`." });
+        const install = "Install mmdebstrap: `dstate setup`.";
+        await command(argv, { within: "25m", signal, env: { TMPDIR: dir }, install });
         return { suite, packages };
       }),
   );

@@ -7,6 +7,7 @@ import { Guest } from "../guest/guest.ts";
 import { prepareIdentity } from "../guest/identity.ts";
 import { freezeMachine } from "../machine/freeze.ts";
 import { startMachine } from "../machine/start.ts";
+import { awaitBoot } from "./await-boot.ts";
 import { bootOptions, disksOf } from "./boot.ts";
 import type { Shape } from "./parts.ts";
 
@@ -77,7 +78,7 @@ async function freezeOnce(
   });
   using guest = new Guest(machine);
   const wait = { within: shape.bootWithin ?? "90s", signal } as const;
-  await guest.ready(wait);
+  await awaitBoot(guest, { ...wait, evidence: join(shape.evidenceDir, "console.log") });
   if (!last && machine.console.text.includes("APIC timer disabled")) return undefined;
   progress.update({ detail: "warming up" });
   // What every trial needs first is in the page cache then; ssh has had its first handshake.

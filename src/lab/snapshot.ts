@@ -63,7 +63,14 @@ export async function provideSnapshot(shape: Shape, key: string, context: Contex
     { within: "5m", signal: context.signal },
     async (dir, signal) =>
       await step(context.progress, "freeze a booted machine for later starts", async (progress) => {
-        const hostKey = await freezeInto(dir, shape, context, { signal, progress });
+        const hostKey = await freezeInto(dir, shape, context, { signal, progress }).catch(
+          async (error: unknown) => {
+            // The folder goes; what the machine said is evidence.
+            for (const name of ["console.log", "qemu-arguments.json"])
+              await copyFile(join(dir, name), join(shape.evidenceDir, name)).catch(() => {});
+            throw error;
+          },
+        );
         return { hostKey: hostKey.toString("base64") } satisfies z.infer<typeof aboutSchema>;
       }),
   );

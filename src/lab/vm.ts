@@ -17,6 +17,7 @@ import { type Lease, takeRoom } from "../machine/lease.ts";
 import type { Machine } from "../machine/machine.ts";
 import { startMachine } from "../machine/start.ts";
 import { TimelineRecorder } from "../record/record-timeline.ts";
+import { awaitBoot, BootError } from "./await-boot.ts";
 import { bootOptions } from "./boot.ts";
 import type { Parts, Shape, VmOptions } from "./parts.ts";
 import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore } from "./snapshot.ts";
@@ -112,6 +113,8 @@ export class Vm implements AsyncDisposable {
       return await Vm.#ready(machine, shape, { ...about, start: "warm" }, context);
     } catch (error) {
       context.signal.throwIfAborted();
+      // Nothing says that the same boot goes better without being frozen.
+      if (error instanceof BootError) throw error;
       context.progress({ type: "note", text: `no warm start, booting instead: ${messageOf(error)}` });
       await store.remove(key);
       return undefined;
@@ -131,7 +134,7 @@ export class Vm implements AsyncDisposable {
     } as const;
     try {
       if (about.start === "warm") await adoptIdentity(vm.guest, wait);
-      else await vm.guest.ready(wait);
+      else await awaitBoot(vm.guest, { ...wait, evidence: machine.console.logFile });
       if (options.parts.workload !== undefined) await mountWorkload(vm.guest, wait);
       return vm;
     } catch (error) {
