@@ -1,4 +1,5 @@
 import type { Context } from "../base/context.ts";
+import { InfraError } from "../base/errors.ts";
 import { provideDebianImage } from "../image/debian.ts";
 import { provideNixosImage } from "../image/nixos.ts";
 import { provideKernel } from "../kernel/provide.ts";
@@ -15,10 +16,11 @@ import { provideWorkload } from "./workload.ts";
  * used again.
  *
  * @throws {UsageError} for a kernel, Node version or workload that does not exist.
- * @throws {InfraError} when something cannot be fetched or built.
+ * @throws {InfraError} when something cannot be fetched or built, or this host is not Linux.
  */
 export async function provideParts(repro: PartsRequest, cell: Cell, context: Context): Promise<Parts> {
   const selector = parseKernelSelector(cell.kernel);
+  needLinux();
   await repro.check?.(cell, context);
   requireMachines();
   // The image may have a Node of its own, as NixOS images do.
@@ -40,4 +42,12 @@ export async function provideParts(repro: PartsRequest, cell: Cell, context: Con
       : await provideDebianImage(context);
   const workload = await provideWorkload(repro, cell, context);
   return { kernel, image, node, workload };
+}
+
+/** Images, locks and the certain end of every machine stand on Linux: its programs, /proc, prctl(2). */
+function needLinux(): void {
+  if (process.platform === "linux") return;
+  throw new InfraError(`a machine needs Linux on its host, and this is ${process.platform}`, {
+    next: "Run it on Linux. Kernel logs (dmesg), files (tls) and bisections (bisect replay) are read here too.",
+  });
 }

@@ -65,7 +65,8 @@ export async function observe({
   say,
 }: TrialContext): Promise<Observation> {
   say("running the workload");
-  const run = await vm.guest.exec(["node", "workload.mjs", cell.axes.mode ?? "bad"], {
+  const { mode = "bad" } = cell.axes;
+  const run = await vm.guest.exec(["node", "workload.mjs", mode], {
     cwd: workload,
     env: cell.env,
     within: "60s",
