@@ -5,6 +5,10 @@ import { UsageError } from "./errors.ts";
 import { ownHome } from "./home.ts";
 import { isSize, type Size, toBytes } from "./size.ts";
 
+/** The systems that guests can have; src/image has a row of its table for each. The first one is the default. */
+export const imageKinds = ["debian", "nixos"] as const;
+export type ImageKind = (typeof imageKinds)[number];
+
 /** Where things are kept and fetched from. Read once, at the program's edge, and passed down. */
 export interface Settings {
   /** Downloads, kernels, images, runtimes, snapshots: everything that can be made again. */
@@ -25,8 +29,8 @@ export interface Settings {
   readonly busybox: string;
   /** Where programs are looked for, as in PATH. */
   readonly path: string;
-  /** A kernel, cell or image a test run asked for through the environment. */
-  readonly image: "debian" | "nixos" | undefined;
+  /** What guests are where nobody says otherwise, as DSTATE_IMAGE has it; undefined: the first of {@link imageKinds}. */
+  readonly image: ImageKind | undefined;
   /** Bytes that all machines of this user may take together; undefined: what the host has room for. */
   readonly memory: number | undefined;
   /** A folder of finished Nix builds by name, where Nix itself cannot build: in its own sandbox. */
@@ -40,7 +44,7 @@ const environment = z.object({
   DSTATE_DEBIAN_MIRROR: z.url().optional(),
   DSTATE_DEBIAN_KEYRING: z.string().min(1).optional(),
   DSTATE_BUSYBOX: z.string().min(1).optional(),
-  DSTATE_IMAGE: z.enum(["debian", "nixos"]).optional(),
+  DSTATE_IMAGE: z.enum(imageKinds).optional(),
   DSTATE_MEMORY: z
     .custom<Extract<Size, string>>(isSize, "expected a size such as 6GiB")
     .transform(toBytes)

@@ -61,3 +61,12 @@ export function sanitize(text: string, options: SanitizeOptions = {}): string {
 export function oneLine(text: string, options: SanitizeOptions = {}): string {
   return sanitize(sanitize(text).replace(/\s+/g, " ").trim(), options);
 }
+
+/**
+ * A list for a sentence in which one of its members is to be chosen.
+ *
+ * @example either(["a", "b", "c"]) // "a, b or c"
+ */
+export function either(list: readonly string[]): string {
+  return [list.slice(0, -1).join(", "), list.at(-1)].filter(Boolean).join(" or ");
+}

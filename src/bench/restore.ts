@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import type { Init } from "../image/system.ts";
 import { openVm } from "../lab/open.ts";
 import type { Parts } from "../lab/parts.ts";
 import { type Figures, figuresOf } from "./statistics.ts";
@@ -33,9 +34,9 @@ const toldSchema = z.tuple([
 ]);
 
 /** One line for each fact; then a trace that no other machine may find. */
-const tell = `
+const tell = ({ machineIdFile }: Init): string => `
 echo "$(cat /root/trace 2> /dev/null)"
-cat /etc/machine-id /proc/sys/kernel/hostname
+cat ${machineIdFile} /proc/sys/kernel/hostname
 head -c 16 /dev/urandom | od -An -v -tx1 | tr -d ' \\n'; echo
 date +%s%3N
 cat /proc/sys/kernel/random/uuid > /root/trace; sync
@@ -67,7 +68,10 @@ export async function benchRestore(
         await using vm = await openVm(start);
         await vm.guest.fast.exec("uname -r", { within: "20s", signal: context.signal });
         seconds.push((performance.now() - began) / 1000);
-        const { stdout } = await vm.guest.fast.exec(tell, { within: "20s", signal: context.signal });
+        const { stdout } = await vm.guest.fast.exec(tell(vm.guest.system.init), {
+          within: "20s",
+          signal: context.signal,
+        });
         const told = toldSchema.safeParse(stdout.trimEnd().split("\n"));
         if (!told.success) throw new InfraError(`restore ${run + 1} told something else: ${stdout}`);
         const [trace, id, name, seed, time] = told.data;

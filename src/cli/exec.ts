@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { type Duration, isDuration } from "../base/duration.ts";
 import { exitCode, UsageError } from "../base/errors.ts";
+import { imageKinds } from "../base/settings.ts";
 import { isSize, type Size } from "../base/size.ts";
 import { sanitize } from "../base/text.ts";
 import { execInCells } from "../campaign/exec/cells.ts";
@@ -71,7 +72,7 @@ export function addExec(program: Command, session: Session): void {
         });
       const context = await session.context();
       const env = options.env ?? {};
-      const image = options.image ?? context.settings.image ?? "debian";
+      const image = options.image ?? context.settings.image ?? imageKinds[0];
       const cell = { kernel: "", node: options.node, env, image, axes: {} };
       const [first, ...others] = await expandRanges("kernel", asked, cell, context);
       if (first === undefined) throw new UsageError(`there is no kernel ${options.kernel}`);

@@ -1,7 +1,8 @@
 import { type Command, Option } from "commander";
+import { type ImageKind, imageKinds } from "../base/settings.ts";
 import { formatBytes } from "../base/size.ts";
-import { imageStore, provideDebianImage } from "../image/debian.ts";
-import { provideNixosImage } from "../image/nixos.ts";
+import { imageStore } from "../image/debian.ts";
+import { guestSystems } from "../image/systems.ts";
 import { renderTable } from "../report/table.ts";
 import { toJson } from "../repro/evidence.ts";
 import type { Session } from "./session.ts";
@@ -29,12 +30,12 @@ export function addImages(program: Command, session: Session): void {
     .command("build")
     .description("build an image, if it is not there")
     .addOption(
-      new Option("--image <kind>", "which guest system").choices(["debian", "nixos"]).default("debian"),
+      new Option("--image <kind>", "which guest system").choices([...imageKinds]).default(imageKinds[0]),
     )
     .option("--json", "one JSON document on standard output")
-    .action(async (options: { image: "debian" | "nixos"; json?: boolean }) => {
+    .action(async (options: { image: ImageKind; json?: boolean }) => {
       const context = await session.context();
-      const image = await (options.image === "nixos" ? provideNixosImage : provideDebianImage)(context);
+      const image = await guestSystems[options.image].provide({}, context);
       session.print(options.json ? toJson(image) : `${image.path}\n${image.provenance}`);
     });
 }

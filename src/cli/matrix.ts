@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
+import { imageKinds } from "../base/settings.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import {
   chooseCells,
@@ -22,7 +23,7 @@ import type { Repro } from "../repro/define.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import { recorded, reproRun } from "./recording.ts";
-import { positiveInteger } from "./selectors.ts";
+import { imageKind, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
 interface MatrixCommandOptions {
@@ -50,7 +51,7 @@ export function addMatrix(program: Command, session: Session): void {
     .option("--node <list>", "Node releases, separated by commas, or a range A..B", selectors)
     .option("--env <set>", 'one environment of several: NAME=VALUE, "A=1 B=2", or none', environments)
     .option("--axis <NAME=list>", "values of one of the repro's own axes", axes)
-    .option("--image <list>", "debian, nixos", images)
+    .option("--image <list>", imageKinds.join(", "), images)
     .option("--all", "all values of the axes that are not named, not just the first")
     .option("--trials <n>", "of each cell, fewer where more cannot change the verdict", positiveInteger, 5)
     .option("--full", "all trials in every cell, for the narrowest rates")
@@ -140,14 +141,7 @@ function axes(
 }
 
 function images(text: string, before: readonly Cell["image"][] = []): readonly Cell["image"][] {
-  return [
-    ...before,
-    ...text.split(",").map((image) => {
-      if (image !== "debian" && image !== "nixos")
-        throw new InvalidArgumentError("expected debian, nixos, or both with a comma.");
-      return image;
-    }),
-  ];
+  return [...before, ...text.split(",").map(imageKind)];
 }
 
 function confidence(text: string): number {

@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { type ImageKind, imageKinds } from "../base/settings.ts";
+import { either } from "../base/text.ts";
 import { kernelExamples } from "../kernel/selector.ts";
 import type { CellChoice } from "../lab/cell.ts";
 
@@ -7,7 +9,7 @@ export interface CellOptions {
   readonly kernel?: string;
   readonly node?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly image?: "debian" | "nixos";
+  readonly image?: ImageKind;
   readonly cold?: boolean;
   readonly axis?: Readonly<Record<string, string>>;
 }
@@ -29,11 +31,7 @@ export function addCellOptions(command: Command, options: { readonly several?: b
     .option("--node <version>", "a Node release, such as 20.9.0; or `image`: the one that a NixOS image has")
     .option("--env <NAME=VALUE>", "environment of the workload; may be repeated", collectPairs)
     .option("--cold", "boot each machine: neither use nor make a frozen one")
-    .option("--image <kind>", "debian or nixos", (value: string) => {
-      if (value !== "debian" && value !== "nixos")
-        throw new InvalidArgumentError('expected "debian" or "nixos".');
-      return value;
-    });
+    .option("--image <kind>", either(imageKinds), (text: string) => imageKind(text));
 }
 
 /** A user's choice of cell. */
@@ -54,6 +52,14 @@ function collectPairs(
   const match = /^([A-Za-z_][A-Za-z0-9_-]*)=(.*)$/s.exec(text);
   if (!match?.[1]) throw new InvalidArgumentError("expected NAME=VALUE.");
   return { ...before, [match[1]]: match[2] ?? "" };
+}
+
+/** A guest system, for options such as --image. */
+export function imageKind(text: string): ImageKind {
+  const kind = imageKinds.find((known) => known === text);
+  if (kind === undefined)
+    throw new InvalidArgumentError(`expected ${either(imageKinds.map((known) => `"${known}"`))}.`);
+  return kind;
 }
 
 /** A whole number above zero, for options such as --trials. */

@@ -1,5 +1,6 @@
 import { trace } from "../base/debug.ts";
 import type { WaitOptions } from "../base/wait.ts";
+import type { GuestSystem } from "../image/system.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { WatchGuest } from "./events.ts";
 import { CommandFailed, collect, type ExecOptions, type ExecResult } from "./exec.ts";
@@ -11,6 +12,8 @@ import { connectSsh, type SshCommand, type SshConnection } from "./ssh.ts";
 /** The system inside a machine, over ssh as root. */
 export class Guest implements Disposable {
   readonly machine: Machine;
+  /** Which system it is, and how that is told what. */
+  readonly system: GuestSystem;
   readonly fast: FastShell;
   /** Told of what is done to the guest, and what it answers. */
   readonly watch: WatchGuest;
@@ -24,11 +27,13 @@ export class Guest implements Disposable {
   constructor(
     machine: Machine,
     options: {
+      readonly system: GuestSystem;
       readonly env?: Readonly<Record<string, string>> | undefined;
       readonly watch?: WatchGuest | undefined;
-    } = {},
+    },
   ) {
     this.machine = machine;
+    this.system = options.system;
     this.#env = options.env;
     this.watch = options.watch ?? (() => {});
     this.fast = new FastShell(machine);
@@ -131,7 +136,7 @@ export class Guest implements Disposable {
       cols: stdout.columns ?? 80,
     });
     const terminal = { ...size(), term: options.term ?? "xterm", width: 0, height: 0 };
-    const text = shellText(options.command ?? ["bash", "-l"], this.#place(options));
+    const text = shellText(options.command ?? this.system.loginShell, this.#place(options));
     // A person may stay as long as they like; everything else still ends the wait.
     return await this.machine.race("the shell", { within: "24h", signal: options.signal }, async (signal) => {
       const connection = await this.#connect(signal);

@@ -57,7 +57,7 @@ export async function adoptIdentity(guest: Guest, options: WaitOptions): Promise
     `set -e
 echo ${quote((seed.files.authorized_keys ?? "").trimEnd())} > /run/dstate/seed/authorized_keys
 echo ${seed.hostname}-${id.slice(0, 6)} > /proc/sys/kernel/hostname
-echo ${id} > /etc/machine-id
+echo ${id} > ${guest.system.init.machineIdFile}
 reseed=1
 [ ! -e /sys/bus/acpi/drivers/vmgenid ] || reseed=0
 if [ -p /run/dstate/wake ]; then

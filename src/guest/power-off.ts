@@ -17,7 +17,7 @@ interface Common {
 /**
  * What a machine did when it was told to power off.
  * - `off`: it powered off.
- * - `stuck`: it still ran at the deadline; `shutdown.waitingFor` has what systemd waits for.
+ * - `stuck`: it still ran at the deadline; `shutdown.waitingFor` has what the system waits for.
  * - `panic`: its kernel panicked instead.
  * - `reset`: it rebooted, or QEMU ended for another reason.
  */
@@ -51,18 +51,19 @@ async function watchPowerOff(
   options: { within: Duration; signal?: AbortSignal | undefined },
 ): Promise<PowerOffVerdict> {
   const { machine } = guest;
+  const { init } = guest.system;
   const mark = machine.console.mark;
   const start = performance.now();
   const common = (): Common => {
     const console = machine.console.since(mark);
     return {
       after: performance.now() - start,
-      shutdown: readShutdown(console),
+      shutdown: readShutdown(console, init.shutdown),
       console: sanitize(console).slice(-20_000),
     };
   };
   try {
-    await guest.quick(["systemctl", "poweroff", "--no-block"], {
+    await guest.quick(init.powerOff, {
       within: "10s",
       signal: options.signal,
       allowFailure: true,

@@ -9,6 +9,8 @@ import { keyOf, Store } from "../base/store.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
 import type { Image } from "./image.ts";
 import { describeRootfs, type RootfsEntry, readRootfs, writeRootfs } from "./rootfs.ts";
+import type { GuestSystem } from "./system.ts";
+import { systemd } from "./systemd.ts";
 
 /** Raised when the recipe below changes what comes out of it. */
 const recipe = 2;
@@ -31,6 +33,14 @@ export interface DebianImageOptions {
   /** More packages than the image has by itself, for a repro that needs them. */
   readonly packages?: readonly string[];
 }
+
+/** The Debian of vm/debian. */
+export const debian: GuestSystem = {
+  title: "Debian",
+  provide: async (_request, context) => await provideDebianImage(context),
+  init: systemd,
+  loginShell: ["bash", "-l"],
+};
 
 /** Where finished images are kept. */
 export function imageStore(context: Pick<Context, "settings">): Store {

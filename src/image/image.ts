@@ -1,7 +1,9 @@
+import type { ImageKind } from "../base/settings.ts";
+
 /** A root file system that machines start from. Each machine writes to a private layer of its own. */
 export interface Image {
   readonly id: string;
-  readonly kind: "debian" | "nixos";
+  readonly kind: ImageKind;
   /** A bare ext4 file system. */
   readonly path: string;
   /** One sentence for reports: what it is and how it differs from what was pinned. */

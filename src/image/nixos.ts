@@ -4,6 +4,20 @@ import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { nixBuild, nixPinName } from "../supply/nix.ts";
 import type { Image } from "./image.ts";
+import type { GuestSystem } from "./system.ts";
+import { systemd } from "./systemd.ts";
+
+/** The NixOS of vm/nixos. */
+export const nixos: GuestSystem = {
+  title: "NixOS",
+  provide: async ({ kernel, nixosSystem: system }, context) =>
+    await provideNixosImage(context, {
+      nixKernel: kernel?.type === "nix" ? kernel.version : undefined,
+      system,
+    }),
+  init: systemd,
+  loginShell: ["bash", "-l"],
+};
 
 /**
  * A NixOS image, built by Nix as vm/nixos says. A kernel of nixpkgs gets the system of its own nixpkgs, with its

@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import { either } from "../base/text.ts";
 import { kernelSources, sourceOf } from "./sources/index.ts";
 import type { KernelSelector } from "./sources/source.ts";
 
@@ -24,10 +25,6 @@ export function parseKernelSelector(text: string): KernelSelector {
 /** How kernel selectors look, for help: one of each source. */
 export function kernelExamples(): string {
   return either(Object.values(kernelSources).map(({ example }) => example));
-}
-
-function either(list: readonly string[]): string {
-  return `${list.slice(0, -1).join(", ")} or ${list.at(-1)}`;
 }
 
 /**

@@ -1,4 +1,6 @@
 import type { Context } from "../base/context.ts";
+import type { GuestSystem } from "../image/system.ts";
+import { guestSystems } from "../image/systems.ts";
 import type { Accelerator, Disk } from "../machine/argv.ts";
 import type { MachineOptions } from "../machine/start.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -12,24 +14,29 @@ import type { Parts, Shape } from "./parts.ts";
  * @see https://www.kernel.org/doc/html/latest/admin-guide/kernel-parameters.html
  * @see https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html
  */
-const guestCommandLine = ({ console, kernelParameters }: Platform, { type }: Accelerator): string[] => [
-  `console=${console}`,
-  "root=/dev/vda",
-  "rw",
-  "rootfstype=ext4",
-  "loglevel=7",
-  "systemd.show_status=0",
-  "systemd.log_level=warning",
-  "net.ifnames=0",
-  "mitigations=off",
-  ...kernelParameters[type],
-  "random.trust_cpu=on",
-  "panic=0",
-  "sysctl.kernel.hung_task_timeout_secs=10",
-  "sysctl.kernel.hung_task_check_interval_secs=5",
-  "sysctl.kernel.hung_task_warnings=40",
-  "sysctl.kernel.sysrq=1",
-];
+function guestCommandLine(
+  { console, kernelParameters }: Platform,
+  { init }: GuestSystem,
+  { type }: Accelerator,
+): string[] {
+  return [
+    `console=${console}`,
+    "root=/dev/vda",
+    "rw",
+    "rootfstype=ext4",
+    "loglevel=7",
+    ...init.kernelParameters,
+    "net.ifnames=0",
+    "mitigations=off",
+    ...kernelParameters[type],
+    "random.trust_cpu=on",
+    "panic=0",
+    "sysctl.kernel.hung_task_timeout_secs=10",
+    "sysctl.kernel.hung_task_check_interval_secs=5",
+    "sysctl.kernel.hung_task_warnings=40",
+    "sysctl.kernel.sysrq=1",
+  ];
+}
 
 /** The options of a machine that boots. */
 export function bootOptions(shape: Shape, context: Context): MachineOptions {
@@ -38,9 +45,10 @@ export function bootOptions(shape: Shape, context: Context): MachineOptions {
     cpus: shape.cpus,
     memory: shape.memory,
     kernel: shape.parts.kernel,
-    commandLine: [...guestCommandLine(guestPlatform, shape.accelerator), ...(shape.commandLine ?? [])].join(
-      " ",
-    ),
+    commandLine: [
+      ...guestCommandLine(guestPlatform, guestSystems[shape.parts.image.kind], shape.accelerator),
+      ...(shape.commandLine ?? []),
+    ].join(" "),
     disks: disksOf(shape.parts, { path: shape.parts.image.path, format: "raw", access: "private" }),
     network: shape.network ?? "isolated",
     hostname: "dstate",

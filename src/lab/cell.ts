@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import { type ImageKind, imageKinds } from "../base/settings.ts";
 
 /** One point in a matrix: what a trial runs on. Every value is what the user's selector said. */
 export interface Cell {
@@ -8,7 +9,7 @@ export interface Cell {
   readonly node: string | undefined;
   /** Environment of the workload. */
   readonly env: Readonly<Record<string, string>>;
-  readonly image: "debian" | "nixos";
+  readonly image: ImageKind;
   /** The repro's own axes, by name. */
   readonly axes: Readonly<Record<string, string>>;
 }
@@ -65,7 +66,7 @@ export function chooseCell(axes: Axes, choice: CellChoice): Cell {
     kernel: choice.kernel ?? axes.kernel[0],
     node: choice.node ?? axes.node?.[0],
     env: choice.env ?? axes.env?.[0] ?? {},
-    image: choice.image ?? "debian",
+    image: choice.image ?? imageKinds[0],
     axes: Object.fromEntries(chosen),
   };
 }
@@ -79,7 +80,7 @@ export function describeCell(cell: Cell): string {
   return [
     `kernel ${shortKernel(cell.kernel)}`,
     ...(cell.node === undefined ? [] : [`node ${cell.node}`]),
-    ...(cell.image === "debian" ? [] : [`image ${cell.image}`]),
+    ...(cell.image === imageKinds[0] ? [] : [`image ${cell.image}`]),
     ...Object.entries(cell.env).map(([name, value]) => `${name}=${value}`),
     ...Object.entries(cell.axes).map(([name, value]) => `${name} ${value}`),
   ].join(", ");

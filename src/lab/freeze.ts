@@ -5,6 +5,8 @@ import type { Context } from "../base/context.ts";
 import type { Step } from "../base/progress.ts";
 import { Guest } from "../guest/guest.ts";
 import { prepareIdentity } from "../guest/identity.ts";
+import type { GuestSystem } from "../image/system.ts";
+import { guestSystems } from "../image/systems.ts";
 import { freezeMachine } from "../machine/freeze.ts";
 import { startMachine } from "../machine/start.ts";
 import { awaitBoot } from "./await-boot.ts";
@@ -58,6 +60,7 @@ async function freezeOnce(
   const { root, memory, state } = partsOfSnapshot(dir);
   for (const path of [root, memory]) await rm(path, { force: true });
   const { image, workload } = shape.parts;
+  const system = guestSystems[image.kind];
   const layer = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", image.path, root];
   await command(layer, { within: "30s", signal });
   // The workload's disk is another one for each machine; an empty one of its size holds its place.
@@ -76,14 +79,14 @@ async function freezeOnce(
     memoryFile: { path: memory, use: "freeze" },
     signal,
   });
-  using guest = new Guest(machine);
+  using guest = new Guest(machine, { system });
   const wait = { within: shape.bootWithin ?? "90s", signal } as const;
   await awaitBoot(guest, { ...wait, evidence: join(shape.evidenceDir, "console.log") });
   if (!last && machine.console.text.includes("APIC timer disabled")) return undefined;
   progress.update({ detail: "warming up" });
   // What every trial needs first is in the page cache then; ssh has had its first handshake.
   await guest.connect(wait);
-  await guest.exec(warmUp, { ...wait, allowFailure: true });
+  await guest.exec(warmUp(system), { ...wait, allowFailure: true });
   await prepareIdentity(guest, wait);
   guest[Symbol.dispose]();
   progress.update({ detail: "writing it down" });
@@ -91,5 +94,6 @@ async function freezeOnce(
   return machine.seed.hostKey;
 }
 
-const warmUp =
-  'systemctl is-system-running --wait; node -e 0; date -s "$(date)" > /dev/null; uname -r; dmesg | tail -1; sync';
+function warmUp({ init }: GuestSystem): string {
+  return `${init.settle}; node -e 0; date -s "$(date)" > /dev/null; uname -r; dmesg | tail -1; sync`;
+}

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { Context } from "../base/context.ts";
 import type { Duration } from "../base/duration.ts";
 import type { Progress } from "../base/progress.ts";
-import { readSettings, type Settings } from "../base/settings.ts";
+import { imageKinds, readSettings, type Settings } from "../base/settings.ts";
 import { slowProgress } from "../base/slow-progress.ts";
 import type { Lease } from "../machine/lease.ts";
 import { reap } from "../machine/run-directory.ts";
@@ -116,7 +116,7 @@ async function partsOf(options: CellOptions & RunningOptions, context: Context):
     kernel: options.kernel,
     node: options.node,
     env: options.env ?? {},
-    image: options.image ?? context.settings.image ?? "debian",
+    image: options.image ?? context.settings.image ?? imageKinds[0],
     axes: {},
   };
   const request: PartsRequest = {

@@ -1,7 +1,6 @@
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
-import { provideDebianImage } from "../image/debian.ts";
-import { provideNixosImage } from "../image/nixos.ts";
+import { guestSystems } from "../image/systems.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { requireMachines } from "../platform/host.ts";
@@ -33,13 +32,10 @@ export async function provideParts(repro: PartsRequest, cell: Cell, context: Con
   const kernel = await provideKernel(selector, context, {
     fragments: repro.kernelFragments?.(cell) ?? [],
   });
-  const image =
-    cell.image === "nixos"
-      ? await provideNixosImage(context, {
-          nixKernel: selector.type === "nix" ? selector.version : undefined,
-          system: repro.nixosSystem?.(cell),
-        })
-      : await provideDebianImage(context);
+  const image = await guestSystems[cell.image].provide(
+    { kernel: selector, nixosSystem: repro.nixosSystem?.(cell) },
+    context,
+  );
   const workload = await provideWorkload(repro, cell, context);
   return { kernel, image, node, workload };
 }

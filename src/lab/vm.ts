@@ -10,6 +10,7 @@ import { Guest } from "../guest/guest.ts";
 import { adoptIdentity, mountWorkload } from "../guest/identity.ts";
 import { type PowerOffVerdict, powerOff } from "../guest/power-off.ts";
 import { type GuestShell, guestShell } from "../guest/zx.ts";
+import { guestSystems } from "../image/systems.ts";
 import type { Finding } from "../kernel-log/finding.ts";
 import { parseKernelLog } from "../kernel-log/kernel-log.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
@@ -61,7 +62,11 @@ export class Vm implements AsyncDisposable {
   ) {
     this.machine = machine;
     this.#timeline = new TimelineRecorder(join(options.evidenceDir, "timeline.jsonl"), machine);
-    this.guest = new Guest(machine, { env: options.env, watch: this.#timeline.watch });
+    this.guest = new Guest(machine, {
+      system: guestSystems[options.parts.image.kind],
+      env: options.env,
+      watch: this.#timeline.watch,
+    });
     this.$ = guestShell(this.guest, { cwd: options.parts.workload === undefined ? "/root" : "/srv/work" });
     this.parts = options.parts;
     this.evidenceDir = options.evidenceDir;

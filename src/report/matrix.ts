@@ -1,3 +1,4 @@
+import { imageKinds } from "../base/settings.ts";
 import { oneLine } from "../base/text.ts";
 import type { MatrixRow } from "../campaign/matrix/drive.ts";
 import type { MatrixPlan, Verdict } from "../campaign/matrix/matrix.ts";
@@ -19,7 +20,7 @@ export function renderMatrix(rows: readonly MatrixRow[], options: RenderMatrixOp
   const varying = axes.filter(({ values }) => new Set(values).size > 1);
   // The usual image goes without saying, as it does in a cell's description.
   const fixed = axes.filter(
-    (axis) => !varying.includes(axis) && !(axis.name === "image" && axis.values[0] === "debian"),
+    (axis) => !varying.includes(axis) && !(axis.name === "image" && axis.values[0] === imageKinds[0]),
   );
   const same = fixed.map(({ name, values }) => `${name} ${values[0]}`).join(", ");
   const [down, across] = varying;

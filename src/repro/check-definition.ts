@@ -2,8 +2,9 @@ import { closestMatch } from "leven";
 import { z } from "zod";
 import { type Duration, isDuration } from "../base/duration.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
+import { imageKinds } from "../base/settings.ts";
 import { isSize } from "../base/size.ts";
-import { oneLine } from "../base/text.ts";
+import { either, oneLine } from "../base/text.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { type Axes, type CellChoice, chooseCell } from "../lab/cell.ts";
 
@@ -64,7 +65,7 @@ const choice = strict({
   kernel: kernel.optional(),
   node: word.optional(),
   env: texts.optional(),
-  image: z.enum(["debian", "nixos"], { error: "expected debian or nixos" }).optional(),
+  image: z.enum(imageKinds, { error: `expected ${either(imageKinds)}` }).optional(),
   axes: texts.optional(),
 });
 

@@ -129,10 +129,11 @@ export class EvidenceCollector {
 
   async #readJournal(): Promise<void> {
     await this.#step("journal", "15s", async (signal) => {
-      const { stdout } = await this.#vm.guest.quick(
-        `journalctl -b --no-pager -o short-monotonic 2>&1 | tail -c ${journalBytes}`,
-        { within: "10s", signal },
-      );
+      const { guest } = this.#vm;
+      const { stdout } = await guest.quick(guest.system.init.journal(journalBytes), {
+        within: "10s",
+        signal,
+      });
       return await this.#save("journal.txt", stdout);
     });
   }

@@ -1,3 +1,4 @@
+import { imageKinds } from "../base/settings.ts";
 import type { Cell } from "../lab/cell.ts";
 import { type RunOptions, shellLine } from "../record/run.ts";
 import type { Repro } from "./define.ts";
@@ -17,7 +18,7 @@ export function rerunLine(id: string, cell: Cell): string {
     "--kernel",
     cell.kernel,
     ...(cell.node === undefined ? [] : ["--node", cell.node]),
-    ...(cell.image === "debian" ? [] : ["--image", cell.image]),
+    ...(cell.image === imageKinds[0] ? [] : ["--image", cell.image]),
     ...pairs("--env", cell.env),
     ...pairs("--axis", cell.axes),
   ]);

@@ -73,7 +73,7 @@ function threadLines(verdict: KillVerdict): string {
 
 function powerLine(verdict: PowerOffVerdict): string {
   const waits = verdict.shutdown.waitingFor.map((process) => process.comm).join(", ");
-  return `found ${verdict.state} after ${(verdict.after / 1000).toFixed(1)} s${waits ? `, systemd waits for ${waits}` : ""}`;
+  return `found ${verdict.state} after ${(verdict.after / 1000).toFixed(1)} s${waits ? `, the system waits for ${waits}` : ""}`;
 }
 
 export { expect };

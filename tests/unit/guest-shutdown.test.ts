@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readShutdown } from "../../src/guest/shutdown.ts";
+import { readShutdown as read, type Shutdown } from "../../src/guest/shutdown.ts";
+import { systemd } from "../../src/image/systemd.ts";
+
+const readShutdown = (console: string): Shutdown => read(console, systemd.shutdown);
 
 describe("readShutdown", () => {
   test("reads a power-off that went well", () => {

@@ -7,6 +7,7 @@ import { z } from "zod";
 /** A source file, with the files of the project that it imports; all paths are below `src`. */
 export interface Source {
   readonly path: string;
+  readonly text: string;
   readonly lines: number;
   readonly imports: readonly string[];
 }
@@ -30,7 +31,7 @@ export async function readSources(): Promise<Source[]> {
     names.map(async (path) => {
       const text = await readFile(join(root, path), "utf8");
       const imports = importsOf(text).map((to) => relative(root, join(root, dirname(path), to)));
-      return { path, lines: text.split("\n").length - 1, imports };
+      return { path, text, lines: text.split("\n").length - 1, imports };
     }),
   );
 }
@@ -55,6 +56,45 @@ export function importsOf(text: string): string[] {
     TSImportType: ({ source }) => add(source),
   }).visit(program);
   return [...found];
+}
+
+/**
+ * What a TypeScript file says in its strings, templates and regular expressions: no names, and no comments.
+ *
+ * @example literalsOf("const a = 'x'; // y") // ["x"]
+ */
+export function literalsOf(text: string): string[] {
+  const found: string[] = [];
+  new Visitor({
+    Literal: (node) => {
+      if ("regex" in node) found.push(node.regex.pattern);
+      else if (typeof node.value === "string") found.push(node.value);
+    },
+    TemplateElement: ({ value }) => {
+      found.push(value.raw);
+    },
+  }).visit(parseSync("source.ts", text).program);
+  return found;
+}
+
+/**
+ * Words that stand outside the rooms that they belong to, one line each.
+ *
+ * @param exceptions by path: what may stand there all the same.
+ */
+export function strayWords(
+  sources: readonly Source[],
+  words: RegExp,
+  rooms: readonly string[],
+  exceptions: Readonly<Record<string, RegExp>> = {},
+): string[] {
+  return sources
+    .filter(({ path }) => !rooms.includes(roomOf(path) ?? ""))
+    .flatMap(({ path, text }) =>
+      literalsOf(text)
+        .filter((literal) => words.test(literal) && !exceptions[path]?.test(literal))
+        .map((literal) => `${path}: ${literal}`),
+    );
 }
 
 /** The room that a file below `src` is in; undefined: it is in none, as `index.ts`, the public interface. */

@@ -1,7 +1,3 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseSync, Visitor } from "vite";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { platformVariables } from "../../src/kernel/build.ts";
 import { packagesOf } from "../../src/kernel/debian-index.ts";
@@ -9,6 +5,7 @@ import { probeArguments } from "../../src/machine/accelerator.ts";
 import { qemuArguments } from "../../src/machine/argv.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { guestPlatform, type platforms } from "../../src/platform/platforms.ts";
+import { readSources, strayWords } from "./house.ts";
 
 /** Words that only x86-64 has. */
 const words =
@@ -28,22 +25,7 @@ const ofAll = ["platform", "kernel-functions", "kernel-log"];
 
 describe("what depends on the architecture", () => {
   test("is said in src/platform and nowhere else", async () => {
-    const root = fileURLToPath(new URL("../../src", import.meta.url));
-    const files = (await readdir(root, { recursive: true })).filter(
-      (name) => name.endsWith(".ts") && !ofAll.includes(name.split("/")[0] ?? ""),
-    );
-    const found: string[] = [];
-    for (const name of files) {
-      const see = (text: unknown): void => {
-        if (typeof text === "string" && words.test(text) && !exceptions[name]?.test(text))
-          found.push(`${name}: ${text}`);
-      };
-      new Visitor({
-        Literal: (node) => see("regex" in node ? node.regex.pattern : node.value),
-        TemplateElement: ({ value }) => see(value.raw),
-      }).visit(parseSync(name, await readFile(join(root, name), "utf8")).program);
-    }
-    expect(found).toEqual([]);
+    expect(strayWords(await readSources(), words, ofAll, exceptions)).toEqual([]);
   });
 
   test("is said in whole: a row that leaves a word out does not compile", () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Vm } from "../../src/index.ts";
+import { guestPlatform } from "../../src/platform/platforms.ts";
 import { bootVm } from "./vm.ts";
 
 // One contract for every image: what a repro may rely on. It runs on whatever image the cell names.
@@ -25,14 +26,19 @@ test("the kernel is the one that was asked for", async () => {
   expect(await out("uname -r")).toBe("6.1.129");
 });
 
-test("systemd is the init, and no unit has failed", async () => {
-  expect(await out("cat /proc/1/comm")).toBe("systemd");
-  expect(await out("systemctl --failed --no-legend")).toBe("");
+test("the system's own init has started everything, and nothing has failed", async () => {
+  const { init } = vm.guest.system;
+  expect(await out("cat /proc/1/comm")).toBe(init.name);
+  expect(await out(init.failed)).toBe("");
 });
 
-test("the console is ttyS0", async () => {
+test("the system tells its journal", async () => {
+  expect(await out(vm.guest.system.init.journal(10_000))).not.toBe("");
+});
+
+test("the console is the platform's", async () => {
   const mark = vm.machine.console.mark;
-  await vm.guest.exec("echo from-the-guest > /dev/ttyS0");
+  await vm.guest.exec(`echo from-the-guest > /dev/${guestPlatform.console}`);
   await vm.machine.console.waitForLine("the echo", (line) => line.includes("from-the-guest"), {
     within: "10s",
     from: mark,
