@@ -1,5 +1,4 @@
 import type { Context } from "../base/context.ts";
-import { InfraError } from "../base/errors.ts";
 import { guestSystems } from "../image/systems.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
@@ -19,7 +18,6 @@ import { provideWorkload } from "./workload.ts";
  */
 export async function provideParts(repro: PartsRequest, cell: Cell, context: Context): Promise<Parts> {
   const selector = parseKernelSelector(cell.kernel);
-  needLinux();
   await repro.check?.(cell, context);
   requireMachines();
   // The image may have a Node of its own, as NixOS images do.
@@ -38,12 +36,4 @@ export async function provideParts(repro: PartsRequest, cell: Cell, context: Con
   );
   const workload = await provideWorkload(repro, cell, context);
   return { kernel, image, node, workload };
-}
-
-/** Images, locks and the certain end of every machine stand on Linux: its programs, /proc, prctl(2). */
-function needLinux(): void {
-  if (process.platform === "linux") return;
-  throw new InfraError(`a machine needs Linux on its host, and this is ${process.platform}`, {
-    next: "Run it on Linux. Kernel logs (dmesg), files (tls) and bisections (bisect replay) are read here too.",
-  });
 }

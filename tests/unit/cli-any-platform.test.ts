@@ -56,5 +56,5 @@ test("the thread-local storage of a file is read on any platform that has binuti
 test("a machine is refused in a sentence where there can be none", async () => {
   const { exitCode, stdout, stderr } = await elsewhere([], "run", "io-uring-dstate");
   expect([exitCode, stdout]).toEqual([70, ""]);
-  expect(stderr).toMatch(/^dstate: .*needs Linux.*\n {2}\S/);
+  expect(stderr).toMatch(/^dstate: machines need Linux.*\n {2}\S/);
 });
