@@ -59,6 +59,7 @@ const environment = z.object({
  * Settings from the environment. This is the only place that reads it.
  *
  * @throws {UsageError} when a variable's value cannot be used.
+ * @example const { cacheDir } = readSettings();
  */
 export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Settings {
   const parsed = environment.safeParse(env);

@@ -90,7 +90,9 @@ export function parseSeccomp(text: string, from: string): SeccompProfile {
  * no system call, is told as a note: it may be newer than this host, or mistyped.
  *
  * @throws {UsageError} as {@link provideSeccomp} does.
- * @example check: async ({ axes }, context) => await checkSeccomp(axes.seccomp, context)
+ * @example
+ * const check: ReproDefinition<Observation>["check"] = async ({ axes }, context) =>
+ *   await checkSeccomp(axes.seccomp, context);
  */
 export async function checkSeccomp(name: string | undefined, context: Context): Promise<void> {
   const profile = await provideSeccomp(name ?? "unconfined");
@@ -127,7 +129,7 @@ async function systemCalls(signal: AbortSignal): Promise<ReadonlySet<string> | u
 /**
  * The profile with one system call answered by an error, whatever it said about it before.
  *
- * @example answerWith(profile, "clone3", errno.ENOSYS)
+ * @example answerWith({ defaultAction: "SCMP_ACT_ALLOW" }, "clone3", errno.ENOSYS)
  */
 export function answerWith(profile: SeccompProfile, syscall: string, errnoRet: number): SeccompProfile {
   const rest = (profile.syscalls ?? [])

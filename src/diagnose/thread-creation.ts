@@ -45,7 +45,7 @@ const numbers: Readonly<Record<string, number>> = guestPlatform.systemCalls;
 /**
  * Put together what a run showed: the facts of its container, a trace of {@link threadCalls}, the kernel log.
  *
- * @example diagnoseThreads(threadEvidence({ facts: run.facts, trace: traced.trace.events, log: log.text })).kind
+ * @example threadEvidence({ trace: events, log: log.text }).failedCalls
  */
 export function threadEvidence(seen: {
   readonly facts?: ContainerFacts | undefined;
@@ -71,6 +71,10 @@ export function threadEvidence(seen: {
 /**
  * Why threads could not be made. Each answer needs a witness of its own: the errno alone does not tell a pids
  * limit from RLIMIT_NPROC, both are EAGAIN.
+ *
+ * @example
+ * const run = await runContainer(vm.guest, { args: ["node", "x.mjs"], within: "30s", signal });
+ * const cause = diagnoseThreads(threadEvidence({ facts: run.facts, trace: [], log: log.text }));
  */
 export function diagnoseThreads(seen: ThreadEvidence): ThreadCause {
   // clone3 answered by ENOSYS is no failure: the C library falls back to clone.

@@ -12,10 +12,19 @@ import { connectSsh, type SshCommand, type SshConnection } from "./ssh.ts";
 /** The system inside a machine, over ssh as root. */
 export class Guest implements Disposable {
   readonly machine: Machine;
-  /** Which system it is, and how that is told what. */
+  /**
+   * Which system it is, and how that is told what.
+   *
+   * @internal
+   */
   readonly system: GuestSystem;
+  /** @internal */
   readonly fast: FastShell;
-  /** Told of what is done to the guest, and what it answers. */
+  /**
+   * Told of what is done to the guest, and what it answers.
+   *
+   * @internal
+   */
   readonly watch: WatchGuest;
   #lastCommand = 0;
   readonly #env: Readonly<Record<string, string>> | undefined;

@@ -65,7 +65,11 @@ export class GuestProcess {
     this.exited = exited;
   }
 
-  /** Take over a channel whose command prints its pid on its first line. */
+  /**
+   * Take over a channel whose command prints its pid on its first line.
+   *
+   * @internal
+   */
   static async adopt(
     guest: WayIn,
     command: SshCommand,
@@ -207,7 +211,7 @@ export class GuestProcess {
    * the same threads are in one and the same uninterruptible sleep at every look until the deadline; then it also
    * tells the processes' io_uring rings and where their threads came from in user space.
    *
-   * @example const after = await npm.kill("SIGKILL", { within: "5s" }); after.state // "reaped" | "zombie" | "D" | "running"
+   * @example const after = await job.kill("SIGKILL", { within: "5s" }); after.state // "reaped" | "zombie" | "D" | "running"
    */
   async kill(
     signal: NodeJS.Signals,

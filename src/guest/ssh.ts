@@ -4,10 +4,13 @@ import ssh2 from "ssh2";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { pause } from "../base/wait.ts";
 import { ConnectionLost } from "../machine/fault.ts";
-import type { Machine } from "../machine/machine.ts";
+import type { Seed } from "../machine/seed.ts";
 
 /** Where a guest's ssh daemon is, and the keys of both sides. */
-export type SshPlace = Pick<Machine, "seed" | "sshPort">;
+export interface SshPlace {
+  readonly seed: Pick<Seed, "clientKey" | "hostKey">;
+  readonly sshPort: number;
+}
 
 /** An open ssh connection to a guest. */
 export interface SshConnection extends Disposable {

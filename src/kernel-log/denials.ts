@@ -11,7 +11,7 @@ export interface Denial {
  * {@link runContainer}.
  *
  * @see https://github.com/torvalds/linux/blob/master/kernel/auditsc.c (audit_seccomp)
- * @example parseDenials(log).some(({ syscall }) => syscall === 435) // clone3 on x86-64
+ * @example parseDenials(log.text).some(({ syscall }) => syscall === 435) // clone3 on x86-64
  */
 export function parseDenials(log: string): Denial[] {
   return log.split("\n").flatMap((line) => {

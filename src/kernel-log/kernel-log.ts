@@ -33,8 +33,9 @@ const reach = { lines: 1000, seconds: 120 } as const;
  *
  * @example
  * const parser = new KernelLogParser();
- * for await (const chunk of console) for (const finding of parser.push(chunk)) report(finding);
- * for (const finding of parser.end()) report(finding);
+ * for (const chunk of [text.slice(0, 100), text.slice(100)])
+ *   for (const finding of parser.push(chunk)) console.log(finding.title);
+ * for (const finding of parser.end()) console.log(finding.title);
  */
 export class KernelLogParser {
   readonly #input = new Input();

@@ -11,7 +11,7 @@ const depth = 4;
  * matter. Addresses, offsets, pids, times, compiler suffixes, waits and locks are left out. A CPU that stalls is
  * caught anywhere below the guilty function, so only that function counts there.
  *
- * @example fingerprint(finding) // "hung-task io_uring_del_tctx_node < io_uring_clean_tctx < io_uring_cancel_generic"
+ * @example log.findings.map(fingerprint) // "hung-task io_uring_del_tctx_node < io_uring_clean_tctx < io_uring_cancel_generic"
  */
 export function fingerprint(finding: Finding): string {
   // A title that blames nobody, such as a panic's, says all by itself, or with the line that it stands for.
@@ -30,7 +30,7 @@ export function fingerprint(finding: Finding): string {
  * as far as both chains go: a log that was cut off still counts, and so does one in which the serial line printed a
  * character twice. Count with this rather than with fingerprints as keys.
  *
- * @example sameBug(first, second)
+ * @example log.findings.filter((one) => log.findings.some((other) => one !== other && sameBug(one, other)))
  */
 export function sameBug(a: Finding, b: Finding): boolean {
   return sameFingerprint(comparable(a), comparable(b));
@@ -73,7 +73,7 @@ export interface FindingPattern {
 /**
  * Whether a finding is of the kind, and holds the frames, that a signature names. See also {@link finding}.
  *
- * @example matchesFinding(finding, { kind: "hung-task", frames: ["__mutex_lock", "io_uring_del_tctx_node"] })
+ * @example log.findings.some((each) => matchesFinding(each, { kind: "hung-task", frames: ["__mutex_lock"] }))
  */
 export function matchesFinding(finding: Finding, pattern: FindingPattern): boolean {
   if (pattern.kind !== undefined && ![pattern.kind].flat().includes(finding.kind)) return false;
@@ -88,8 +88,8 @@ export function matchesFinding(finding: Finding, pattern: FindingPattern): boole
  * A test for findings, to be handed to `some`, `find` or `filter`: how a repro's signature says "this finding".
  *
  * @example
- * signature: ({ log }) =>
- *   log.findings.some(finding({ kind: "hung-task", frames: ["__mutex_lock", "io_uring_del_tctx_node"] })),
+ * const isThisBug = finding({ kind: "hung-task", frames: ["__mutex_lock", "io_uring_del_tctx_node"] });
+ * const signature = ({ log }: Observation) => log.findings.some(isThisBug);
  */
 export function finding(pattern: FindingPattern): (candidate: Finding) => boolean {
   return (candidate) => matchesFinding(candidate, pattern);
@@ -116,6 +116,8 @@ export function holdsFrames(
 /**
  * The finding that a log is about: the first that is no mere notice (such as a file system's) and follows from no
  * other one; a notice when there is nothing else.
+ *
+ * @example primaryFinding(parseKernelLog(text))?.title
  */
 export function primaryFinding(findings: readonly Finding[]): Finding | undefined {
   const causes = findings.filter((finding) => finding.follows === undefined);

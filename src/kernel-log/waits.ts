@@ -121,7 +121,7 @@ function contended(locks: ReadonlyMap<string, readonly Held[]>): Wait[] {
 /**
  * Waits as lines for people, each from a task that nobody waits for to the last one known. A circle is called one.
  *
- * @example describeWaits(waits) // ["cat:12 waits for sh:10 (mutex)"]
+ * @example describeWaits(readWaits(log.text)) // ["cat:12 waits for sh:10 (mutex)"]
  */
 export function describeWaits(waits: readonly Wait[]): string[] {
   const byWaiter = new Map(waits.map((wait) => [wait.waiter.pid, wait]));

@@ -15,6 +15,7 @@ import { provideWorkload } from "./workload.ts";
  *
  * @throws {UsageError} for a kernel, Node version or workload that does not exist.
  * @throws {InfraError} when something cannot be fetched or built, or this host is not Linux.
+ * @example const parts = await provideParts({ id: "vm" }, cell, context);
  */
 export async function provideParts(repro: PartsRequest, cell: Cell, context: Context): Promise<Parts> {
   const selector = parseKernelSelector(cell.kernel);

@@ -123,7 +123,7 @@ export class Console implements AsyncDisposable {
    * Press a sysrq key over the serial line: a break, then the key. Works where ssh no longer does.
    *
    * @see https://www.kernel.org/doc/html/latest/admin-guide/sysrq.html
-   * @example await console.sysrq("w") // tasks in uninterruptible sleep
+   * @example await vm.machine.console.sysrq("w") // tasks in uninterruptible sleep
    */
   async sysrq(key: string, options: { within?: Duration; signal?: AbortSignal } = {}): Promise<void> {
     if (!this.#qmp) throw new InfraError("the machine's monitor is not connected yet");

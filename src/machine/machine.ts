@@ -35,8 +35,13 @@ export interface MachineParts {
 export class Machine implements AsyncDisposable {
   readonly qmp: Qmp;
   readonly console: Console;
+  /** @internal */
   readonly seed: Seed;
-  /** The host's ends of the two virtio-serial ports that the guest's root shell is behind. */
+  /**
+   * The host's ends of the two virtio-serial ports that the guest's root shell is behind.
+   *
+   * @internal
+   */
   readonly shell: { readonly commands: Socket; readonly errors: Socket };
   readonly pid: number;
   /** The command that started it: the program and its arguments. */

@@ -76,7 +76,7 @@ export class Qmp implements Disposable {
    * Run a command and return its result.
    *
    * @throws {InfraError} when QEMU answers with an error or is gone; {DeadlineError} after `within` (5 s).
-   * @example await qmp.call("query-status")
+   * @example await vm.machine.qmp.call("query-status")
    */
   async call(
     command: string,

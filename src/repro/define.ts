@@ -91,7 +91,19 @@ export interface Repro<Observation = unknown>
  * Define a repro.
  *
  * @throws {UsageError} when a field is missing, unknown, or cannot be used; it names the field.
- * @example export default defineRepro({ id: "io-uring-dstate", ... });
+ * @example
+ * export default defineRepro({
+ *   id: "my-report",
+ *   title: "what fails, in one line",
+ *   upstream: ["https://example.org/the/report"],
+ *   axes: { kernel: ["6.1.129", "deb:6.1"], node: ["20.9.0"] },
+ *   cells: { bad: [{ kernel: "deb:6.1" }], control: [{ kernel: "6.1.129" }] },
+ *   deadline: "2m",
+ *   trial: async ({ vm }) => await vm.guest.exec(["node", "-p", "1+1"], { allowFailure: true }),
+ *   signature: ({ signal }) => signal === "SIGSEGV",
+ *   healthy: ({ exitCode }) => exitCode === 0,
+ *   summary: ({ exitCode }) => `node ended with exit code ${exitCode}`,
+ * });
  */
 export function defineRepro<Observation>(definition: ReproDefinition<Observation>): Repro<Observation> {
   checkDefinition(definition);

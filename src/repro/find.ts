@@ -34,6 +34,8 @@ function places(cwd: string): string[] {
 /**
  * Every repro that can be named by its id, and apart from them those that cannot be loaded. Folders without a
  * definition are passed over.
+ *
+ * @example (await listRepros()).repros.map(({ repro }) => repro.id)
  */
 export async function listRepros(
   cwd: string = process.cwd(),
@@ -64,6 +66,7 @@ export async function listRepros(
  * A repro by id, or by the path of its folder or file.
  *
  * @throws {UsageError} when there is none, naming those there are.
+ * @example const { repro, file } = await findRepro("io-uring-dstate");
  */
 export async function findRepro(name: string, cwd: string = process.cwd()): Promise<FoundRepro> {
   if (name.includes("/") || /\.[cm]?[jt]s$/.test(name)) {

@@ -60,7 +60,11 @@ export interface TrialOptions {
   readonly cold?: boolean | undefined;
   /** Also save the guest's memory when the trial cannot be judged. As large as the guest's memory, at worst. */
   readonly memoryDump?: boolean | undefined;
-  /** The run that it is a trial of. Default: one of its own. */
+  /**
+   * The run that it is a trial of. Default: one of its own.
+   *
+   * @internal
+   */
   readonly run?: Run | undefined;
   /** What it should come to, where that is known. */
   readonly expected?: Outcome | undefined;
@@ -81,6 +85,7 @@ type TrialEnd<Observation = unknown> = Pick<
  *
  * @throws {AuthorError} for a mistake in the repro's own code, which is saved as the trial's `usage-error`.
  * @throws {InterruptedError} when the user interrupts.
+ * @example const { outcome } = await runTrial(repro, cell, await provideParts(repro, cell, context), context);
  */
 export async function runTrial<Observation>(
   repro: Repro<Observation>,

@@ -21,6 +21,7 @@ const lockSchema = z.looseObject({
  * @param options.cache where the cache is made.
  * @throws {InfraError} when the lock file cannot be read, or npm cannot fetch what it names.
  * @see https://docs.npmjs.com/cli/commands/npm-ci
+ * @example await fillNpmCache(dir, { cache: join(dir, "npm-cache"), signal })
  */
 export async function fillNpmCache(
   project: string,

@@ -220,11 +220,18 @@ function slug(name: string): string {
  * start no more machines than the host's memory holds: the others wait.
  *
  * @example
- * test("SIGKILL ends npm ci on a fixed kernel", { kernel: "6.1.129", node: "20.9.0" }, async ({ vm }) => { ... });
+ * test("SIGKILL ends npm ci on a fixed kernel", { kernel: "6.1.129", node: "20.9.0" }, async ({ vm }) => {
+ *   const npm = await vm.guest.spawn(["npm", "ci", "--offline"], { cwd: "/srv/work" });
+ *   expect(await npm.kill("SIGKILL", { within: "5s" })).toBeReaped();
+ * });
  */
 export const test: VmTestApi = apiOf(withMachine);
 
-/** The context of a test: ended by vitest's own signal, with a line about what takes long. */
+/**
+ * The context of a test: ended by vitest's own signal, with a line about what takes long.
+ *
+ * @example const context = testContext(signal);
+ */
 export function testContext(signal: AbortSignal): Context {
   return contextOf({ signal });
 }

@@ -16,6 +16,8 @@ import { testContext } from "./test.ts";
  *
  * @throws {UsageError} when there is no such cell.
  * @example
+ * import { test } from "vitest";
+ *
  * test("a fixed kernel is clean", async ({ signal }) => {
  *   const trial = await trialIn(repro, { kernel: "6.1.129" }, { signal });
  *   expect(trial.outcome, trial.summary).toBe("clean");
