@@ -18,6 +18,9 @@ import { findRepro } from "../repro/find.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
+/** What is measured where nothing else is asked for: the kernel and the Node that tests have. */
+const axes = { kernel: ["6.1.129"], node: ["20.9.0"] } as const;
+
 /** `dstate bench boot`, `restore` and `trial`: how fast machines and trials are here. */
 export function addMachineBenches(bench: Command, session: Session): void {
   addCellOptions(
@@ -38,7 +41,7 @@ export function addMachineBenches(bench: Command, session: Session): void {
           });
         }
         const context = await session.context();
-        const cell = chooseCell({ kernel: ["6.1.129"], node: ["20.9.0"] }, choiceOf(options));
+        const cell = chooseCell(axes, choiceOf(options), context.settings);
         const parts = await provideParts({ id: "bench", npm: "10.1.0" }, cell, context);
         const result = await benchBoot(
           {
@@ -62,7 +65,7 @@ export function addMachineBenches(bench: Command, session: Session): void {
     .addHelpText("after", "\nExample: dstate bench restore --kernel 6.1.129 --count 100 --json")
     .action(async (options: CellOptions & { count: number; json?: boolean }) => {
       const context = await session.context();
-      const cell = chooseCell({ kernel: ["6.1.129"], node: ["20.9.0"] }, choiceOf(options));
+      const cell = chooseCell(axes, choiceOf(options), context.settings);
       const parts = await provideParts({ id: "bench", npm: "10.1.0" }, cell, context);
       const result = await benchRestore({ parts, count: options.count }, context);
       session.print(options.json ? toJson({ cell, ...result }) : renderRestore(result));
@@ -84,7 +87,7 @@ export function addMachineBenches(bench: Command, session: Session): void {
         const context = await session.context();
         const found = await findRepro(name ?? "io-uring-dstate");
         const { repro } = found;
-        const cell = chooseCell(repro.axes, choiceOf(options));
+        const cell = chooseCell(repro.axes, choiceOf(options), context.settings);
         using ledger = await Ledger.open(context);
         const definition = await definitionOf(found);
         const tries = await openTries({ repro, definition, ranBy: "bench" }, ledger, context);

@@ -163,14 +163,14 @@ async function candidatesOf(
   }
   const { kernel, node } = options;
   if (isRange(kernel)) {
-    const cell = chooseCell(repro.axes, { ...choiceOf(options), kernel: undefined });
+    const cell = chooseCell(repro.axes, { ...choiceOf(options), kernel: undefined }, context.settings);
     return {
       range: `kernel ${kernel}`,
       candidates: await kernelCandidates(parseRange(kernel), cell, context),
     };
   }
   if (isRange(node)) {
-    const cell = chooseCell(repro.axes, { ...choiceOf(options), node: undefined });
+    const cell = chooseCell(repro.axes, { ...choiceOf(options), node: undefined }, context.settings);
     const candidates = await nodeCandidates(parseRange(node), cell, context);
     const details = async (): Promise<readonly string[]> => {
       const libuv = await knownLibuv(context);
@@ -188,7 +188,7 @@ async function candidatesOf(
       next: "For example --range v6.1.106..v6.1.115.",
     });
   const tree = resolve(options.git ?? ".");
-  const cell = chooseCell(repro.axes, { ...choiceOf(options), kernel: undefined });
+  const cell = chooseCell(repro.axes, { ...choiceOf(options), kernel: undefined }, context.settings);
   return {
     range: `git ${options.range}`,
     candidates: await commitCandidates(tree, parseRange(options.range), cell, context),

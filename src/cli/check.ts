@@ -3,8 +3,8 @@ import { exitCode } from "../base/errors.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import { openTries } from "../campaign/tries.ts";
-import { chooseCell } from "../lab/cell.ts";
 import { renderTrials } from "../report/trials.ts";
+import { cellsOf } from "../repro/cells.ts";
 import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import type { Outcome } from "../repro/outcome.ts";
@@ -29,18 +29,18 @@ export function addCheck(program: Command, session: Session): void {
       const context = await session.context();
       const found = await findRepro(name);
       const { repro } = found;
+      const known = cellsOf(repro, context.settings);
       const take = <T>(cells: readonly T[]): readonly T[] => (options.all ? cells : cells.slice(0, 1));
       const plan = [
-        ...take(repro.cells.bad).map((choice) => ({ choice, expected: "reproduced" as Outcome })),
-        ...take(repro.cells.control).map((choice) => ({ choice, expected: "clean" as Outcome })),
+        ...take(known.bad).map((cell) => ({ cell, expected: "reproduced" as Outcome })),
+        ...take(known.control).map((cell) => ({ cell, expected: "clean" as Outcome })),
       ];
       using ledger = await Ledger.open(context);
       const definition = await definitionOf(found);
       const trials = await recorded(reproRun("check", found), context, async (run) => {
         const tries = await openTries({ repro, definition, ranBy: "check", run }, ledger, context);
         const ended: (TrialResult & { expected: Outcome })[] = [];
-        for (const { choice, expected } of plan) {
-          const cell = chooseCell(repro.axes, choice);
+        for (const { cell, expected } of plan) {
           ended.push({ ...(await tries.run(cell, { expected })), expected });
         }
         return ended;

@@ -75,6 +75,7 @@ export function addMatrix(program: Command, session: Session): void {
       const { repro } = found;
       const cells = chooseCells(repro, await choiceOf(repro, options, context), {
         all: options.all === true,
+        image: context.settings.image,
       });
       const shape = shapeOf(repro.machine);
       const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
@@ -111,7 +112,7 @@ async function choiceOf(
   options: MatrixCommandOptions,
   context: Context,
 ): Promise<MatrixChoice> {
-  const cell = chooseCell(repro.axes, {});
+  const cell = chooseCell(repro.axes, {}, context.settings);
   return {
     kernel: options.kernel && (await expandRanges("kernel", options.kernel, cell, context)),
     node: options.node && (await expandRanges("node", options.node, cell, context)),

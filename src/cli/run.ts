@@ -36,7 +36,7 @@ export function addRun(program: Command, session: Session): void {
     const context = await session.context();
     const found = await findRepro(name);
     const { repro } = found;
-    const cell = chooseCell(repro.axes, choiceOf(options));
+    const cell = chooseCell(repro.axes, choiceOf(options), context.settings);
     // What cannot be had leaves nothing behind, no empty ledger either.
     await provideParts(repro, cell, context);
     using ledger = await Ledger.open(context);

@@ -35,7 +35,11 @@ export function addShell(program: Command, session: Session): void {
         next: "Leave out --view, or add `view` to its definition.",
       });
     const choice = choiceOf(options);
-    const cell = chooseCell(repro.axes, { ...choice, axes: { ...view?.axes, ...choice.axes } });
+    const cell = chooseCell(
+      repro.axes,
+      { ...choice, axes: { ...view?.axes, ...choice.axes } },
+      context.settings,
+    );
     const parts = await provideParts(repro, cell, context);
     await using vm = await openVm({ ...context, ...repro.machine, parts, cold: options.cold, name: "shell" });
     session.say(

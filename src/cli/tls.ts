@@ -96,7 +96,7 @@ async function inGuest(
 ): Promise<TlsAudit[]> {
   const { signal } = context;
   const { repro } = await findRepro(name);
-  const cell = chooseCell(repro.axes, choiceOf(options));
+  const cell = chooseCell(repro.axes, choiceOf(options), context.settings);
   const parts = await provideParts(repro, cell, context);
   await using vm = await openVm({ ...context, ...repro.machine, parts, cold: options.cold, name: "tls" });
   const audits: TlsAudit[] = [];

@@ -38,6 +38,7 @@ export interface DebianImageOptions {
 export const debian: GuestSystem = {
   title: "Debian",
   provide: async (_request, context) => await provideDebianImage(context),
+  bootWithin: "90s",
   init: systemd,
   loginShell: ["bash", "-l"],
 };

@@ -8,6 +8,8 @@ export interface Image {
   readonly path: string;
   /** One sentence for reports: what it is and how it differs from what was pinned. */
   readonly provenance: string;
+  /** The Node that the image has by itself, with its libuv, where it has one. */
+  readonly node?: { readonly version: string; readonly libuv: string } | undefined;
   /** Name and version of each package, where the image knows. */
   readonly packages: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,5 @@
 import type { Context } from "../base/context.ts";
+import type { Duration } from "../base/duration.ts";
 import type { KernelSelector } from "../kernel/selector.ts";
 import type { Image } from "./image.ts";
 
@@ -24,6 +25,8 @@ export interface GuestSystem {
    * @throws {InfraError} when it cannot be fetched or made.
    */
   readonly provide: (request: ImageRequest, context: Context) => Promise<Image>;
+  /** How long a boot may take on a busy host that emulates its processors. */
+  readonly bootWithin: Duration;
   readonly init: Init;
   /** The shell that a person gets. */
   readonly loginShell: readonly string[];

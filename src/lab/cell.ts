@@ -22,6 +22,14 @@ export interface Axes {
   readonly own?: Readonly<Record<string, readonly [string, ...string[]]>>;
   /** Which of its own axes also take the path of a file of the user's, such as a seccomp profile. */
   readonly files?: readonly string[];
+  /** The kernel and Node that come first in guests of a kind, where others are nearer to the report's own machine. */
+  readonly images?:
+    | Readonly<
+        Partial<
+          Record<ImageKind, { readonly kernel?: string | undefined; readonly node?: string | undefined }>
+        >
+      >
+    | undefined;
 }
 
 /** A cell as somebody asks for it: what is not said is the first value of the repro's axis. */
@@ -36,10 +44,15 @@ export interface CellChoice {
 /**
  * Complete a choice with the first value of each axis.
  *
+ * @param settings what guests are where nothing is said, such as the settings that the environment gives.
  * @throws {UsageError} for an axis that the repro does not have.
  * @example chooseCell({ kernel: ["6.1.115"], node: ["20.9.0"] }, {}).kernel // "6.1.115"
  */
-export function chooseCell(axes: Axes, choice: CellChoice): Cell {
+export function chooseCell(
+  axes: Axes,
+  choice: CellChoice,
+  settings: { readonly image?: Cell["image"] | undefined } = {},
+): Cell {
   const own = axes.own ?? {};
   for (const [name, value] of Object.entries(choice.axes ?? {})) {
     const values = own[name];
@@ -62,11 +75,13 @@ export function chooseCell(axes: Axes, choice: CellChoice): Cell {
   const chosen = Object.entries(own).map(
     ([name, values]) => [name, choice.axes?.[name] ?? values[0]] as const,
   );
+  const image = choice.image ?? settings.image ?? imageKinds[0];
+  const nearest = axes.images?.[image];
   return {
-    kernel: choice.kernel ?? axes.kernel[0],
-    node: choice.node ?? axes.node?.[0],
+    kernel: choice.kernel ?? nearest?.kernel ?? axes.kernel[0],
+    node: choice.node ?? nearest?.node ?? axes.node?.[0],
     env: choice.env ?? axes.env?.[0] ?? {},
-    image: choice.image ?? imageKinds[0],
+    image,
     axes: Object.fromEntries(chosen),
   };
 }

@@ -14,7 +14,7 @@ import { bootOptions, disksOf } from "./boot.ts";
 import type { Shape } from "./parts.ts";
 
 /** How often a machine is booted at the most to get one that is worth keeping. */
-const tries = 3;
+export const tries = 3;
 
 /** Where the parts of a frozen machine are in its folder. */
 export function partsOfSnapshot(dir: string): {
@@ -80,7 +80,7 @@ async function freezeOnce(
     signal,
   });
   using guest = new Guest(machine, { system });
-  const wait = { within: shape.bootWithin ?? "90s", signal } as const;
+  const wait = { within: shape.bootWithin ?? system.bootWithin, signal } as const;
   await awaitBoot(guest, { ...wait, evidence: join(shape.evidenceDir, "console.log") });
   if (!last && machine.console.text.includes("APIC timer disabled")) return undefined;
   progress.update({ detail: "warming up" });

@@ -2,14 +2,16 @@ import { copyFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
+import { toMilliseconds } from "../base/duration.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { guestSystems } from "../image/systems.ts";
 import { qemuArguments } from "../machine/argv.ts";
 import { identifyProcessor } from "../machine/host-processor.ts";
 import { identifyQemu } from "../machine/qemu-binary.ts";
 import type { MachineOptions } from "../machine/start.ts";
 import { bootOptions, disksOf } from "./boot.ts";
-import { freezeInto, partsOfSnapshot } from "./freeze.ts";
+import { freezeInto, partsOfSnapshot, tries } from "./freeze.ts";
 import type { Shape } from "./parts.ts";
 
 /** Raised when what is frozen, or how, changes. */
@@ -60,7 +62,7 @@ export async function snapshotKey(shape: Shape, context: Context): Promise<strin
 export async function provideSnapshot(shape: Shape, key: string, context: Context): Promise<Snapshot> {
   const entry = await snapshotStore(context).findOrMake(
     key,
-    { within: "5m", signal: context.signal },
+    { within: freezeWithin(shape), signal: context.signal },
     async (dir, signal) =>
       await step(context.progress, "freeze a booted machine for later starts", async (progress) => {
         const hostKey = await freezeInto(dir, shape, context, { signal, progress }).catch(
@@ -76,6 +78,12 @@ export async function provideSnapshot(shape: Shape, key: string, context: Contex
   );
   await copyFile(partsOfSnapshot(entry.dir).console, join(shape.evidenceDir, "console-boot.log"));
   return { dir: entry.dir, hostKey: Buffer.from(aboutSchema.parse(entry.about).hostKey, "base64") };
+}
+
+/** Every try of a boot, and what comes after it, in milliseconds. */
+function freezeWithin({ bootWithin, parts }: Shape): number {
+  const boot = toMilliseconds(bootWithin ?? guestSystems[parts.image.kind].bootWithin);
+  return tries * (boot + toMilliseconds("1m"));
 }
 
 /** The options of a machine that goes on from a frozen one. */

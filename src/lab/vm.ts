@@ -134,7 +134,10 @@ export class Vm implements AsyncDisposable {
   ): Promise<Vm> {
     const vm = new Vm(machine, options, about);
     const wait = {
-      within: about.start === "warm" ? "20s" : (options.bootWithin ?? "90s"),
+      within:
+        about.start === "warm"
+          ? "20s"
+          : (options.bootWithin ?? guestSystems[options.parts.image.kind].bootWithin),
       signal: context.signal,
     } as const;
     try {

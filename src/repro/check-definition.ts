@@ -2,7 +2,7 @@ import { closestMatch } from "leven";
 import { z } from "zod";
 import { type Duration, isDuration } from "../base/duration.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
-import { imageKinds } from "../base/settings.ts";
+import { type ImageKind, imageKinds } from "../base/settings.ts";
 import { isSize } from "../base/size.ts";
 import { either, oneLine } from "../base/text.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
@@ -52,6 +52,8 @@ const kernel = word.superRefine((selector, context) => {
 const strict = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, { error: `expected an object with ${Object.keys(shape).join(", ")}` });
 
+const byImage = <Schema extends z.ZodType>(schema: Schema) => z.partialRecord(z.enum(imageKinds), schema);
+
 const axes = strict({
   kernel: some(kernel, '["6.1.115"]'),
   node: someWords.optional(),
@@ -60,6 +62,7 @@ const axes = strict({
     .record(text, someWords, { error: 'expected lists by name, such as { mode: ["bad", "good"] }' })
     .optional(),
   files: z.array(word, { error: "expected a list of names of axes" }).optional(),
+  images: byImage(strict({ kernel: kernel.optional(), node: word.optional() })).optional(),
 });
 const choice = strict({
   kernel: kernel.optional(),
@@ -68,6 +71,8 @@ const choice = strict({
   image: z.enum(imageKinds, { error: `expected ${either(imageKinds)}` }).optional(),
   axes: texts.optional(),
 });
+
+const knownCells = { bad: some(choice, "[{}]"), control: some(choice, "[{}]") };
 
 /** Each field that a definition may have. */
 export const definitionFields = {
@@ -80,7 +85,7 @@ export const definitionFields = {
     '["https://..."]',
   ),
   axes,
-  cells: strict({ bad: some(choice, "[{}]"), control: some(choice, "[{}]") }),
+  cells: strict({ ...knownCells, images: byImage(strict(knownCells)).optional() }),
   workload: z
     .custom<URL>((value) => value instanceof URL && value.protocol === "file:", {
       error: 'expected a folder as new URL("./workload", import.meta.url)',
@@ -104,10 +109,17 @@ export const definitionFields = {
 };
 const definitionSchema = strict(definitionFields);
 
+interface KnownChoices {
+  readonly bad: readonly CellChoice[];
+  readonly control: readonly CellChoice[];
+}
+
 /** What is looked at once every field is right by itself. */
 interface CellsOfDefinition {
   readonly axes: Axes;
-  readonly cells: { readonly bad: readonly CellChoice[]; readonly control: readonly CellChoice[] };
+  readonly cells: KnownChoices & {
+    readonly images?: Readonly<Partial<Record<ImageKind, KnownChoices>>> | undefined;
+  };
 }
 
 /**
@@ -135,14 +147,24 @@ export function checkDefinition(definition: CellsOfDefinition): void {
 
 /** A cell that is named by what no axis has can never be run. */
 function impossibleCells({ axes, cells }: CellsOfDefinition): string[] {
-  return (["bad", "control"] as const).flatMap((kind) =>
-    cells[kind].flatMap((cell, index) => {
+  const lists = [
+    { place: "cells", ...cells },
+    ...Object.entries(cells.images ?? {}).map(([kind, known]) => ({
+      place: `cells.images.${kind}`,
+      ...known,
+    })),
+  ].flatMap(({ place, bad, control }) => [
+    [`${place}.bad`, bad] as const,
+    [`${place}.control`, control] as const,
+  ]);
+  return lists.flatMap(([place, choices]) =>
+    choices.flatMap((cell, index) => {
       try {
         chooseCell(axes, cell);
         return [];
       } catch (error) {
         const hint = error instanceof UsageError && error.next !== undefined ? ` (${error.next})` : "";
-        return [`cells.${kind}[${index}]: ${messageOf(error)}${hint}`];
+        return [`${place}[${index}]: ${messageOf(error)}${hint}`];
       }
     }),
   );

@@ -1,5 +1,6 @@
 import type { Context } from "../base/context.ts";
 import type { Duration } from "../base/duration.ts";
+import type { ImageKind } from "../base/settings.ts";
 import type { Axes, Cell, CellChoice } from "../lab/cell.ts";
 import type { Preparation } from "../lab/preparation.ts";
 import type { MachineShape } from "../lab/shape.ts";
@@ -49,6 +50,20 @@ export interface ReproDefinition<Observation> {
   readonly cells: {
     readonly bad: readonly [CellChoice, ...CellChoice[]];
     readonly control: readonly [CellChoice, ...CellChoice[]];
+    /** Those of guests of a kind, where others are nearer to the report's own machine. */
+    readonly images?:
+      | Readonly<
+          Partial<
+            Record<
+              ImageKind,
+              {
+                readonly bad: readonly [CellChoice, ...CellChoice[]];
+                readonly control: readonly [CellChoice, ...CellChoice[]];
+              }
+            >
+          >
+        >
+      | undefined;
   };
   /** Folder whose files the guest finds in `/srv/work`. */
   readonly workload?: URL;

@@ -239,10 +239,11 @@ const depthFor: Record<Exclude<Outcome, "infra-error">, Depth> = {
 };
 
 function versionsOf(parts: Parts): Record<string, string> {
+  const node = parts.node ?? parts.image.node;
   return {
     kernel: parts.kernel.version,
     kernelFrom: parts.kernel.provenance,
     image: parts.image.provenance,
-    ...(parts.node ? { node: parts.node.version, libuv: parts.node.libuv } : {}),
+    ...(node ? { node: node.version, libuv: node.libuv } : {}),
   };
 }

@@ -29,7 +29,7 @@ export async function trialIn<Observation>(
   options: { readonly signal: AbortSignal },
 ): Promise<TrialResult<Observation>> {
   const context = testContext(options.signal);
-  const cell = chooseCell(repro.axes, choice);
+  const cell = chooseCell(repro.axes, choice, context.settings);
   const definition = await definitionFor(repro, expect.getState().testPath);
   using ledger = await Ledger.open(context);
   const tries = await openTries({ repro, definition, ranBy: "test" }, ledger, context);

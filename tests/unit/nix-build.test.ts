@@ -118,6 +118,9 @@ test("in Nix' own sandbox finished builds are taken from a folder", async () => 
     path: join(image, "root.ext4"),
     provenance: expect.stringContaining("NixOS 24.05.20241030"),
   });
+  await writeFile(join(image, "runtime.json"), '{ "node": "22.9.0", "libuv": "1.48.0" }');
+  const { node } = await provideNixosImage(context, { nixKernel: "6.6.58" });
+  expect(node).toEqual({ version: "22.9.0", libuv: "1.48.0" });
   await expect(provideNixosImage(context)).rejects.toThrow("has no image");
 });
 

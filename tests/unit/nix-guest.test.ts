@@ -134,6 +134,8 @@ describe.each(guests)("the system %s keeps the guest contract:", (name) => {
     await command(["e2fsck", "-fn", join(out, "root.ext4")], { within: "60s" });
     expect((await lstat(join(out, "root.ext4"))).size).toBeGreaterThan(2 ** 30);
     expect(await readFile(join(out, "label"), "utf8")).toBe("25.11.stand-in\n");
+    const runtime = JSON.parse(await readFile(join(out, "runtime.json"), "utf8"));
+    expect(runtime).toEqual({ node: "22.20.0", libuv: "1.48.0" });
   });
 
   test("it needs no boot loader, no initrd and no partition: the image is one ext4 with /sbin/init", async () => {

@@ -52,7 +52,10 @@ describe("a definition", () => {
     [{ title: 7 }, "title: expected a text, found 7"],
     [{ upstream: [] }, 'upstream: expected a list with one at least, such as ["https://..."], found []'],
     [{ upstream: ["#55587"] }, "upstream[0]: expected the address of a report"],
-    [{ axes: undefined }, "axes: expected an object with kernel, node, env, own, files, found nothing"],
+    [
+      { axes: undefined },
+      "axes: expected an object with kernel, node, env, own, files, images, found nothing",
+    ],
     [
       { axes: { kernel: [] } },
       'axes.kernel: expected a list with one at least, such as ["6.1.115"], found []',

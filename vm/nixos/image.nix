@@ -35,6 +35,11 @@ let
       ln -s ${files}/ld-musl-x86_64.so.1 ./files/lib/ld-musl-x86_64.so.1
     '';
   };
+  # The image's own node, for reports.
+  runtime = {
+    node = config.dstate.runtime.package.node.version;
+    libuv = config.dstate.runtime.package.libuv.version;
+  };
 in
 {
   boot.loader.grub.enable = false;
@@ -65,5 +70,6 @@ in
         resize2fs root.ext4
         cp --sparse=always root.ext4 $out/root.ext4
         echo ${lib.escapeShellArg config.system.nixos.label} > $out/label
+        echo ${lib.escapeShellArg (builtins.toJSON runtime)} > $out/runtime.json
       '';
 }

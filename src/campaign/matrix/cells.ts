@@ -1,6 +1,7 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Axes, Cell, CellChoice } from "../../lab/cell.ts";
 import { chooseCell } from "../../lab/cell.ts";
+import { cellsOf } from "../../repro/cells.ts";
 import type { ReproDefinition } from "../../repro/define.ts";
 
 /** The values that a user asks for on each axis; an axis that is not named keeps its first value. */
@@ -23,7 +24,7 @@ export interface MatrixChoice {
 export function chooseCells(
   repro: { readonly axes: Axes; readonly cells: ReproDefinition<never>["cells"] },
   choice: MatrixChoice,
-  options: { readonly all: boolean },
+  options: { readonly all: boolean; readonly image?: Cell["image"] | undefined },
 ): Cell[] {
   const { axes } = repro;
   const asked = [
@@ -33,10 +34,7 @@ export function chooseCells(
     choice.image,
     ...Object.values(choice.axes ?? {}),
   ].some((values) => values !== undefined);
-  if (!asked && !options.all)
-    return unique(
-      [...repro.cells.bad, ...repro.cells.control].map((cellChoice) => chooseCell(axes, cellChoice)),
-    );
+  if (!asked && !options.all) return unique(Object.values(cellsOf(repro, options)).flat());
   const rest = <Value>(values: readonly Value[] | undefined): readonly (Value | undefined)[] =>
     options.all && values !== undefined ? values : [undefined];
   let choices: CellChoice[] = [{}];
@@ -54,7 +52,7 @@ export function chooseCells(
   const own = options.all ? { ...axes.own, ...choice.axes } : (choice.axes ?? {});
   for (const [name, values] of Object.entries(own))
     vary(values, (one, value) => ({ ...one, axes: { ...one.axes, [name]: value } }));
-  return unique(choices.map((one) => chooseCell(axes, one)));
+  return unique(choices.map((one) => chooseCell(axes, one, options)));
 }
 
 function unique(cells: readonly Cell[]): Cell[] {

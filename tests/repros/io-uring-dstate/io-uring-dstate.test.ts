@@ -11,7 +11,7 @@ describe("nodejs/node#55587", () => {
     "on 6.1.115 the lstat workload stalls, SIGKILL leaves node and its submission thread in D, and the machine does not power off",
     async ({ signal }) => {
       const context = await testContext(signal);
-      const cell = chooseCell(repro.axes, { kernel: "6.1.115", node: "20.9.0" });
+      const cell = chooseCell(repro.axes, { kernel: "6.1.115", node: "20.9.0" }, context.settings);
       const trial = await runTrial(repro, cell, await provideParts(repro, cell, context), context);
       expect(trial.outcome, trial.summary).toBe("reproduced");
       const seen = observationOf(trial);
@@ -35,7 +35,7 @@ describe("nodejs/node#55587", () => {
       `in the control cell ${JSON.stringify(choice)} the workload completes and the machine powers off`,
       async ({ signal }) => {
         const context = await testContext(signal);
-        const cell = chooseCell(repro.axes, choice);
+        const cell = chooseCell(repro.axes, choice, context.settings);
         const trial = await runTrial(repro, cell, await provideParts(repro, cell, context), context);
         expect(trial.outcome, trial.summary).toBe("clean");
       },

@@ -16,6 +16,8 @@ export default defineRepro({
     node: ["20.9.0"],
     env: [{}, { UV_USE_IO_URING: "0" }],
     own: { workload: ["lstat", "npm-ci"] },
+    // The report's own: the kernel of its nixpkgs, and node with the shared libuv of the guest.
+    images: { nixos: { kernel: "nix:6.6.58", node: "image" } },
   },
   cells: {
     bad: [{ kernel: "6.1.115", node: "20.9.0" }],
@@ -24,6 +26,12 @@ export default defineRepro({
       { kernel: "6.1.106", node: "20.9.0" },
       { kernel: "6.1.115", node: "20.9.0", env: { UV_USE_IO_URING: "0" } },
     ],
+    images: {
+      nixos: {
+        bad: [{ kernel: "nix:6.6.58" }],
+        control: [{ kernel: "nix:6.6.58", env: { UV_USE_IO_URING: "0" } }, { kernel: "nix:6.1.129" }],
+      },
+    },
   },
   workload: new URL("./workload/", import.meta.url),
   // Only npm needs its cache; without it, the workload needs no network to be prepared.
