@@ -72,7 +72,7 @@ export async function provideRoot(host: Host, purpose: Purpose, context: Context
           ...[`--include=${packages.join(",")}`, suite, join(dir, "root.tar"), `deb ${main} ${suite} main`],
         ];
         const install = "Install mmdebstrap: `dstate setup`.";
-        await command(argv, { within: "25m", signal, env: { TMPDIR: dir }, install });
+        await command(argv, { within: "25m", signal, env: { TMPDIR: dir }, ending: "orderly", install });
         return { suite, packages };
       }),
   );

@@ -17,6 +17,11 @@ export interface CommandOptions {
   readonly input?: string | Buffer;
   /** Called with each piece of output, for progress. */
   readonly onOutput?: (text: string) => void;
+  /**
+   * How it is ended before its time: `at-once` by SIGKILL; `orderly`, for a program that has things to remove, by
+   * SIGTERM, and by SIGKILL only when it is still there after some seconds. Default `at-once`.
+   */
+  readonly ending?: "at-once" | "orderly";
   /** What to say when the program is missing, for example which package has it. */
   readonly install?: string;
   /** Open files that the program gets as its descriptors 3, 4, ...: see {@link Lock}. */
@@ -82,6 +87,9 @@ export class CommandError extends InfraError {
   }
 }
 
+/** Milliseconds that a program has to end orderly. */
+const graceOfOrderly = 8000;
+
 /** More than this of a program's output is nothing that we read. */
 const mostOutput = 256 * 1024 ** 2;
 
@@ -98,7 +106,9 @@ const mostOutput = 256 * 1024 ** 2;
  */
 export async function command(argv: readonly string[], options: CommandOptions): Promise<CommandOutput> {
   const [program = "", ...rest] = argv;
-  return await withDeadline(`"${program}" to end`, options, async (signal) => {
+  const orderly = options.ending === "orderly";
+  const limits = orderly ? { ...options, grace: graceOfOrderly + 1000 } : options;
+  return await withDeadline(`"${program}" to end`, limits, async (signal) => {
     signal.throwIfAborted();
     const done = trace("host", argv.join(" "));
     const child = spawn(program, rest, {
@@ -108,7 +118,11 @@ export async function command(argv: readonly string[], options: CommandOptions):
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: hostEnvironment(options.env),
     });
-    const end = (): void => killGroup(child.pid);
+    let insist: NodeJS.Timeout | undefined;
+    const end = (): void => {
+      killGroup(child.pid, orderly ? "SIGTERM" : "SIGKILL");
+      if (orderly) insist ??= setTimeout(() => killGroup(child.pid, "SIGKILL"), graceOfOrderly);
+    };
     using _onExit = onProcessExit(end);
     signal.addEventListener("abort", end, { once: true });
     const ended = Promise.withResolvers<{ code: number | null; signal: string | null }>();
@@ -134,6 +148,7 @@ export async function command(argv: readonly string[], options: CommandOptions):
       if (how.code === 0) return output;
       throw new CommandError(argv, { ...how, ...output });
     } finally {
+      clearTimeout(insist);
       signal.removeEventListener("abort", end);
       done();
     }
@@ -154,10 +169,10 @@ function collect(
   return () => Buffer.concat(chunks).toString();
 }
 
-function killGroup(leader: number | undefined): void {
+function killGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   if (leader === undefined) return;
   try {
-    process.kill(-leader, "SIGKILL");
+    process.kill(-leader, signal);
   } catch {
     // It has ended by itself.
   }

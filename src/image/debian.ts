@@ -102,6 +102,8 @@ export async function provideDebianImage(context: Context, options: DebianImageO
             within: "15m",
             signal,
             env: { SOURCE_DATE_EPOCH: "0" },
+            // What it leaves when it is killed belongs to users of a namespace: nobody else may remove it.
+            ending: "orderly",
             install: "Install mmdebstrap: `dstate setup`.",
           },
         ).catch((error: unknown) => {

@@ -85,6 +85,7 @@ async function extract({ suite, packages, gcc, dir }: Extraction, context: Conte
   await command(["mmdebstrap", ...how, `--include=${packages.join(",")}`, suite, tar, ...sources], {
     within: "10m",
     signal,
+    ending: "orderly",
     install: "Install mmdebstrap: `dstate setup`.",
   });
   const root = join(dir, "root");
