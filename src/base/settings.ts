@@ -56,7 +56,8 @@ const environment = z.object({
 });
 
 /**
- * Settings from the environment. This is the only place that reads it.
+ * Settings from the environment. Nothing else of dstate reads it; programs of the host are handed it whole by
+ * {@link file://./program.ts}.
  *
  * @throws {UsageError} when a variable's value cannot be used.
  * @example const { cacheDir } = readSettings();

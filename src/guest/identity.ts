@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { WaitOptions } from "../base/wait.ts";
-import { guestPlatform } from "../platform/platforms.ts";
+import type { Platform } from "../platform/platform.ts";
 import type { Guest } from "./guest.ts";
 import { quote } from "./shell.ts";
 
@@ -13,16 +13,17 @@ import { quote } from "./shell.ts";
  * @see https://man7.org/linux/man-pages/man4/random.4.html (RNDRESEEDCRNG, 0x5207)
  */
 export async function prepareIdentity(guest: Guest, options: WaitOptions): Promise<void> {
+  const waker = wakerFor(guest.machine.platform);
   await guest.quick(["sh", "-c", prepareScript, "sh", waker], { ...options, allowFailure: true });
 }
 
-const waker = `
+const wakerFor = ({ systemCalls }: Platform): string => `
 open(my $calls, "+<", "/run/dstate/wake") or die;
 open(my $answers, "+<", "/run/dstate/woken") or die;
 open(my $random, "+<", "/dev/urandom") or die;
 unlink "/run/dstate/waiting";
 my ($seconds, $nanoseconds, $entropy, $reseed) = split " ", scalar <$calls>;
-my $failed = syscall(${guestPlatform.systemCalls.clock_settime}, 0, pack("qq", $seconds, $nanoseconds));
+my $failed = syscall(${systemCalls.clock_settime}, 0, pack("qq", $seconds, $nanoseconds));
 syswrite($random, pack("H*", $entropy));
 $failed ||= ! ioctl($random, 0x5207, 0) if $reseed;
 syswrite($answers, $failed ? "failed\\n" : "awake\\n");

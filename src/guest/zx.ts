@@ -262,7 +262,7 @@ function adapt(
     job: {
       get: () => {
         // Whoever asks for the job hears of a failure from it.
-        then(undefined, () => {});
+        void then(undefined, () => {});
         return job;
       },
     },

@@ -117,7 +117,7 @@ export async function provideDebianImage(context: Context, options: DebianImageO
         const packages = z
           .record(z.string(), z.string())
           .parse(JSON.parse(await readFile(join(dir, "packages.json"), "utf8")));
-        return { packages, differs: compareVersions(lock.versions, packages) } satisfies z.infer<
+        return { packages, differs: differencesFromPins(lock.versions, packages) } satisfies z.infer<
           typeof aboutSchema
         >;
       }),
@@ -207,7 +207,7 @@ export function installedPackages(status: string): Record<string, string> {
 }
 
 /** What an image has in other versions than the lock file pins, one phrase a package. */
-export function compareVersions(
+export function differencesFromPins(
   pinned: Readonly<Record<string, string>>,
   found: Readonly<Record<string, string>>,
 ): string[] {

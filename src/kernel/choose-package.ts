@@ -1,6 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import type { KernelPackage } from "./debian-index.ts";
-import { compareDebianVersions, nearestVersions, upstreamVersion } from "./version.ts";
+import { compareDebianVersions, nearestKernels, upstreamVersion } from "./version.ts";
 
 /** A prebuilt kernel: one package, or since Linux 6.19 the several that Debian cuts it into. */
 export interface PackagedKernel {
@@ -51,7 +51,7 @@ export function isLine(version: string): boolean {
 /** The error for a Debian kernel that no suite has. */
 export function unknownPackagedKernel(wanted: string, kernels: readonly PackagedKernel[]): UsageError {
   const known = kernels.map(({ version }) => upstreamVersion(version));
-  const near = nearestVersions(wanted, known, 6);
+  const near = nearestKernels(wanted, known, 6);
   return new UsageError(`no Debian suite has a kernel ${wanted}`, {
     next: `Near it there are: ${near.map((version) => `deb:${version}`).join(", ")}. \`dstate kernels list\` shows all.`,
   });

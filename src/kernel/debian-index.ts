@@ -41,18 +41,18 @@ export const kernelPackageSchema = z.object({
 export type KernelPackage = z.infer<typeof kernelPackageSchema>;
 
 /** An upstream tarball, as a signed index of sources describes it. */
-export const kernelSourceSchema = z.object({
+export const indexedTarballSchema = z.object({
   /** The upstream version. */
   version: z.string(),
   file: z.object({ url: z.url(), size: z.int(), sha256: z.string() }),
   suite: z.string(),
 });
-export type KernelSource = z.infer<typeof kernelSourceSchema>;
+export type IndexedTarball = z.infer<typeof indexedTarballSchema>;
 
 /** What the archive's signed indexes say about kernels. */
 export const kernelIndexSchema = z.object({
   packages: z.array(kernelPackageSchema),
-  sources: z.array(kernelSourceSchema),
+  sources: z.array(indexedTarballSchema),
 });
 export type KernelIndex = z.infer<typeof kernelIndexSchema>;
 
@@ -181,7 +181,7 @@ export function packagesOf(
 }
 
 /** The upstream kernel tarballs a `Sources` index lists with a sha256. */
-export function sourcesOf(index: string, from: { root: string; suite: string }): KernelSource[] {
+export function sourcesOf(index: string, from: { root: string; suite: string }): IndexedTarball[] {
   return stanzasOfPackages(index, "linux").flatMap((stanza: Stanza) =>
     hashedFiles(stanza.get("checksums-sha256")).flatMap(({ path, size, sha256 }) => {
       const [, version] = /^linux(?:-\d+\.\d+)?_([\d.]+(?:~rc\d+)?)\.orig\.tar\.xz$/.exec(path) ?? [];

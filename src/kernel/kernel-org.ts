@@ -1,12 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { InfraError, messageOf } from "../base/errors.ts";
+import { InfraError } from "../base/errors.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { download } from "../supply/download.ts";
-import { hasGoodSignature } from "../supply/signature.ts";
+import { hasGoodSignature, signatureStatus } from "../supply/signature.ts";
 
 /** A tarball in a place of kernel.org's layout. */
 export interface KernelOrgSource {
@@ -72,14 +71,10 @@ const goodSignature = "sha256 from its signed sha256sums.asc";
 const signedText = "signed-sums";
 
 async function checkSums(dir: string, signal: AbortSignal): Promise<string> {
-  // gpg ends with 1 for a bad signature and 2 for an unknown key; what it found is in the status lines.
-  const script =
-    'gpg --batch --no-auto-key-retrieve --status-fd 1 --output "$2" --decrypt "$1" || test $? -le 2';
-  const argv = ["sh", "-c", script, "sh", join(dir, "sha256sums.asc"), join(dir, signedText)];
-  const status = await command(argv, { within: "60s", signal }).then(
-    ({ stdout }) => stdout,
-    (error: unknown) => messageOf(error),
-  );
+  const argv = ["gpg", "--batch", "--no-auto-key-retrieve", "--output", join(dir, signedText)] as const;
+  const signed = ["--decrypt", join(dir, "sha256sums.asc")] as const;
+  // Without gpg, or with one that does not work here, nobody checks.
+  const status = await signatureStatus([...argv, ...signed], { within: "60s", signal }).catch(() => "");
   signal.throwIfAborted();
   if (hasGoodSignature(status)) return goodSignature;
   if (/\bBADSIG\b/.test(status)) {

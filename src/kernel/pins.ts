@@ -2,10 +2,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { InfraError } from "../base/errors.ts";
+import { releasePattern } from "./version.ts";
 
 /** A kernel release whose content this project has recorded. */
 export const kernelPinSchema = z.strictObject({
-  version: z.string().regex(/^\d+\.\d+(\.\d+)?(-rc\d+)?$/),
+  version: z.string().regex(releasePattern),
   /** The sha256 of the source tarball; null where nobody vouched for one yet, or only Nix has a hash for it. */
   sha256: z
     .string()

@@ -6,7 +6,7 @@ import { fetchFile } from "../supply/fetch-file.ts";
 import { kernelIndex } from "./debian-index.ts";
 import { kernelOrgSource } from "./kernel-org.ts";
 import { type KernelPin, readPins } from "./pins.ts";
-import { compareKernelVersions, nearestVersions } from "./version.ts";
+import { compareKernelVersions, nearestKernels } from "./version.ts";
 
 /** A release's source tarball: what it is, and where it may be had. */
 export interface KernelSourceTarball {
@@ -85,7 +85,7 @@ export async function* releaseSources(
   if (asked === 0) {
     throw new InfraError(`the source of Linux ${version} cannot be looked up.${also}`, { next: otherPlaces });
   }
-  const near = nearestVersions(version, known).sort(compareKernelVersions);
+  const near = nearestKernels(version, known).sort(compareKernelVersions);
   throw new UsageError(`no place that can be asked vouches for a source of Linux ${version}.${also}`, {
     next:
       `Releases near it that do exist: ${near.join(", ")}. \`dstate kernels list\` shows more. ` +

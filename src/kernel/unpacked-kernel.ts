@@ -1,7 +1,12 @@
-import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { createWriteStream } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { command } from "../base/command.ts";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { InfraError } from "../base/errors.ts";
+import { filter } from "../base/filter.ts";
+import { withDeadline } from "../base/wait.ts";
+import type { Payload } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { type InitramfsRecipe, writeInitramfs } from "./initramfs.ts";
 import type { KernelAbout } from "./kernel.ts";
@@ -32,7 +37,7 @@ export async function finishUnpacked(
   const { root, work, dir, recipe, signal, say } = unpacked;
   const { release, vmlinuz, config } = await readLayout(root);
   say("looking for the ELF image");
-  const boot = await extractBootImage(vmlinuz, { dir, work, signal });
+  const boot = await extractBootImage(vmlinuz, { dir, signal });
   await rename(config, join(dir, "config"));
   say("making the initramfs");
   await writeInitramfs({ recipe, root, release, work, to: join(dir, "initramfs.cpio"), signal });
@@ -76,19 +81,14 @@ async function readLayout(root: string): Promise<Layout> {
 /** The ELF image where QEMU can enter it directly, which spares unpacking it under emulation; else the bzImage. */
 async function extractBootImage(
   vmlinuz: string,
-  { dir, work, signal }: { dir: string; work: string; signal: AbortSignal },
+  { dir, signal }: { dir: string; signal: AbortSignal },
 ): Promise<string> {
   const { bootImage } = guestPlatform;
   const payload = bootImage.payloadOf(await readFile(vmlinuz));
   const unpack = payload && unpackers[payload.compression];
   if (payload && unpack) {
-    const packed = join(work, "payload");
     const elf = join(dir, "vmlinux");
-    await writeFile(packed, payload.data);
-    const made = await command(["sh", "-c", `${unpack} <"$1" >"$2"`, "sh", packed, elf], {
-      within: "2m",
-      signal,
-    }).then(
+    const made = await unpackTo(elf, unpack, payload.data, signal).then(
       async () => bootImage.isEntered(await readFile(elf)),
       () => false,
     );
@@ -100,11 +100,27 @@ async function extractBootImage(
   return "vmlinuz";
 }
 
-const unpackers: Readonly<Partial<Record<string, string>>> = {
-  gzip: "gzip -dc",
-  xz: "xz -dc",
-  zstd: "zstd -dcq",
-  lz4: "lz4 -dcq",
-  lzma: "xz --format=lzma -dc",
-  none: "cat",
+/** Programs that unpack standard input, by how a kernel is packed; `cat` for one that is not. */
+const unpackers: Readonly<Partial<Record<Payload["compression"], readonly [string, ...string[]]>>> = {
+  gzip: ["gzip", "-dc"],
+  xz: ["xz", "-dc"],
+  zstd: ["zstd", "-dcq"],
+  lz4: ["lz4", "-dcq"],
+  lzma: ["xz", "--format=lzma", "-dc"],
+  none: ["cat"],
 };
+
+async function unpackTo(
+  path: string,
+  argv: readonly [string, ...string[]],
+  packed: Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  await withDeadline("the kernel to be unpacked", { within: "2m", signal }, async (signal) => {
+    const unpacked = filter(argv, Readable.from([packed]), {
+      signal,
+      install: "Install it: `dstate setup`.",
+    });
+    await pipeline(unpacked, createWriteStream(path));
+  });
+}

@@ -1,3 +1,6 @@
+/** How upstream writes a release. */
+export const releasePattern = /^\d+\.\d+(\.\d+)?(-rc\d+)?$/;
+
 /**
  * Order two Debian version strings as dpkg does: digits by value, letters before other signs, `~` before
  * everything, even the end.
@@ -34,9 +37,9 @@ export function upstreamVersion(debianVersion: string): string {
  * The versions of a list that come closest to one that is not in it, nearest first: those of the same line
  * before those of others.
  *
- * @example nearestVersions("6.1.116", ["6.1.106", "6.1.115", "5.10.1"], 2) // ["6.1.115", "6.1.106"]
+ * @example nearestKernels("6.1.116", ["6.1.106", "6.1.115", "5.10.1"], 2) // ["6.1.115", "6.1.106"]
  */
-export function nearestVersions(wanted: string, known: readonly string[], count = 5): string[] {
+export function nearestKernels(wanted: string, known: readonly string[], count = 5): string[] {
   const at = numbersOf(wanted);
   const distance = (version: string): number[] => {
     const numbers = numbersOf(version);

@@ -41,6 +41,7 @@ function guestCommandLine(
 /** The options of a machine that boots. */
 export function bootOptions(shape: Shape, context: Context): MachineOptions {
   return {
+    platform: guestPlatform,
     accelerator: shape.accelerator,
     cpus: shape.cpus,
     memory: shape.memory,

@@ -35,7 +35,7 @@ export async function snapshotKey(shape: Shape, context: Context): Promise<strin
   const boot = bootOptions(shape, context);
   return keyOf({
     recipe,
-    qemu: await identifyQemu(context.settings),
+    qemu: await identifyQemu(context.settings, boot.platform),
     kernel: parts.kernel.id,
     image: parts.image.id,
     node: parts.node?.id,

@@ -38,7 +38,7 @@ export async function probeAccelerator(
   );
   if (!openable)
     return { accelerator: { type: "tcg" }, because: "there is no /dev/kvm that this user may open" };
-  const qemu = await identifyQemu(context.settings);
+  const qemu = await identifyQemu(context.settings, guestPlatform);
   const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
   const dir = join(context.settings.cacheDir, "accelerator");
   const file = join(dir, `${keyOf({ qemu, boot })}.json`);

@@ -1,5 +1,4 @@
 import type { AcceleratorType, Platform } from "../platform/platform.ts";
-import { guestPlatform } from "../platform/platforms.ts";
 
 /** How QEMU runs the guest's instructions. */
 export interface Accelerator {
@@ -15,8 +14,9 @@ export interface Disk {
   readonly access: "read-only" | "private" | "read-write";
 }
 
-/** Everything QEMU is told. Plain data, so that it can be printed, compared and keyed. */
+/** Everything QEMU is told. Data, so that what QEMU is told can be printed, compared and keyed. */
 export interface MachineArguments {
+  readonly platform: Platform;
   readonly accelerator: Accelerator;
   readonly cpus: number;
   /** Bytes. */
@@ -43,8 +43,8 @@ export interface MachineArguments {
  *
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
-export function qemuArguments(machine: MachineArguments, platform: Platform = guestPlatform): string[] {
-  const { qemu } = platform;
+export function qemuArguments(machine: MachineArguments): string[] {
+  const { qemu } = machine.platform;
   return [
     "-no-user-config",
     "-nodefaults",

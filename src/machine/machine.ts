@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duration } from "../base/duration.ts";
 import { onProcessExit } from "../base/on-exit.ts";
 import { pause, withDeadline } from "../base/wait.ts";
+import type { Platform } from "../platform/platform.ts";
 import type { Console } from "./console.ts";
 import { ConnectionLost, crashIn, MachineFault } from "./fault.ts";
 import type { Qmp } from "./qmp.ts";
@@ -19,6 +20,7 @@ export interface MachineExit {
 
 /** What a running machine is put together from: see `startMachine`. */
 export interface MachineParts {
+  readonly platform: Platform;
   readonly qmp: Qmp;
   readonly console: Console;
   readonly seed: Seed;
@@ -33,6 +35,7 @@ export interface MachineParts {
 
 /** A running QEMU. Dispose it to end it; nothing of it is left then but its evidence. */
 export class Machine implements AsyncDisposable {
+  readonly platform: Platform;
   readonly qmp: Qmp;
   readonly console: Console;
   /** @internal */
@@ -57,6 +60,7 @@ export class Machine implements AsyncDisposable {
   #fatal: MachineFault | undefined;
 
   constructor(parts: MachineParts) {
+    this.platform = parts.platform;
     this.qmp = parts.qmp;
     this.console = parts.console;
     this.seed = parts.seed;

@@ -1,6 +1,5 @@
 import { DeadlineError } from "../base/errors.ts";
 import type { WaitOptions } from "../base/wait.ts";
-import { guestPlatform } from "../platform/platforms.ts";
 import type { Machine } from "./machine.ts";
 
 /**
@@ -13,10 +12,10 @@ import type { Machine } from "./machine.ts";
  * @throws {InfraError} when QEMU refuses.
  */
 export async function sendNmi(
-  machine: Pick<Machine, "console" | "qmp">,
+  machine: Pick<Machine, "console" | "platform" | "qmp">,
   options: WaitOptions,
 ): Promise<string> {
-  const { answerToNmi } = guestPlatform;
+  const { answerToNmi } = machine.platform;
   const mark = machine.console.mark;
   await machine.qmp.call("inject-nmi", {}, options);
   try {

@@ -2,29 +2,29 @@ import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InfraError } from "../base/errors.ts";
 import type { Settings } from "../base/settings.ts";
-import { guestPlatform } from "../platform/platforms.ts";
-
-/** The program that runs machines. */
-export const qemuProgram = guestPlatform.qemu.program;
+import type { Platform } from "../platform/platform.ts";
 
 /**
  * Names the QEMU that would be started: another one after every upgrade. It looks at the file only, for asking
  * QEMU its version takes as long as a twentieth of a warm start.
  *
  * @throws {InfraError} when there is none on the path.
- * @example await identifyQemu(context.settings) // "/usr/bin/qemu-system-x86_64 17243264 1718000000000"
+ * @example await identifyQemu(context.settings, guestPlatform) // "/usr/bin/qemu-system-x86_64 17243264 1718000000000"
  */
-export async function identifyQemu(settings: Pick<Settings, "path">): Promise<string> {
+export async function identifyQemu(
+  settings: Pick<Settings, "path">,
+  { qemu: { program } }: Pick<Platform, "qemu">,
+): Promise<string> {
   for (const folder of settings.path.split(":").filter(Boolean)) {
     try {
-      const path = await realpath(join(folder, qemuProgram));
+      const path = await realpath(join(folder, program));
       const { size, mtimeMs } = await stat(path);
       return `${path} ${size} ${mtimeMs}`;
     } catch {
       // Not in this folder.
     }
   }
-  throw new InfraError(`the program "${qemuProgram}" is not installed`, {
+  throw new InfraError(`the program "${program}" is not installed`, {
     next: "Run `dstate doctor` to see what is missing and how to install it.",
   });
 }

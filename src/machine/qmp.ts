@@ -42,7 +42,8 @@ export class Qmp implements Disposable {
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   readonly #greeting = Promise.withResolvers<void>();
-  readonly events: QmpEvent[] = [];
+  /** The latest of each name: a machine that runs for days has many. */
+  readonly #latest = new Map<string, QmpEvent>();
   #version = "unknown";
   #lastId = 0;
   #rest = "";
@@ -108,6 +109,11 @@ export class Qmp implements Disposable {
     return this.#version;
   }
 
+  /** The latest event of a name; undefined: there was none. @example qmp.latest("SHUTDOWN")?.data.reason */
+  latest(name: string): QmpEvent | undefined {
+    return this.#latest.get(name);
+  }
+
   onEvent(listener: (event: QmpEvent) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
@@ -144,7 +150,7 @@ export class Qmp implements Disposable {
     at: { seconds: number; microseconds: number },
   ): void {
     const event = { name, data, at: at.seconds * 1000 + at.microseconds / 1000 };
-    this.events.push(event);
+    this.#latest.set(name, event);
     for (const listener of this.#listeners) listener(event);
   }
 

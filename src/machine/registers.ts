@@ -4,7 +4,6 @@ import { z } from "zod";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
 import { possibleFrames, type SymbolTable, symbolAt } from "../kernel-log/symbols.ts";
 import type { CpuPosition } from "../platform/platform.ts";
-import { guestPlatform } from "../platform/platforms.ts";
 import type { Machine } from "./machine.ts";
 
 /** Where a virtual CPU stands, with names where the kernel's symbols are at hand. */
@@ -34,10 +33,10 @@ const statusSchema = z.object({ status: z.string() });
  * @example (await readRegisters(machine, { within: "3s", signal })).cpus[0]?.function // "default_idle+0x7"
  */
 export async function readRegisters(
-  machine: Pick<Machine, "qmp" | "runPath">,
+  machine: Pick<Machine, "platform" | "qmp" | "runPath">,
   options: WaitOptions & { readonly symbols?: SymbolTable | undefined },
 ): Promise<MachineRegisters> {
-  const { read, stackBytes } = guestPlatform.registers;
+  const { read, stackBytes } = machine.platform.registers;
   return await withDeadline("the CPUs' registers", options, async (signal) => {
     const limits = { within: options.within, signal };
     const { status } = statusSchema.parse(await machine.qmp.call("query-status", {}, limits));

@@ -9,10 +9,10 @@ import { onProcessExit } from "../base/on-exit.ts";
 import { identify } from "../base/owner.ts";
 import { hostEnvironment } from "../base/program.ts";
 import { pause } from "../base/wait.ts";
+import type { Platform } from "../platform/platform.ts";
 import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
 import { Console } from "./console.ts";
 import { Machine } from "./machine.ts";
-import { qemuProgram } from "./qemu-binary.ts";
 import { Qmp } from "./qmp.ts";
 import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
@@ -20,6 +20,7 @@ import { connectSocket } from "./socket.ts";
 import { thawMachine } from "./thaw.ts";
 
 export interface MachineOptions {
+  readonly platform: Platform;
   readonly accelerator: Accelerator;
   readonly cpus: number;
   /** Bytes. */
@@ -63,7 +64,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     await writeSeedDisk(seedPath, seed);
     const consoleLog = join(options.evidenceDir, "console.log");
     await using state = options.incoming ? await open(options.incoming.statePath) : undefined;
+    const { platform } = options;
     const argv = qemuArguments({
+      platform,
       memoryFile: options.memoryFile,
       incoming: state !== undefined,
       accelerator: options.accelerator,
@@ -83,11 +86,13 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       network: options.network,
     });
     await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
-    child = launch(argv, directory.path, { fed: state !== undefined });
+    const command = [platform.qemu.program, ...argv] as const;
+    child = launch(command, directory.path, { fed: state !== undefined });
     said = collectErrors(child);
     if (state) feed(state, child);
     const machine = await connectTo(child, {
-      command: [qemuProgram, ...argv],
+      platform,
+      command,
       directory,
       seed,
       consoleLog,
@@ -98,7 +103,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     return machine;
   } catch (error) {
     // What QEMU said before it ended is a better story than a socket that broke off.
-    const failure = child && !options.signal.aborted ? await lastWords(child, said, error) : error;
+    const { program } = options.platform.qemu;
+    const failure = child && !options.signal.aborted ? await lastWords(child, program, said, error) : error;
     child?.kill("SIGKILL");
     await directory[Symbol.asyncDispose]();
     throw failure;
@@ -108,7 +114,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
 async function connectTo(
   process: ChildProcess,
   parts: {
-    command: readonly string[];
+    platform: Platform;
+    command: readonly [string, ...string[]];
     directory: RunDirectory;
     seed: Seed;
     consoleLog: string;
@@ -123,7 +130,7 @@ async function connectTo(
     ended.resolve({ code: 127, signal: null });
   });
   const early = ended.promise.then(({ code }): never => {
-    throw startFailure(parts.said.join(""), code);
+    throw startFailure(parts.command[0], parts.said.join(""), code);
   });
   early.catch(() => {});
   const within = "20s";
@@ -144,13 +151,14 @@ async function connectTo(
   console.useMonitor(qmp);
   const sshPort = readSshPort(await qmp.human("info usernet", { signal: parts.signal }));
   const exited = ended.promise.then((exit) => {
-    const shutdown = qmp.events.findLast((event) => event.name === "SHUTDOWN");
+    const shutdown = qmp.latest("SHUTDOWN");
     return {
       ...exit,
       reason: typeof shutdown?.data.reason === "string" ? shutdown.data.reason : undefined,
     };
   });
   return new Machine({
+    platform: parts.platform,
     qmp,
     console,
     shell: { commands, errors },
@@ -169,8 +177,8 @@ async function connectTo(
  *
  * @see https://man7.org/linux/man-pages/man1/setpriv.1.html
  */
-function launch(argv: readonly string[], cwd: string, { fed }: { fed: boolean }): ChildProcess {
-  return spawn("setpriv", ["--pdeathsig", "KILL", "--", qemuProgram, ...argv], {
+function launch(command: readonly string[], cwd: string, { fed }: { fed: boolean }): ChildProcess {
+  return spawn("setpriv", ["--pdeathsig", "KILL", "--", ...command], {
     cwd,
     detached: true,
     stdio: ["ignore", "ignore", "pipe", ...(fed ? (["pipe"] as const) : [])],
@@ -193,14 +201,19 @@ function feed(state: FileHandle, child: ChildProcess): void {
 }
 
 /** The failure of a QEMU that ended by itself within a moment, else the error that was seen first. */
-async function lastWords(child: ChildProcess, said: readonly string[], error: unknown): Promise<unknown> {
+async function lastWords(
+  child: ChildProcess,
+  program: string,
+  said: readonly string[],
+  error: unknown,
+): Promise<unknown> {
   if (error instanceof InfraError) return error;
   const ended = new Promise<number | null>((resolve) => {
     if (child.exitCode !== null) resolve(child.exitCode);
     else child.once("exit", resolve);
   });
   const code = await Promise.race([ended, pause("1s").then(() => undefined)]);
-  return code === undefined ? error : startFailure(said.join(""), code);
+  return code === undefined ? error : startFailure(program, said.join(""), code);
 }
 
 function collectErrors(child: ChildProcess): string[] {
@@ -212,9 +225,9 @@ function collectErrors(child: ChildProcess): string[] {
   return said;
 }
 
-function startFailure(said: string, code: number | null): InfraError {
+function startFailure(program: string, said: string, code: number | null): InfraError {
   if (code === 127 || /No such file or directory.*qemu|setpriv: failed to execute/.test(said)) {
-    return new InfraError(`QEMU could not be started: ${qemuProgram} or setpriv is not installed`, {
+    return new InfraError(`QEMU could not be started: ${program} or setpriv is not installed`, {
       next: "Run `dstate doctor` to see what is missing and how to install it.",
     });
   }

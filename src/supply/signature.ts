@@ -1,5 +1,5 @@
 import { access, readFile, rm } from "node:fs/promises";
-import { command } from "../base/command.ts";
+import { CommandError, type CommandOptions, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 
 /** A file of keys; undefined: the Debian archive's keys, where Debian's own package puts them. */
@@ -28,15 +28,13 @@ export interface VerifyOptions {
 export async function verifiedText(path: string, options: VerifyOptions): Promise<string> {
   const text = `${path}.verified`;
   const keyring = options.keyring ?? (await archiveKeyring());
-  // gpgv ends with 1 for a bad signature and with 2 when one of several keys is unknown; the status lines tell.
-  const script = 'gpgv --status-fd 1 --keyring "$1" --output "$2" "$3" || test $? -le 2';
   try {
-    const { stdout } = await command(["sh", "-c", script, "sh", keyring, text, path], {
+    const status = await signatureStatus(["gpgv", "--keyring", keyring, "--output", text, path], {
       within: "60s",
       signal: options.signal,
       install: "Install gpgv: `apt-get install gpgv`.",
     });
-    if (!hasGoodSignature(stdout)) {
+    if (!hasGoodSignature(status)) {
       throw new InfraError(`${options.what} carries no good signature of a key in ${keyring}`, {
         next: "Update the package debian-archive-keyring, or use a mirror that serves the archive unchanged.",
       });
@@ -45,6 +43,26 @@ export async function verifiedText(path: string, options: VerifyOptions): Promis
   } finally {
     await rm(text, { force: true });
   }
+}
+
+/**
+ * Run gpg or gpgv on something that is signed.
+ *
+ * @returns its status lines: it ends with 1 for a bad signature and with 2 when one of several keys is unknown.
+ * @throws {InfraError} when it is missing, or ends in another way.
+ * @see https://github.com/gpg/gnupg/blob/master/doc/DETAILS
+ */
+export async function signatureStatus(
+  [program, ...rest]: readonly [string, ...string[]],
+  options: CommandOptions,
+): Promise<string> {
+  return await command([program, "--status-fd", "1", ...rest], options).then(
+    ({ stdout }) => stdout,
+    (error: unknown) => {
+      if (error instanceof CommandError && (error.code === 1 || error.code === 2)) return error.stdout;
+      throw error;
+    },
+  );
 }
 
 /** Whether the status lines of gpg or gpgv tell of a good signature and of no bad one. */

@@ -5,6 +5,7 @@ import {
   importsOf,
   readRooms,
   readSources,
+  readsEnvironment,
   roomOf,
   type Source,
   sharesOf,
@@ -40,6 +41,14 @@ describe("the house", () => {
 
   test("has no circle of imports", () => {
     expect(circlesOf(sources)).toEqual([]);
+  });
+
+  test("reads the environment in one place, and hands it to programs in one other", () => {
+    expect(sources.filter(({ text }) => readsEnvironment(text)).map(({ path }) => path)).toEqual([
+      "base/program.ts",
+      "base/settings.ts",
+    ]);
+    expect(readsEnvironment("const { env } = import.meta; // process.env")).toBe(false);
   });
 
   test("has no room with more than 15 % of its lines, and no file with more than 350", () => {

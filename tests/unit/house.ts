@@ -77,6 +77,18 @@ export function literalsOf(text: string): string[] {
   return found;
 }
 
+/** Whether a TypeScript file reads the environment, or hands it on. */
+export function readsEnvironment(text: string): boolean {
+  let found = false;
+  new Visitor({
+    MemberExpression: ({ object, property }) => {
+      if (object.type === "Identifier" && object.name === "process")
+        found ||= property.type === "Identifier" && property.name === "env";
+    },
+  }).visit(parseSync("source.ts", text).program);
+  return found;
+}
+
 /**
  * Words that stand outside the rooms that they belong to, one line each.
  *

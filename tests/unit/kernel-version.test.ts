@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import {
   compareDebianVersions,
   compareKernelVersions,
-  nearestVersions,
+  nearestKernels,
   upstreamVersion,
 } from "../../src/kernel/version.ts";
 
@@ -30,11 +30,11 @@ describe("kernel versions", () => {
 
   test("near ones are of the same line before they are close in number", () => {
     const known = ["5.10.116", "6.1.106", "6.1.115", "6.1.129", "6.2.116", "6.12.116"];
-    expect(nearestVersions("6.1.116", known, 3)).toEqual(["6.1.115", "6.1.106", "6.1.129"]);
+    expect(nearestKernels("6.1.116", known, 3)).toEqual(["6.1.115", "6.1.106", "6.1.129"]);
   });
 
   test("near ones of a line nobody has come from the lines beside it", () => {
-    expect(nearestVersions("6.13.1", ["5.10.1", "6.12.43", "6.1.115", "7.2.1"], 1)).toEqual(["6.12.43"]);
+    expect(nearestKernels("6.13.1", ["5.10.1", "6.12.43", "6.1.115", "7.2.1"], 1)).toEqual(["6.12.43"]);
   });
 });
 

@@ -15,6 +15,7 @@ import type { Shape } from "../../src/lab/parts.ts";
 import { snapshotKey } from "../../src/lab/snapshot.ts";
 import { type MachineArguments, qemuArguments } from "../../src/machine/argv.ts";
 import { identifyQemu } from "../../src/machine/qemu-binary.ts";
+import { guestPlatform } from "../../src/platform/platforms.ts";
 import { nodeKey } from "../../src/runtime/node.ts";
 
 /*
@@ -38,6 +39,7 @@ interface Recorded {
 const recorded: Recorded = JSON.parse(await readFile(new URL("fixtures/keys.json", import.meta.url), "utf8"));
 
 const machine: MachineArguments = {
+  platform: guestPlatform,
   accelerator: { type: "tcg" },
   cpus: 2,
   memory: 2 ** 30,
@@ -106,7 +108,7 @@ describe("the cache has as ever, by the same name,", () => {
     try {
       await writeFile(join(dir, "qemu-system-x86_64"), "");
       const settings = { ...readSettings(), path: dir };
-      const qemu = await identifyQemu(settings);
+      const qemu = await identifyQemu(settings, guestPlatform);
       const key = await snapshotKey(shape, {
         settings,
         progress: () => {},

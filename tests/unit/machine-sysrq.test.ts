@@ -33,7 +33,7 @@ async function fakeMachine(answers: Readonly<Record<string, string>>, lost = new
     }),
     await listen("qmp", (socket) => {
       socket.setEncoding("utf8");
-      socket.write('{"QMP": {}}\n');
+      socket.write('{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}}}\n');
       socket.on("data", (text: string) => {
         for (const line of text.trim().split("\n")) {
           const { execute, id }: { execute: string; id: number } = JSON.parse(line);

@@ -5,10 +5,10 @@ import { resolveCommit } from "../../kernel/git-tree.ts";
 import { listKernels } from "../../kernel/list.ts";
 import { parseKernelSelector } from "../../kernel/selector.ts";
 import { sourceOf } from "../../kernel/sources/index.ts";
-import { compareKernelVersions, nearestVersions } from "../../kernel/version.ts";
+import { compareKernelVersions, nearestKernels } from "../../kernel/version.ts";
 import type { Cell } from "../../lab/cell.ts";
 import { listNodeVersions } from "../../runtime/node.ts";
-import { compareVersions } from "../../runtime/version.ts";
+import { compareVersions, nearestVersions } from "../../runtime/version.ts";
 
 /** One place in a range: the good end has number 0. */
 export interface Candidate {
@@ -130,7 +130,7 @@ export async function kernelCandidates(ends: Ends, cell: Cell, context: Context)
   const versions = sliceVersions(wanted, [...selectors.keys()], {
     what: "Linux",
     compare: compareKernelVersions,
-    near: (version, known) => nearestVersions(version, known),
+    near: (version, known) => nearestKernels(version, known),
   });
   return inARow(
     versions.map((version) => ({

@@ -6,8 +6,7 @@ import { keyOf } from "../../base/store.ts";
 import { nixBuild, nixPinName } from "../../supply/nix.ts";
 import type { Kernel } from "../kernel.ts";
 import { readPins } from "../pins.ts";
-import { compareKernelVersions } from "../version.ts";
-import { releasePattern } from "./release.ts";
+import { compareKernelVersions, releasePattern } from "../version.ts";
 import { after, type KernelSource } from "./source.ts";
 
 /** A kernel of nixpkgs, as our own flake pins it. */

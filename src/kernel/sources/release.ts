@@ -10,11 +10,8 @@ import { guestConfiguration, storeBuilt } from "../built-kernel.ts";
 import type { KernelOptions } from "../kernel.ts";
 import { fetchSource, releaseSources } from "../release-tarball.ts";
 import { storedKernel } from "../stored.ts";
-import { compareKernelVersions } from "../version.ts";
+import { compareKernelVersions, releasePattern } from "../version.ts";
 import type { KernelSource, KnownKernel } from "./source.ts";
-
-/** How upstream names its releases. */
-export const releasePattern = /^\d+\.\d+(\.\d+)?(-rc\d+)?$/;
 
 /** An upstream release, built from its source with the guest kernel's configuration. */
 export const release: KernelSource<"release"> = {
