@@ -1,25 +1,12 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { gitBisectBaseline, simulate } from "../campaign/bisect/simulate.ts";
 import { leastMultiple, leastSeconds } from "../campaign/bisect/theory.ts";
-import type { RateInterval } from "../campaign/matrix/wilson.ts";
-import { renderTable } from "../report/table.ts";
-import { toJson } from "../repro/evidence.ts";
+import { renderBisectBench } from "../report/bench-bisect.ts";
 import { positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
 const [candidates, confidence] = [1024, 0.99];
 const seconds = { build: 240, trial: 20 };
-const header = [
-  "rate",
-  "trials",
-  "of theory's",
-  "right %",
-  "git bisect run",
-  "trials / git",
-  "time / git",
-  "no policy below",
-  "time / git that repeats all",
-];
 
 /** `dstate bench bisect`: the policy against the channel's capacity and against `git bisect run`. */
 export function addBisectBench(bench: Command, session: Session): void {
@@ -39,15 +26,15 @@ export function addBisectBench(bench: Command, session: Session): void {
       const results = (options.rate ?? [1, 0.5, 0.2, 0.05]).flatMap((rate) =>
         [true, false].map((known) => compare({ rate, known, runs: options.runs, seed: options.seed })),
       );
-      if (options.json) {
-        session.print(toJson({ candidates, confidence, seconds, ...options, results }));
-        return;
-      }
-      session.print(renderTable(header, results.map(row), { width: session.width }));
+      const { runs, seed, json } = options;
+      const text = (): string => renderBisectBench(results, { width: session.width });
+      session.result(
+        "bench bisect",
+        { candidates, confidence, seconds, runs, seed, results },
+        { json, text },
+      );
     });
 }
-
-type Comparison = ReturnType<typeof compare>;
 
 function compare(options: { rate: number; known: boolean; runs: number; seed: number }) {
   const plan = { ...options, candidates, confidence };
@@ -66,26 +53,6 @@ function compare(options: { rate: number; known: boolean; runs: number; seed: nu
     leastSecondsToGit: leastSeconds({ ...plan, seconds }) / gitBisect.seconds,
     secondsToGitWithoutEarlyStop: withCosts.seconds / gitBisect.secondsWithoutEarlyStop,
   };
-}
-
-function row(result: Comparison): string[] {
-  const { gitBisect } = result;
-  return [
-    `${result.rate}, ${result.known ? "known" : "unknown"}`,
-    result.trials.toFixed(1),
-    `x${result.timesYardstick.toFixed(2)}`,
-    percent(result.right),
-    `${gitBisect.trials.toFixed(1)} (${gitBisect.repeats} repeats)`,
-    result.trialsToGit.toFixed(2),
-    result.secondsToGit.toFixed(2),
-    result.leastSecondsToGit.toFixed(2),
-    result.secondsToGitWithoutEarlyStop.toFixed(2),
-  ];
-}
-
-function percent({ rate, low, high }: RateInterval): string {
-  const [share, from, to] = [rate, low, high].map((value) => (100 * value).toFixed(1));
-  return `${share} (${from} to ${to})`;
 }
 
 function rates(text: string, before: number[] = []): number[] {

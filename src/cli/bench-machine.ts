@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
-import { formatBytes } from "../base/size.ts";
-import { type BootBench, benchBoot } from "../bench/boot.ts";
-import { benchRestore, type RestoreBench } from "../bench/restore.ts";
-import type { Figures } from "../bench/statistics.ts";
+import { benchBoot } from "../bench/boot.ts";
+import { benchRestore } from "../bench/restore.ts";
 import { benchTrials } from "../bench/trial.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
@@ -12,8 +10,7 @@ import { openTries } from "../campaign/tries.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import { shapeOf } from "../lab/shape.ts";
-import { renderTable } from "../report/table.ts";
-import { toJson } from "../repro/evidence.ts";
+import { renderBoot, renderRestore, renderTrialBench } from "../report/bench-machine.ts";
 import { findRepro } from "../repro/find.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
@@ -52,7 +49,8 @@ export function addMachineBenches(bench: Command, session: Session): void {
           },
           context,
         );
-        session.print(options.json ? toJson({ cell, ...result }) : renderBoot(result, session.width));
+        const text = (): string => renderBoot(result, { width: session.width });
+        session.result("bench boot", { cell, ...result }, { json: options.json, text });
       },
     );
   addCellOptions(
@@ -68,7 +66,8 @@ export function addMachineBenches(bench: Command, session: Session): void {
       const cell = chooseCell(axes, choiceOf(options), context.settings);
       const parts = await provideParts({ id: "bench", npm: "10.1.0" }, cell, context);
       const result = await benchRestore({ parts, count: options.count }, context);
-      session.print(options.json ? toJson({ cell, ...result }) : renderRestore(result));
+      const text = (): string => renderRestore(result);
+      session.result("bench restore", { cell, ...result }, { json: options.json, text });
     });
   addCellOptions(
     bench
@@ -94,68 +93,8 @@ export function addMachineBenches(bench: Command, session: Session): void {
         const shape = shapeOf(repro.machine);
         const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
         const result = await benchTrials({ tries, cell, trials: options.trials, jobs }, context);
-        if (options.json) session.print(toJson(result));
-        else {
-          const outcomes = Object.entries(result.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
-          session.print(
-            `${result.trialsPerHour.toFixed(0)} trials an hour, ${jobs} side by side: ${outcomes.join(", ")}`,
-          );
-        }
+        const text = (): string => renderTrialBench(result);
+        session.result("bench trial", result, { json: options.json, text });
       },
     );
-}
-
-function renderBoot(result: BootBench, width: number): string {
-  const row = (name: string, figures: Figures | undefined, unit: string, digits = 2): string[][] =>
-    figures === undefined
-      ? []
-      : [
-          [
-            name,
-            ...[figures.min, figures.median, figures.max].map((value) => `${value.toFixed(digits)} ${unit}`),
-            `${figures.n}`,
-          ],
-        ];
-  const rows = [
-    ...row("restore to first command", result.restoreToFirstCommandSeconds, "s"),
-    ...row("cold boot to first command", result.coldBootToFirstCommandSeconds, "s"),
-    ...row("vng --run", result.virtmeNgSeconds, "s"),
-    ...row("round trip, fast channel", result.fastRoundTripMilliseconds, "ms"),
-    ...row("round trip, ssh2", result.sshRoundTripMilliseconds, "ms"),
-    ...row("round trip, OpenSSH multiplexed", result.openSshMultiplexedMilliseconds, "ms"),
-  ];
-  const { anonymousBytesPerClone: memory } = result;
-  return [
-    renderTable(["", "min", "median", "max", "n"], rows, { width }),
-    ...renderRatios(result),
-    `${result.clonesAtOnce} clones at once: ${formatBytes(result.clonesTogetherBytes)} together, ${formatBytes(memory.median)} anonymous each (median), all ready after ${result.clonesAllReadySeconds.toFixed(1)} s`,
-  ].join("\n");
-}
-
-/** Medians of one run against each other: what carries over to another host. */
-function renderRatios(result: BootBench): string[] {
-  const { restoreToFirstCommandSeconds: restore, coldBootToFirstCommandSeconds: cold } = result;
-  const { sshRoundTripMilliseconds: ssh, openSshMultiplexedMilliseconds: openSsh } = result;
-  const { virtmeNgSeconds: vng } = result;
-  return [
-    ...(vng
-      ? [
-          `against vng --run: restore takes ${(vng.median / restore.median).toFixed(0)} times less, a cold boot ${(cold.median / vng.median).toFixed(2)} of it`,
-        ]
-      : []),
-    ...(openSsh
-      ? [
-          `ssh2 takes ${(ssh.median / openSsh.median).toFixed(2)} of what OpenSSH takes over its open connection`,
-        ]
-      : []),
-  ];
-}
-
-function renderRestore(result: RestoreBench): string {
-  const { restoreToFirstCommandSeconds: seconds, clockErrorMilliseconds: clock } = result;
-  return [
-    `${result.count} restores in a row, ${result.warm} of them warm; ${seconds.median.toFixed(2)} s to the first command (median)`,
-    `different: ${result.machineIds} machine ids, ${result.hostnames} hostnames, ${result.randomSeeds} random seeds`,
-    `${result.sawAnothersWrite} saw another one's write; the guest's clock was off by ${clock.median.toFixed(0)} ms (median), ${clock.max.toFixed(0)} ms at most`,
-  ].join("\n");
 }

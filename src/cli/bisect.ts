@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
-import { UsageError } from "../base/errors.ts";
+import { exitCode, UsageError } from "../base/errors.ts";
 import type { BisectState } from "../campaign/bisect/bisect.ts";
 import {
   commitCandidates,
@@ -20,9 +20,9 @@ import { shapeOf } from "../lab/shape.ts";
 import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior.ts";
 import { bisectRecord } from "../report/run-facts.ts";
 import type { Repro } from "../repro/define.ts";
-import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import { knownLibuv } from "../runtime/node.ts";
+import { withNotes } from "./help.ts";
 import { recorded, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
@@ -55,15 +55,15 @@ export function addBisect(program: Command, session: Session): void {
       "trials side by side; default: as many machines as have processors",
       positiveInteger,
     )
-    .option("--json", "one JSON document on standard output")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  dstate bisect io-uring-dstate --kernel 6.1.115 --node 20.0.0..20.9.0\n" +
-        "  dstate bisect io-uring-dstate --kernel 6.1.106..6.1.115\n" +
-        "  dstate bisect io-uring-dstate --git ~/linux --range v6.1.106..v6.1.115\n" +
-        "Started again, it goes on where it was. Exit codes: 0 found, 125 not found.",
-    );
-  addCellOptions(command).action(async (name: string | undefined, options: BisectCommandOptions) => {
+    .option("--json", "one JSON document on standard output");
+  withNotes(addCellOptions(command), {
+    about: ["Started again, it goes on where it was. Exit codes: 0 found, 125 not found."],
+    examples: [
+      "dstate bisect io-uring-dstate --kernel 6.1.115 --node 20.0.0..20.9.0",
+      "dstate bisect io-uring-dstate --kernel 6.1.106..6.1.115",
+      "dstate bisect io-uring-dstate --git ~/linux --range v6.1.106..v6.1.115",
+    ],
+  }).action(async (name: string | undefined, options: BisectCommandOptions) => {
     if (name === undefined)
       throw new UsageError("say which repro to bisect", { next: "`dstate repros` lists them." });
     const context = await session.context();
@@ -85,68 +85,72 @@ export function addBisect(program: Command, session: Session): void {
       tell(done.id, done.campaign);
       return done;
     });
-    show({ id, campaign, state: result, json: options.json, newTrials: result.newTrials });
-    process.exitCode = result.conclusion.type === "found" ? 0 : 125;
+    const { newTrials } = result;
+    show("bisect", { id, campaign, state: result, json: options.json, newTrials });
+    process.exitCode = result.conclusion.type === "found" ? exitCode.clean : exitCode.inconclusive;
   });
-  command
-    .command("log [id]")
-    .description("every trial of a bisection, one JSON document a line; the last bisection without an id")
-    .action(async (id: string | undefined) => {
-      const context = await session.context({ quiet: true });
-      using ledger = await Ledger.open(context);
-      session.print(writeLog(campaignOf(ledger, id).campaign, ledger));
+  withNotes(
+    command
+      .command("log [id]")
+      .description("every trial of a bisection, one JSON document a line; the last bisection without an id"),
+    { examples: ["dstate bisect log > my-report.jsonl"] },
+  ).action(async (id: string | undefined) => {
+    const context = await session.context({ quiet: true });
+    using ledger = await Ledger.open(context);
+    session.print(writeLog(campaignOf(ledger, id).campaign, ledger));
+  });
+  withNotes(
+    command
+      .command("replay <file>")
+      .description("what a log comes to, without running anything")
+      .option("--json", "one JSON document on standard output"),
+    { examples: ["dstate bisect replay my-report.jsonl"] },
+  ).action(async (file: string, _options: unknown, own: Command) => {
+    const text = await readFile(file, "utf8").catch((cause: unknown) => {
+      throw new UsageError(`${file} cannot be read`, { cause });
     });
-  command
-    .command("replay <file>")
-    .description("what a log comes to, without running anything")
-    .option("--json", "one JSON document on standard output")
-    .action(async (file: string, _options: unknown, own: Command) => {
-      const text = await readFile(file, "utf8").catch((cause: unknown) => {
-        throw new UsageError(`${file} cannot be read`, { cause });
-      });
-      const { campaign, state } = readLog(text);
-      show({ campaign, state, json: jsonOf(own) });
-    });
-  command
-    .command("visualize [id]")
-    .description("the probabilities of a bisection as a plot")
-    .option("--json", "one JSON document on standard output")
-    .action(async (id: string | undefined, _options: unknown, own: Command) => {
-      const context = await session.context({ quiet: true });
-      using ledger = await Ledger.open(context);
-      const { id: full, campaign } = campaignOf(ledger, id);
-      show({ id: full, campaign, state: recall(campaign, ledger), json: jsonOf(own) });
-    });
+    const { campaign, state } = readLog(text);
+    show("bisect replay", { campaign, state, json: jsonOf(own) });
+  });
+  withNotes(
+    command
+      .command("visualize [id]")
+      .description("the probabilities of a bisection as a plot; the last bisection without an id")
+      .option("--json", "one JSON document on standard output"),
+    { examples: ["dstate bisect visualize"] },
+  ).action(async (id: string | undefined, _options: unknown, own: Command) => {
+    const context = await session.context({ quiet: true });
+    using ledger = await Ledger.open(context);
+    const { id: full, campaign } = campaignOf(ledger, id);
+    const state = recall(campaign, ledger);
+    show("bisect visualize", { id: full, campaign, state, json: jsonOf(own) });
+  });
 
-  const show = (shown: {
-    /** None: it is read from a file, and the ledger knows nothing of it. */
-    id?: string;
-    campaign: Campaign;
-    state: BisectState;
-    json: boolean | undefined;
-    newTrials?: number;
-  }): void => {
-    const { id, campaign, state } = shown;
-    const rows = rowsOf(campaign.candidates, state);
-    if (shown.json) {
-      session.print(
-        toJson({
-          id,
-          repro: campaign.repro,
-          range: campaign.range,
-          conclusion: state.conclusion,
-          sentence: describeConclusion(campaign.candidates, state),
-          rate: state.rate,
-          trials: state.observations.length,
-          newTrials: shown.newTrials,
-          candidates: rows,
-        }),
-      );
-      return;
-    }
-    session.print(renderPosterior(rows, { width: session.width, colour: process.stdout.isTTY === true }));
-    session.print(describeConclusion(campaign.candidates, state));
-    if (id !== undefined) session.print(`bisection ${id}: \`dstate bisect log ${id}\``);
+  const show = (
+    name: "bisect" | "bisect replay" | "bisect visualize",
+    shown: {
+      /** None: it is read from a file, and the ledger knows nothing of it. */
+      id?: string;
+      campaign: Campaign;
+      state: BisectState;
+      json: boolean | undefined;
+      newTrials?: number;
+    },
+  ): void => {
+    const { id, campaign, state, json, newTrials } = shown;
+    const { repro, range, candidates } = campaign;
+    const rows = rowsOf(candidates, state);
+    const sentence = describeConclusion(candidates, state);
+    const text = (): string =>
+      [
+        renderPosterior(rows, { width: session.width, colour: process.stdout.isTTY === true }),
+        sentence,
+        ...(id === undefined ? [] : [`bisection ${id}: \`dstate bisect log ${id}\``]),
+      ].join("\n");
+    const { conclusion, rate, observations } = state;
+    const trials = observations.length;
+    const body = { id, repro, range, conclusion, sentence, rate, trials, newTrials, candidates: rows };
+    session.result(name, body, { json, text });
   };
 }
 

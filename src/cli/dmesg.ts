@@ -9,7 +9,6 @@ import { openLog, openLogFile } from "../log/open.ts";
 import { readLog } from "../log/read.ts";
 import { renderLog } from "../report/kernel-log.ts";
 import { logDocument } from "../report/log-document.ts";
-import { toJson } from "../repro/evidence.ts";
 import type { Session } from "./session.ts";
 
 interface DmesgOptions {
@@ -50,11 +49,10 @@ export function addDmesg(program: Command, session: Session): void {
       const report = kernel ? await decodeWith(kernel, read, context) : await decodeWhereKnown(read, context);
       process.exitCode = report.total === 0 ? exitCode.clean : exitCode.reproduced;
       const colour = process.stdout.isTTY && process.stdout.hasColors();
-      session.print(
-        options.json
-          ? toJson(logDocument(report))
-          : renderLog(report, { width: session.width, colour, full: options.full }),
-      );
+      session.result("dmesg", logDocument(report), {
+        json: options.json,
+        text: () => renderLog(report, { width: session.width, colour, full: options.full }),
+      });
     });
 }
 

@@ -13,7 +13,7 @@ import { defaultJobs, hostRoom } from "../campaign/pool.ts";
 import { checkName } from "../guest/take.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderExec } from "../report/exec.ts";
-import { toJson } from "../repro/evidence.ts";
+import { withNotes } from "./help.ts";
 import { recorded } from "./recording.ts";
 import { addCellOptions, type CellOptions, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
@@ -47,72 +47,72 @@ export function addExec(program: Command, session: Session): void {
     .option("--memory <size>", "memory of each machine, such as 2GiB", size)
     .option("--network", "let the guest reach beyond the machine")
     .option("--json", "one JSON document on standard output; the command's output goes to standard error");
-  addCellOptions(command, { several: true })
-    .addHelpText(
-      "after",
-      "\nExit codes: 0 the command ended with 0 on every kernel, the kernel said nothing worse than a notice and\n" +
-        "the machine powered off; 1 otherwise; 70 our side failed somewhere.\n\nExamples:\n" +
-        "  dstate exec --kernel 5.10.218,6.1.129,deb:7.2 --node 24 --copy . -- npm test\n" +
-        "  dstate exec --kernel 6.1.129 --copy . --take junit.xml --out results -- node --test",
-    )
-    .action(async (argv: readonly string[], options: ExecOptions) => {
-      const [program, ...rest] = argv;
-      if (program === undefined)
-        throw new UsageError("there is no command", {
-          next: "Write it after --: dstate exec ... -- npm test",
-        });
-      const asked = splitSelectors(options.kernel ?? "");
-      if (asked.length === 0)
-        throw new UsageError("no kernel is named", {
-          next: "Name one or several: --kernel 6.1.129,deb:7.2. `dstate kernels` lists what there is.",
-        });
-      if (options.out !== undefined && options.take === undefined)
-        throw new UsageError("--out says where results go, and none are named", {
-          next: "Name them with --take, such as --take junit.xml,coverage.",
-        });
-      const context = await session.context();
-      const env = options.env ?? {};
-      const image = options.image ?? context.settings.image ?? imageKinds[0];
-      const cell = { kernel: "", node: options.node, env, image, axes: {} };
-      const [first, ...others] = await expandRanges("kernel", asked, cell, context);
-      if (first === undefined) throw new UsageError(`there is no kernel ${options.kernel}`);
-      const shape = { cpus: options.cpus, memory: options.memory };
-      const lines = new LineWriter(session, { json: options.json === true });
-      const about = { kind: "exec", about: "exec", title: `$ ${argv.join(" ")}` };
-      const cells = await recorded(
-        about,
-        context,
-        async (run) =>
-          await execInCells(
-            {
-              argv: [program, ...rest],
-              env,
-              within: options.within,
-              network: options.network === true ? "user" : "isolated",
-              cold: options.cold === true,
-              ...shape,
-              take: options.take && { names: options.take, to: resolve(options.out ?? "dstate-out") },
-              onOutput: (kernel, stream, text) => lines.add(kernel, stream, text),
-            },
-            {
-              kernels: [first, ...others],
-              node: options.node,
-              image,
-              copy: options.copy === undefined ? undefined : resolve(options.copy),
-            },
-            { jobs: options.jobs ?? defaultJobs(shapeOf(shape), hostRoom(context.settings)), run },
-            context,
-          ),
-      );
-      lines.end();
-      const outcome = worstOf(cells);
-      session.print(
-        options.json
-          ? toJson({ schemaVersion: 1, command: "exec", outcome, exitCode: codes[outcome], argv, cells })
-          : renderExec(cells, { width: session.width }),
-      );
-      process.exitCode = codes[outcome];
-    });
+  withNotes(addCellOptions(command, { several: true }), {
+    about: [
+      "Exit codes: 0 the command ended with 0 on every kernel, the kernel said nothing worse than a notice and the machine powered off; 1 otherwise; 70 our side failed somewhere.",
+    ],
+    examples: [
+      "dstate exec --kernel 6.1.129,deb:7.2 --node 24 --copy . -- npm test",
+      "dstate exec --kernel 6.1.129 --copy . --take junit.xml -- node --test",
+    ],
+  }).action(async (argv: readonly string[], options: ExecOptions) => {
+    const [program, ...rest] = argv;
+    if (program === undefined)
+      throw new UsageError("there is no command", {
+        next: "Write it after --: dstate exec ... -- npm test",
+      });
+    const asked = splitSelectors(options.kernel ?? "");
+    if (asked.length === 0)
+      throw new UsageError("no kernel is named", {
+        next: "Name one or several: --kernel 6.1.129,deb:7.2. `dstate kernels` lists what there is.",
+      });
+    if (options.out !== undefined && options.take === undefined)
+      throw new UsageError("--out says where results go, and none are named", {
+        next: "Name them with --take, such as --take junit.xml,coverage.",
+      });
+    const context = await session.context();
+    const env = options.env ?? {};
+    const image = options.image ?? context.settings.image ?? imageKinds[0];
+    const cell = { kernel: "", node: options.node, env, image, axes: {} };
+    const [first, ...others] = await expandRanges("kernel", asked, cell, context);
+    if (first === undefined) throw new UsageError(`there is no kernel ${options.kernel}`);
+    const shape = { cpus: options.cpus, memory: options.memory };
+    const lines = new LineWriter(session, { json: options.json === true });
+    const about = { kind: "exec", about: "exec", title: `$ ${argv.join(" ")}` };
+    const cells = await recorded(
+      about,
+      context,
+      async (run) =>
+        await execInCells(
+          {
+            argv: [program, ...rest],
+            env,
+            within: options.within,
+            network: options.network === true ? "user" : "isolated",
+            cold: options.cold === true,
+            ...shape,
+            take: options.take && { names: options.take, to: resolve(options.out ?? "dstate-out") },
+            onOutput: (kernel, stream, text) => lines.add(kernel, stream, text),
+          },
+          {
+            kernels: [first, ...others],
+            node: options.node,
+            image,
+            copy: options.copy === undefined ? undefined : resolve(options.copy),
+          },
+          { jobs: options.jobs ?? defaultJobs(shapeOf(shape), hostRoom(context.settings)), run },
+          context,
+        ),
+    );
+    lines.end();
+    const outcome = worstOf(cells);
+    session.result(
+      "exec",
+      { outcome, exitCode: codes[outcome], argv, cells },
+      { json: options.json, text: () => renderExec(cells, { width: session.width }) },
+    );
+    process.exitCode = codes[outcome];
+  });
 }
 
 /** More than this of a line is not shown. */

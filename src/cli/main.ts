@@ -1,57 +1,17 @@
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { exitCode } from "../base/errors.ts";
+import { describeVersion } from "../base/version.ts";
 import { serveOwnLibrary } from "../repro/own-library.ts";
-import { addBench } from "./bench.ts";
-import { addBisect } from "./bisect.ts";
-import { addCheck } from "./check.ts";
-import { addDmesg } from "./dmesg.ts";
-import { addDoctor } from "./doctor.ts";
-import { addExec } from "./exec.ts";
-import { addImages } from "./images.ts";
-import { addKernels } from "./kernels.ts";
-import { addMatrix } from "./matrix.ts";
-import { addNew } from "./new.ts";
-import { addRepros } from "./repros.ts";
-import { addRun } from "./run.ts";
+import { makeProgram } from "./program.ts";
 import { openSession, type Session } from "./session.ts";
-import { addSetup } from "./setup.ts";
-import { addShell } from "./shell.ts";
-import { addTls } from "./tls.ts";
-
-// commander: help, parsing and errors of commands; typed, no dependencies.
-const program = new Command("dstate")
-  .description("Reproduce kernel and runtime bug reports in throwaway virtual machines")
-  .exitOverride()
-  .configureHelp({ showGlobalOptions: true })
-  .addHelpText(
-    "after",
-    "\nExit codes: 0 clean, 1 reproduced, 125 inconclusive, 2 usage, 70 infra-error, 130 interrupted.",
-  );
 
 serveOwnLibrary();
 // A repro's own line is often more than ten calls away from where its mistake shows.
 Error.stackTraceLimit = 30;
 
 const session: Session = openSession();
-for (const add of [
-  addRun,
-  addExec,
-  addMatrix,
-  addBench,
-  addBisect,
-  addCheck,
-  addRepros,
-  addKernels,
-  addImages,
-  addShell,
-  addDmesg,
-  addDoctor,
-  addSetup,
-  addNew,
-  addTls,
-])
-  add(program, session);
-for (const command of program.commands) command.exitOverride();
+const asksVersion = ["-V", "--version"].includes(process.argv[2] ?? "");
+const program = makeProgram(session, asksVersion ? `dstate ${await describeVersion()}` : "");
 
 try {
   await program.parseAsync();

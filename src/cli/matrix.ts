@@ -20,8 +20,8 @@ import { shapeOf } from "../lab/shape.ts";
 import { renderMatrix } from "../report/matrix.ts";
 import { matrixRecord } from "../report/run-facts.ts";
 import type { Repro } from "../repro/define.ts";
-import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
+import { withNotes } from "./help.ts";
 import { recorded, reproRun } from "./recording.ts";
 import { imageKind, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
@@ -44,7 +44,7 @@ interface MatrixCommandOptions {
 
 /** `dstate matrix`: in which cells a repro fails, and how often. */
 export function addMatrix(program: Command, session: Session): void {
-  program
+  const command = program
     .command("matrix <repro>")
     .description("run a repro in every combination of kernels, Node releases, environments and its own axes")
     .option("--kernel <list>", "kernels, separated by commas, or a range A..B of releases", selectors)
@@ -59,52 +59,53 @@ export function addMatrix(program: Command, session: Session): void {
     .option("--jobs <n>", "machines side by side; default from processors and memory", positiveInteger)
     .option("--confidence <p>", "of the rates' intervals", confidence, 0.95)
     .option("--cold", "boot each machine: neither use nor make a frozen one")
-    .option("--json", "one JSON document on standard output")
-    .addHelpText(
-      "after",
-      "\nEvery list option may be repeated. Without any, the cells that the repro names as bad and as control.\n" +
-        "Started again, it goes on where it was: earlier trials of the same cells count.\n" +
-        "Exit codes: 0 clean in all cells, 1 fails in some, 125 some undecided, 70 infra-errors only.\n\nExamples:\n" +
-        "  dstate matrix io-uring-dstate\n" +
-        "  dstate matrix io-uring-dstate --kernel 6.1.106,6.1.115,6.1.129 --env none --env UV_USE_IO_URING=0\n" +
-        "  dstate matrix io-uring-dstate --kernel 6.1.115 --node 20.2.0..20.5.0 --trials 3 --json",
-    )
-    .action(async (name: string, options: MatrixCommandOptions) => {
-      const context = await session.context();
-      const found = await findRepro(name);
-      const { repro } = found;
-      const cells = chooseCells(repro, await choiceOf(repro, options, context), {
-        all: options.all === true,
-        image: context.settings.image,
-      });
-      const shape = shapeOf(repro.machine);
-      const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
-      const plan = { trials: options.trials, confidence: options.confidence, full: options.full === true };
-      using ledger = await Ledger.open(context);
-      let soFar: readonly MatrixRow[] = [];
-      try {
-        const { cold, fresh } = options;
-        const rows = await recorded(reproRun("matrix", found), context, async (run) => {
-          const onChange = (changed: readonly MatrixRow[]): void => {
-            soFar = changed;
-            run.tell({ matrix: matrixRecord(changed, plan) });
-          };
-          return await runMatrix({ found, cells, plan, jobs, cold, fresh, run, onChange }, ledger, context);
-        });
-        const exit = matrixExitCode(rows.map(({ verdict }) => verdict.type));
-        session.print(
-          options.json
-            ? toJson({ repro: repro.id, ...plan, jobs, exitCode: exit, cells: rows })
-            : renderMatrix(rows, { width: session.width, plan }),
-        );
-        process.exitCode = exit;
-      } catch (error) {
-        // What was seen until then is worth showing; it is in the ledger as well.
-        if (soFar.some(({ trials }) => trials.length > 0) && options.json !== true)
-          session.print(renderMatrix(soFar, { width: session.width, plan }));
-        throw error;
-      }
+    .option("--json", "one JSON document on standard output");
+  withNotes(command, {
+    about: [
+      "Every list option may be repeated. Without any, the cells that the repro names as bad and as control. Started again, it goes on where it was: earlier trials of the same cells count.",
+      "Exit codes: 0 clean in all cells, 1 fails in some, 125 some undecided, 70 infra-errors only.",
+    ],
+    examples: [
+      "dstate matrix io-uring-dstate",
+      "dstate matrix io-uring-dstate --kernel 6.1.115,6.1.129 \\\n    --env none --env UV_USE_IO_URING=0",
+      "dstate matrix io-uring-dstate --node 20.2.0..20.5.0 --trials 3 --json",
+    ],
+  }).action(async (name: string, options: MatrixCommandOptions) => {
+    const context = await session.context();
+    const found = await findRepro(name);
+    const { repro } = found;
+    const cells = chooseCells(repro, await choiceOf(repro, options, context), {
+      all: options.all === true,
+      image: context.settings.image,
     });
+    const shape = shapeOf(repro.machine);
+    const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
+    const plan = { trials: options.trials, confidence: options.confidence, full: options.full === true };
+    using ledger = await Ledger.open(context);
+    let soFar: readonly MatrixRow[] = [];
+    try {
+      const { cold, fresh } = options;
+      const rows = await recorded(reproRun("matrix", found), context, async (run) => {
+        const onChange = (changed: readonly MatrixRow[]): void => {
+          soFar = changed;
+          run.tell({ matrix: matrixRecord(changed, plan) });
+        };
+        return await runMatrix({ found, cells, plan, jobs, cold, fresh, run, onChange }, ledger, context);
+      });
+      const exit = matrixExitCode(rows.map(({ verdict }) => verdict.type));
+      session.result(
+        "matrix",
+        { repro: repro.id, ...plan, jobs, exitCode: exit, cells: rows },
+        { json: options.json, text: () => renderMatrix(rows, { width: session.width, plan }) },
+      );
+      process.exitCode = exit;
+    } catch (error) {
+      // What was seen until then is worth showing; it is in the ledger as well.
+      if (soFar.some(({ trials }) => trials.length > 0) && options.json !== true)
+        session.print(renderMatrix(soFar, { width: session.width, plan }));
+      throw error;
+    }
+  });
 }
 
 async function choiceOf(

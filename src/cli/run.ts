@@ -5,10 +5,10 @@ import { openTries } from "../campaign/tries.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import { renderTrials } from "../report/trials.ts";
-import { toJson } from "../repro/evidence.ts";
 import { findRepro } from "../repro/find.ts";
 import { exitCodeOf, worstOutcome } from "../repro/outcome.ts";
 import type { TrialResult } from "../repro/trial.ts";
+import { withNotes } from "./help.ts";
 import { recorded, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
@@ -26,13 +26,11 @@ export function addRun(program: Command, session: Session): void {
     .description("run a repro in one cell and say what was seen")
     .option("--trials <n>", "how often; stops at the first reproduction", positiveInteger, 1)
     .option("--memory-dump", "save the guest's memory of a trial that cannot be judged")
-    .option("--json", "one JSON document on standard output")
-    .addHelpText(
-      "after",
-      "\nFor rates, or several cells side by side, see `dstate matrix`." +
-        "\n\nExample: dstate run io-uring-dstate --kernel 6.1.115 --node 20.9.0 --json",
-    );
-  addCellOptions(command).action(async (name: string, options: RunOptions) => {
+    .option("--json", "one JSON document on standard output");
+  withNotes(addCellOptions(command), {
+    about: ["For rates, or several cells side by side, see `dstate matrix`."],
+    examples: ["dstate run io-uring-dstate --kernel 6.1.115 --node 20.9.0 --json"],
+  }).action(async (name: string, options: RunOptions) => {
     const context = await session.context();
     const found = await findRepro(name);
     const { repro } = found;
@@ -54,11 +52,12 @@ export function addRun(program: Command, session: Session): void {
       return ended;
     });
     const outcome = worstOutcome(trials.map((trial) => trial.outcome));
-    if (options.json)
-      session.print(
-        toJson({ repro: repro.id, outcome, ...(trials.length === 1 ? trials[0] : { cell, trials }) }),
-      );
-    else session.print(renderTrials(trials, { width: session.width }));
-    process.exitCode = exitCodeOf(outcome);
+    const exit = exitCodeOf(outcome);
+    session.result(
+      "run",
+      { repro: repro.id, cell, outcome, exitCode: exit, trials },
+      { json: options.json, text: () => renderTrials(trials, { width: session.width }) },
+    );
+    process.exitCode = exit;
   });
 }

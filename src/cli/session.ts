@@ -3,8 +3,16 @@ import { DstateError, exitCode, InterruptedError, messageOf } from "../base/erro
 import { readSettings } from "../base/settings.ts";
 import { sanitize } from "../base/text.ts";
 import { reap } from "../machine/run-directory.ts";
+import {
+  type DocumentBody,
+  type DocumentName,
+  documentText,
+  type ErrorBody,
+  errorText,
+} from "../report/documents/documents.ts";
 import { type ProgressView, viewProgress } from "../report/progress.ts";
 import { AuthorError } from "../repro/author-error.ts";
+import { describeProblem } from "../repro/problem.ts";
 
 /** One run of the command line: its signals, its progress on standard error, its result on standard output. */
 export interface Session extends Disposable {
@@ -12,17 +20,29 @@ export interface Session extends Disposable {
   context(options?: { quiet?: boolean | undefined }): Promise<Context>;
   /** Columns of the terminal. */
   readonly width: number;
-  /** Print a result on standard output. */
+  /** Print on standard output. */
   print(text: string): void;
+  /** Print a command's result: for people, or with `--json` as its document. */
+  result<Name extends DocumentName>(name: Name, body: DocumentBody<Name>, as: ResultOptions): void;
+  /** The command was asked for its document: when it fails, the error becomes one. */
+  expectDocument(command: string): void;
   /** Tell something beside the result, on standard error. */
   say(text: string): void;
   /** Tell of an error on standard error; returns the exit code for it. */
   report(error: unknown): number;
 }
 
+/** How a result is printed. */
+export interface ResultOptions {
+  readonly json: boolean | undefined;
+  /** The result for people. */
+  readonly text: () => string;
+}
+
 /** Open a session: Ctrl-C or SIGTERM once ends orderly, a second one at once. */
 export function openSession(): Session {
   const interrupt = new AbortController();
+  let documentOf: string | undefined;
   let view: ProgressView | undefined;
   /** Everything goes through the view: it has to know what stands on the terminal. */
   const write = (stream: NodeJS.WriteStream, text: string): void => {
@@ -61,6 +81,14 @@ export function openSession(): Session {
       return { settings, progress: view.progress, signal: interrupt.signal };
     },
     print: (text) => write(process.stdout, text),
+    result: (name, body, { json, text }) => {
+      write(process.stdout, json === true ? documentText(name, body) : text());
+      // One document on standard output, and no second one.
+      documentOf = undefined;
+    },
+    expectDocument: (command) => {
+      documentOf = command;
+    },
     say,
     report: (error) => {
       close();
@@ -71,8 +99,24 @@ export function openSession(): Session {
       if (own && error.evidence !== undefined) say(`  evidence: ${error.evidence}`);
       // A mistake in dstate itself: its place is what a maintainer needs.
       if (!own && error instanceof Error && error.stack) say(error.stack.split("\n").slice(1, 8).join("\n"));
-      return own ? error.exitCode : exitCode.infraError;
+      const code = own ? error.exitCode : exitCode.infraError;
+      if (documentOf !== undefined) write(process.stdout, errorText(documentOf, describeError(error, code)));
+      return code;
     },
     [Symbol.dispose]: close,
+  };
+}
+
+function describeError(error: unknown, code: number): ErrorBody {
+  const own = error instanceof DstateError ? error : undefined;
+  return {
+    exitCode: code,
+    error: {
+      type: error instanceof Error ? error.name : typeof error,
+      message: sanitize(messageOf(error), { maxLength: 4000 }),
+      next: own?.next,
+      evidence: own?.evidence,
+      problem: error instanceof AuthorError ? error.problem : own ? undefined : describeProblem(error),
+    },
   };
 }

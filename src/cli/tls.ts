@@ -8,9 +8,9 @@ import { mappingCalls, tracedObjects } from "../diagnose/tls.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { openVm } from "../lab/open.ts";
 import { provideParts } from "../lab/provide.ts";
-import { renderTable } from "../report/table.ts";
-import { toJson } from "../repro/evidence.ts";
+import { renderTls } from "../report/tls.ts";
 import { findRepro } from "../repro/find.ts";
+import { withNotes } from "./help.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -31,25 +31,26 @@ export function addTls(program: Command, session: Session): void {
     .option("--in <repro>", "files and processes of a fresh machine of the repro's cell, not of this host")
     .option("--run <line>", "with --in: run this in /srv/work, and list what it mapped or tried to")
     .option("--symbols <n>", "how many variables of each object to show", positiveInteger, 5)
-    .option("--json", "one JSON document on standard output")
-    .addHelpText(
-      "after",
-      "\nA static object needs its place beside the program's own when it is loaded; glibc keeps about 1.6 KiB\n" +
-        'for such objects, and dlopen fails with "cannot allocate memory in static TLS block" when they are used up.' +
-        "\n\nExample: dstate tls ./addon.node" +
-        "\nExample: dstate tls 4242 --json" +
-        '\nExample: dstate tls --in static-tls-exhaustion --run "node load.cjs ./ie-4248.node"',
-    );
-  addCellOptions(command).action(async (targets: string[], options: TlsCommandOptions) => {
+    .option("--json", "one JSON document on standard output");
+  withNotes(addCellOptions(command), {
+    about: [
+      'A static object needs its place beside the program\'s own when it is loaded; glibc keeps about 1.6 KiB for such objects, and dlopen fails with "cannot allocate memory in static TLS block" when they are used up.',
+    ],
+    examples: [
+      "dstate tls ./addon.node",
+      "dstate tls 4242 --json",
+      'dstate tls --in static-tls-exhaustion \\\n    --run "node load.cjs ./ie-4248.node"',
+    ],
+  }).action(async (targets: string[], options: TlsCommandOptions) => {
     checkUse(targets, options);
     const context = await session.context({ quiet: options.in === undefined });
     const audits =
       options.in === undefined
         ? await onHost(targets, context, session)
         : await inGuest(options.in, targets, options, context, session);
-    if (options.json) return session.print(toJson(audits));
-    if (audits.length === 0) return session.print("None of them has thread-locals.");
-    session.print(table(audits, options.symbols, session.width));
+    const { symbols, json } = options;
+    const text = (): string => renderTls(audits, { symbols, width: session.width });
+    session.result("tls", { objects: audits }, { json, text });
   });
 }
 
@@ -120,20 +121,3 @@ async function inGuest(
 }
 
 const isPid = (target: string): boolean => /^\d+$/.test(target);
-
-function table(audits: readonly TlsAudit[], symbolCount: number, width: number): string {
-  return renderTable(
-    ["object", "bytes", "align", "model", "largest variables"],
-    audits.map(({ object, bytes, align, model, symbols }) => [
-      object,
-      `${bytes}`,
-      `${align}`,
-      model,
-      symbols
-        .slice(0, symbolCount)
-        .map((symbol) => `${symbol.bytes} ${symbol.name}`)
-        .join("\n"),
-    ]),
-    { width },
-  );
-}

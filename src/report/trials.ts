@@ -1,6 +1,7 @@
 import { pointText } from "../base/stack.ts";
 import { describeCell } from "../lab/cell.ts";
 import type { Collected } from "../repro/collect-evidence.ts";
+import type { Outcome } from "../repro/outcome.ts";
 import type { TrialResult } from "../repro/trial.ts";
 import { renderTable } from "./table.ts";
 
@@ -25,6 +26,22 @@ export function renderTrials(trials: readonly TrialResult[], options: { width: n
     ].join("\n  "),
   );
   return `${renderTable(head, rows, options)}\n${lines.join("\n")}`;
+}
+
+/** Trials as {@link renderTrials} shows them, and whether each is what the report says of its cell. */
+export function renderCheck(
+  trials: readonly (TrialResult & { readonly expected: Outcome })[],
+  options: { width: number },
+): string {
+  const odd = trials.filter(({ outcome, expected }) => outcome !== expected);
+  const verdict = odd.map(
+    ({ expected, outcome, summary }) => `Expected ${expected}, found ${outcome}: ${summary}`,
+  );
+  return [
+    renderTrials(trials, options),
+    "",
+    ...(odd.length === 0 ? ["Every cell is as the report says."] : verdict),
+  ].join("\n");
 }
 
 /** What was collected, in one line, and what was not, in another. */

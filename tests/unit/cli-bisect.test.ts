@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { command } from "../../src/base/command.ts";
 import { silent } from "../../src/base/progress.ts";
 import { Ledger } from "../../src/campaign/ledger.ts";
+import { documentIn } from "./documents.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const library = new URL("../../src/index.ts", import.meta.url).href;
@@ -145,19 +146,19 @@ test(
       ledger.addTrial("whole", { ...trial, cell: "cell-3", outcome: "reproduced" });
       ledger.addTrial("whole", { ...trial, cell: "cell-1", outcome: "clean" });
     }
-    const probability = (text: string): number[] =>
-      (JSON.parse(text) as { candidates: { probability: number }[] }).candidates.map(
-        (one) => one.probability,
-      );
-    const told = probability((await dstate("bisect", "visualize", "told", "--json")).stdout);
+    const probability = async (command: "visualize" | "replay", name: string): Promise<number[]> => {
+      const { stdout } = await dstate("bisect", command, name, "--json");
+      return documentIn(`bisect ${command}`, stdout).candidates.map((one) => one.probability);
+    };
+    const told = await probability("visualize", "told");
     // One clean trial leaves 3 / 4 of a bad candidate's odds at rate 1 / 4.
     expect(told[1]).toBeCloseTo(0.75 / 3.5, 6);
     expect(told[2]).toBeCloseTo(1 / 3.5, 6);
-    const untold = probability((await dstate("bisect", "visualize", "untold", "--json")).stdout);
+    const untold = await probability("visualize", "untold");
     expect(untold[2]).toBeGreaterThan(0.3);
     const { stdout: log } = await dstate("bisect", "log", "told");
     await writeFile(join(dir, "told.log"), log);
-    expect(probability((await dstate("bisect", "replay", "told.log", "--json")).stdout)).toEqual(told);
+    expect(await probability("replay", "told.log")).toEqual(told);
   },
   timeout,
 );

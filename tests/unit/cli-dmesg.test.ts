@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { documentIn } from "./documents.ts";
 
 // Each test starts the real command line, and a busy machine takes its time over that.
 vi.setConfig({ testTimeout: 60_000 });
@@ -52,9 +53,8 @@ describe("dstate dmesg", () => {
 
   test.each([[["-"]], [[]]])("reads standard input with the arguments %j", (args) => {
     const { status, stdout } = dmesg([...args, "--json"], { input: readFileSync(fixture("kasan")) });
-    const document = JSON.parse(stdout);
     expect(status).toBe(1);
-    expect(document).toMatchObject({
+    expect(documentIn("dmesg", stdout)).toMatchObject({
       log: "standard input",
       compression: null,
       lines: 37,
@@ -78,7 +78,7 @@ describe("dstate dmesg", () => {
     const all = readdirSync(folder).map((name) => readFileSync(new URL(name, folder)));
     const { status, stdout } = dmesg(["--json"], { input: Buffer.concat(all) });
     expect(stdout.length).toBeGreaterThan(100_000);
-    expect(JSON.parse(stdout).findings.length).toBeGreaterThan(80);
+    expect(documentIn("dmesg", stdout).findings.length).toBeGreaterThan(80);
     expect(status).toBe(1);
   });
 

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { documentIn } from "./documents.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 
@@ -19,7 +20,7 @@ describe("dstate tls", () => {
       await new Promise((resolve) => shell.stdout.once("data", resolve));
       const { code, out } = await dstate("tls", `${shell.pid}`, "--json");
       expect(code).toBe(0);
-      expect(JSON.parse(out)).toMatchObject([
+      expect(documentIn("tls", out).objects).toMatchObject([
         { object: expect.stringMatching(/libc\.so\.6$/), model: "static" },
       ]);
     } finally {

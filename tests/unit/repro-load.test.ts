@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { documentIn } from "./documents.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const library = new URL("../../src/index.ts", import.meta.url).href;
@@ -87,8 +88,8 @@ describe("a repro that cannot be loaded", () => {
     expect(table.stdout).toMatch(/no-typescript +│ BROKEN/);
     expect(table.stdout).toMatch(/^broken: no-export\n {2}.*trial\.mts:1: /m);
     const { stdout } = await dstate("repros", "--json");
-    const { repros, broken: listed } = JSON.parse(stdout);
+    const { repros, broken: listed } = documentIn("repros", stdout);
     expect(repros).toContainEqual(expect.objectContaining({ id: "whole" }));
-    expect(listed.map(({ id }: { id: string }) => id)).toEqual(Object.keys(broken).sort());
+    expect(listed.map(({ id }) => id)).toEqual(Object.keys(broken).sort());
   });
 });

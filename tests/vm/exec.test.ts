@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { readSettings } from "../../src/base/settings.ts";
+import { documentIn } from "../unit/documents.ts";
 import { kernel } from "./vm.ts";
 
 const program = new URL("../../bin/dstate.mjs", import.meta.url).pathname;
@@ -55,9 +56,9 @@ describe("dstate exec", () => {
   test("tells a failure, a signal and an OOM kill apart, none of them green, as one JSON document", async () => {
     const json = async (...argv: string[]): Promise<{ code: number | null; end: unknown }> => {
       const ran = await dstate(["--kernel", kernel, "--memory", "512MiB", "--json", "--", ...argv]);
-      const document = JSON.parse(ran.stdout);
-      expect(document).toMatchObject({ schemaVersion: 1, command: "exec", exitCode: 1 });
-      return { code: ran.code, end: document.cells[0].end };
+      const { exitCode, cells } = documentIn("exec", ran.stdout);
+      expect(exitCode).toBe(1);
+      return { code: ran.code, end: cells[0]?.end };
     };
     expect(await json("sh", "-c", "exit 3")).toEqual({ code: 1, end: { type: "exited", exitCode: 3 } });
     expect(await json("sh", "-c", "kill -SEGV $$")).toEqual({
@@ -76,14 +77,14 @@ describe("dstate exec", () => {
     ] as const) {
       const ran = await dstate(["--kernel", kernel, "--json", "--", "sh", "-c", script]);
       expect(ran.code).toBe(1);
-      expect(JSON.parse(ran.stdout).cells[0].end.type).toBe(type);
+      expect(documentIn("exec", ran.stdout).cells[0]?.end?.type).toBe(type);
     }
   });
 
   test("ends a command that is late, and says what SIGKILL did", async () => {
     const ran = await dstate(["--kernel", kernel, "--within", "3s", "--json", "--", "sleep", "1000"]);
     expect(ran.code).toBe(1);
-    expect(JSON.parse(ran.stdout).cells[0].end).toMatchObject({
+    expect(documentIn("exec", ran.stdout).cells[0]?.end).toMatchObject({
       type: "late",
       afterKill: { state: "reaped" },
     });

@@ -8,6 +8,7 @@ import { silent } from "../../src/base/progress.ts";
 import { cellKey, definitionOf } from "../../src/campaign/cell-key.ts";
 import { Ledger } from "../../src/campaign/ledger.ts";
 import { findRepro } from "../../src/repro/find.ts";
+import { documentIn } from "../unit/documents.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const library = new URL("../../src/index.ts", import.meta.url).href;
@@ -36,8 +37,15 @@ test("trials of run and check are in the ledger, and a matrix counts them", asyn
       },
     );
   };
-  await dstate("run", "uname", "--json");
-  await dstate("check", "uname", "--json");
+  const run = documentIn("run", await dstate("run", "uname", "--json"));
+  expect(run).toMatchObject({
+    repro: "uname",
+    outcome: "clean",
+    exitCode: 0,
+    trials: [{ outcome: "clean" }],
+  });
+  const check = documentIn("check", await dstate("check", "uname", "--json"));
+  expect(check).toMatchObject({ asExpected: false, exitCode: 1, trials: [{ expected: "reproduced" }, {}] });
   using ledger = await Ledger.open({ settings: { logsDir: join(dir, "logs") }, progress: silent, signal });
   const definition = await definitionOf(await findRepro(join(dir, "repros/uname")));
   const trials = ledger.trialsOfDefinition(definition);
@@ -50,6 +58,6 @@ test("trials of run and check are in the ledger, and a matrix counts them", asyn
   expect(ledger.trialsOf(cellKey(definition, cell))).toHaveLength(3);
   // Asked for no more than there are, it runs none.
   const matrix = await dstate("matrix", "uname", "--kernel", "6.1.129", "--trials", "3", "--full", "--json");
-  expect(JSON.parse(matrix)).toMatchObject({ cells: [{ trials: [{}, {}, {}] }] });
+  expect(documentIn("matrix", matrix)).toMatchObject({ cells: [{ trials: [{}, {}, {}] }] });
   expect(ledger.trialsOfDefinition(definition)).toHaveLength(3);
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { documentIn } from "../unit/documents.ts";
 import { kernel } from "./vm.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
@@ -32,17 +33,6 @@ beforeAll(async () => {
 });
 afterAll(async () => await rm(dir, { recursive: true, force: true }));
 
-interface Document {
-  readonly exitCode: number;
-  readonly jobs: number;
-  readonly cells: readonly {
-    readonly cell: { readonly env: object; readonly axes: object };
-    readonly tally: object;
-    readonly verdict: { readonly type: string; readonly low: number; readonly high: number };
-    readonly trials: readonly { readonly earlier: boolean }[];
-  }[];
-}
-
 async function matrix(
   ...argv: readonly string[]
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
@@ -61,7 +51,7 @@ test("a matrix on real machines: rates, exit code, one JSON document, and earlie
   const first = await matrix("--trials", "2", "--jobs", "2", "--json");
   expect(first.stderr).toContain("trial: kernel");
   expect(first.exitCode).toBe(1);
-  const document = JSON.parse(first.stdout) as Document;
+  const document = documentIn("matrix", first.stdout);
   expect(document).toMatchObject({ exitCode: 1, jobs: 2, trials: 2, confidence: 0.95 });
   expect(document.cells).toMatchObject([
     {
@@ -92,14 +82,12 @@ test("a matrix on real machines: rates, exit code, one JSON document, and earlie
   );
   expect(control.exitCode).toBe(0);
   expect(
-    (JSON.parse(control.stdout) as Document).cells.map(({ cell, trials }) => [cell.env, trials.length]),
+    documentIn("matrix", control.stdout).cells.map(({ cell, trials }) => [cell.env, trials.length]),
   ).toEqual([
     [{ A: "1", B: "2" }, 1],
     [{}, 2],
   ]);
 
   const fresh = await matrix("--axis", "shows=nothing", "--trials", "1", "--fresh", "--json");
-  expect((JSON.parse(fresh.stdout) as Document).cells[0]?.trials.map(({ earlier }) => earlier)).toEqual([
-    false,
-  ]);
+  expect(documentIn("matrix", fresh.stdout).cells[0]?.trials.map(({ earlier }) => earlier)).toEqual([false]);
 }, 600_000);

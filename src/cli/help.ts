@@ -1,0 +1,100 @@
+import { type Command, Help } from "commander";
+import { wrap } from "../report/wrap.ts";
+
+/** Commands that somebody wants together, by name, with a line about each. */
+interface Group {
+  readonly title: string;
+  readonly commands: Readonly<Record<string, string>>;
+}
+
+/** Every command, by what one has or wants. */
+export const groups: readonly Group[] = [
+  {
+    title: "I have a report",
+    commands: {
+      new: "write the folder of a repro that runs at once",
+      run: "run a repro in one cell: reproduced or not, with the evidence",
+      check: "is its bad cell bad, and its control clean?",
+      matrix: "in which kernels, Nodes, environments it fails, and how often",
+      bisect: "what broke it, also when it fails only sometimes",
+      shell: "a terminal in a machine of a cell",
+      repros: "the repros there are",
+    },
+  },
+  {
+    title: "I have a test suite, or any command",
+    commands: { exec: "run it on any kernels (in vitest: import from dstate/vitest)" },
+  },
+  {
+    title: "I have a log, or an addon that does not load",
+    commands: {
+      dmesg: "what went wrong, in a kernel log of any kind",
+      tls: "who takes the static thread-local storage",
+    },
+  },
+  {
+    title: "My machine",
+    commands: {
+      doctor: "what it has and lacks, and whether KVM works",
+      setup: "install what is missing",
+      kernels: "list, get, build or pin kernels",
+      images: "list or build images",
+      bench: "how fast things are here",
+    },
+  },
+];
+
+/**
+ * The help of the whole program: it fits a terminal of 80 columns and 24 lines, prompt included.
+ *
+ * @param names of the commands there are; what no group has comes last.
+ */
+export function rootHelp(names: readonly string[]): string {
+  const column = Math.max(...names.map((name) => name.length)) + 2;
+  const known = groups.flatMap(({ commands }) => Object.keys(commands));
+  const others = names.filter((name) => !known.includes(name));
+  const rest =
+    others.length === 0
+      ? []
+      : [{ title: "More", commands: Object.fromEntries(others.map((name) => [name, ""])) }];
+  return [
+    "dstate: reports, tests and commands on exactly the kernels they are about",
+    ...[...groups, ...rest].flatMap(({ title, commands }) => [
+      title,
+      ...Object.entries(commands).map(([name, about]) => `  ${name.padEnd(column)}${about}`.trimEnd()),
+    ]),
+    "`dstate COMMAND --help` says more, with examples; most commands take --json.",
+    "Exit codes: 0 clean, 1 reproduced, 125 inconclusive, 2 usage, 70 infra-error,",
+    "130 interrupted.",
+    "",
+  ].join("\n");
+}
+
+/** What a command's help says below its options. */
+export interface Notes {
+  /** Sentences; wrapped to the terminal. */
+  readonly about?: readonly string[];
+  /** Command lines that were run. */
+  readonly examples: readonly string[];
+}
+
+/** Add notes to a command's help. @example withNotes(command, { examples: ["dstate repros --json"] }) */
+export function withNotes(command: Command, { about = [], examples }: Notes): Command {
+  return command.addHelpText("after", () => {
+    const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
+    return [
+      "",
+      ...about.flatMap((paragraph) => wrap(paragraph, { width })),
+      ...(about.length > 0 ? [""] : []),
+      ...(examples.length === 1
+        ? [`Example: ${examples[0]}`]
+        : ["Examples:", ...examples.map((line) => `  ${line}`)]),
+    ].join("\n");
+  });
+}
+
+/** commander's help, but for the program itself. */
+export function formatHelp(command: Command, helper: Help): string {
+  if (command.parent !== null) return Help.prototype.formatHelp.call(helper, command, helper);
+  return rootHelp(command.commands.map((each) => each.name()));
+}

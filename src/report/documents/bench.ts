@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { cell, figures, rate } from "./parts.ts";
+import { restores } from "./stock.ts";
+
+export const benchBoot = z.object({
+  cell,
+  restoreToFirstCommandSeconds: figures,
+  coldBootToFirstCommandSeconds: figures,
+  virtmeNgSeconds: figures.optional(),
+  fastRoundTripMilliseconds: figures,
+  sshRoundTripMilliseconds: figures,
+  openSshMultiplexedMilliseconds: figures.optional(),
+  anonymousBytesPerClone: figures,
+  clonesAtOnce: z.int(),
+  clonesTogetherBytes: z.int(),
+  clonesAllReadySeconds: z.number(),
+});
+
+export const benchRestore = restores.extend({ cell });
+
+export const benchTrial = z.object({
+  cell,
+  jobs: z.int(),
+  outcomes: z.record(z.string(), z.int()),
+  trialsPerHour: z.number(),
+  secondsPerTrial: figures,
+});
+
+const simulated = z.object({
+  trials: z.number().describe("Mean."),
+  seconds: z.number().describe("Mean."),
+  builds: z.number().describe("Mean."),
+  right: rate.describe("Share of runs that named the right candidate."),
+  timesYardstick: z.number().describe("Mean trials over what theory allows."),
+});
+
+export const benchBisect = z.object({
+  candidates: z.int(),
+  confidence: z.number(),
+  seconds: z.object({ build: z.number(), trial: z.number() }),
+  runs: z.int(),
+  seed: z.int(),
+  results: z.array(
+    simulated.extend({
+      rate: z.number(),
+      known: z.boolean(),
+      leastTimesYardstick: z.number(),
+      gitBisect: z.object({
+        repeats: z.int(),
+        trials: z.number(),
+        seconds: z.number(),
+        secondsWithoutEarlyStop: z.number(),
+        right: z.number(),
+      }),
+      trialsToGit: z.number(),
+      withCosts: simulated,
+      secondsToGit: z.number(),
+      leastSecondsToGit: z.number(),
+      secondsToGitWithoutEarlyStop: z.number(),
+    }),
+  ),
+});

@@ -1,0 +1,113 @@
+import { z } from "zod";
+import { cell, finding, outcome, rate, thread, trial } from "./parts.ts";
+
+const exitCode = z.int().describe("What the command ended with.");
+
+export const run = z.object({ repro: z.string(), cell, outcome, exitCode, trials: z.array(trial) });
+
+export const check = z.object({
+  repro: z.string(),
+  asExpected: z.boolean(),
+  exitCode,
+  trials: z.array(trial.extend({ expected: outcome })),
+});
+
+export const matrix = z.object({
+  repro: z.string(),
+  trials: z.int().describe("Asked for in each cell."),
+  confidence: z.number().describe("Of the intervals."),
+  full: z.boolean(),
+  jobs: z.int().describe("Machines side by side."),
+  exitCode,
+  cells: z.array(
+    z.object({
+      cell,
+      tally: z.object({
+        reproduced: z.int(),
+        clean: z.int(),
+        inconclusive: z.int(),
+        "infra-error": z.int(),
+      }),
+      verdict: rate.extend({
+        type: z.enum(["fails-always", "fails-sometimes", "fails", "not-seen", "inconclusive", "infra-error"]),
+        judged: z.int().describe("Trials that said something."),
+        interval: z.enum(["wilson", "anytime"]),
+      }),
+      open: z.boolean().describe("More trials could change the verdict."),
+      trials: z.array(z.object({ outcome, summary: z.string(), evidence: z.string(), earlier: z.boolean() })),
+      problem: z.string().optional().describe("Why it could not be tried."),
+    }),
+  ),
+});
+
+const suspects = z.object({
+  hypotheses: z.array(z.int()).describe("Numbers of candidates that cannot be told apart."),
+  probability: z.number(),
+});
+
+export const bisect = z.object({
+  id: z.string().optional().describe("For `dstate bisect log`; missing: it was read from a file."),
+  repro: z.string(),
+  range: z.string(),
+  conclusion: z.union([
+    z.object({ type: z.literal("found"), suspects }),
+    z.object({
+      type: z.enum(["good-is-bad", "ends-agree", "several-switches"]),
+      probability: z.number(),
+    }),
+    z.object({ type: z.literal("open") }),
+  ]),
+  sentence: z.string(),
+  rate: z.number().describe("At which a bad candidate is believed to reproduce."),
+  trials: z.int(),
+  newTrials: z.int().optional().describe("Of this run."),
+  candidates: z.array(
+    z.object({
+      name: z.string(),
+      detail: z.string(),
+      probability: z.number().describe("That it is the first bad one."),
+      reproduced: z.int(),
+      clean: z.int(),
+      skipped: z.boolean(),
+    }),
+  ),
+});
+
+const end = z.union([
+  z.object({ type: z.literal("exited"), exitCode: z.int() }),
+  z.object({ type: z.literal("signalled"), signal: z.string() }),
+  z.object({
+    type: z.literal("out-of-memory"),
+    exitCode: z.int().nullable(),
+    signal: z.string().nullable(),
+  }),
+  z.object({
+    type: z.enum(["stuck", "late"]),
+    afterKill: z.object({
+      state: z.enum(["reaped", "zombie", "D", "running", "unknown"]),
+      threads: z.array(thread),
+    }),
+  }),
+  z.object({ type: z.enum(["crashed", "machine-ended"]), reason: z.string() }),
+]);
+const judgement = z.enum(["green", "red", "infra-error"]);
+
+export const exec = z.object({
+  outcome: judgement,
+  exitCode,
+  argv: z.array(z.string()),
+  cells: z.array(
+    z.object({
+      kernel: z.string(),
+      version: z.string().optional().describe("What `uname -r` says."),
+      outcome: judgement,
+      end: end.optional().describe("How the command ended."),
+      failure: z.string().optional().describe("What failed on our side."),
+      took: z.number().describe("Milliseconds."),
+      findings: z.array(finding),
+      powerOff: z.string().optional(),
+      taken: z.array(z.string()).describe("Results that were brought back."),
+      evidence: z.string().describe("The folder."),
+    }),
+  ),
+});

@@ -1,0 +1,22 @@
+import type { Command } from "commander";
+import { makeProgram } from "../../src/cli/program.ts";
+
+/** The commands of the command line, to look at and not to run. */
+export function programToLookAt(): Command {
+  const unused = (): never => {
+    throw new Error("this program is not to be run");
+  };
+  return makeProgram(
+    {
+      width: 80,
+      context: unused,
+      print: unused,
+      say: unused,
+      result: unused,
+      expectDocument: unused,
+      report: unused,
+      [Symbol.dispose]: unused,
+    },
+    "",
+  );
+}
