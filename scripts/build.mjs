@@ -14,6 +14,9 @@ const dist = join(home, "dist");
 rmSync(dist, { recursive: true, force: true });
 run(["tsc", "--project", "tsconfig.build.json"], env);
 
+// The page of `dstate show`, one file.
+run(["node", "scripts/build-page.mjs", join(dist, "page/index.html")], env);
+
 // What a repro has beside its code.
 const repros = join(home, "tests/repros");
 for (const id of readdirSync(repros))

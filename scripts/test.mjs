@@ -7,6 +7,7 @@ run(["dstate", "setup", "--for", "tests"], env);
 if (only.length === 0) {
   run(["biome", "ci", "."], env);
   run(["tsc"], env);
+  run(["tsc", "--project", "src/page"], env);
   run(["oxlint", "--type-aware"], env);
   run(["node", "scripts/release.mjs", "--dry-run"], env);
 }

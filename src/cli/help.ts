@@ -1,7 +1,7 @@
 import { type Command, Help } from "commander";
 import { wrap } from "../report/wrap.ts";
 
-/** Commands that somebody wants together, by name, with a line about each. */
+/** Commands that somebody wants together, by name or several names with commas, with a line about each. */
 interface Group {
   readonly title: string;
   readonly commands: Readonly<Record<string, string>>;
@@ -18,12 +18,10 @@ export const groups: readonly Group[] = [
       matrix: "in which kernels, Nodes, environments it fails, and how often",
       bisect: "what broke it, also when it fails only sometimes",
       shell: "a terminal in a machine of a cell",
+      show: "a run as a page: time axes, logs, what differs",
+      exec: "run any command or test suite on any kernels",
       repros: "the repros there are",
     },
-  },
-  {
-    title: "I have a test suite, or any command",
-    commands: { exec: "run it on any kernels (in vitest: import from dstate/vitest)" },
   },
   {
     title: "I have a log, or an addon that does not load",
@@ -37,8 +35,7 @@ export const groups: readonly Group[] = [
     commands: {
       doctor: "what it has and lacks, and whether KVM works",
       setup: "install what is missing",
-      kernels: "list, get, build or pin kernels",
-      images: "list or build images",
+      "kernels, images": "list, get, build or pin them",
       bench: "how fast things are here",
     },
   },
@@ -50,8 +47,9 @@ export const groups: readonly Group[] = [
  * @param names of the commands there are; what no group has comes last.
  */
 export function rootHelp(names: readonly string[]): string {
-  const column = Math.max(...names.map((name) => name.length)) + 2;
-  const known = groups.flatMap(({ commands }) => Object.keys(commands));
+  const titles = groups.flatMap(({ commands }) => Object.keys(commands));
+  const column = Math.max(...[...names, ...titles].map((name) => name.length)) + 2;
+  const known = groups.flatMap(({ commands }) => Object.keys(commands).flatMap((name) => name.split(", ")));
   const others = names.filter((name) => !known.includes(name));
   const rest =
     others.length === 0

@@ -15,6 +15,7 @@ import { addRun } from "./run.ts";
 import type { Session } from "./session.ts";
 import { addSetup } from "./setup.ts";
 import { addShell } from "./shell.ts";
+import { addShow } from "./show.ts";
 import { addTls } from "./tls.ts";
 
 /**
@@ -41,6 +42,7 @@ export function makeProgram(session: Session, version: string): Command {
     addKernels,
     addImages,
     addShell,
+    addShow,
     addDmesg,
     addDoctor,
     addSetup,

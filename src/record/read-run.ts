@@ -64,7 +64,7 @@ async function readOldTrial(dir: string): Promise<StoredRun> {
   );
   const folder = ".";
   const record: RunRecord = {
-    schema: "dstate/run/1",
+    schemaVersion: 1,
     id: basename(dir),
     kind: "run",
     about: repro,

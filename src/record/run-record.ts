@@ -99,7 +99,8 @@ export type TrialRecord = z.infer<typeof trialSchema>;
  * `running` also in the file of a run that was killed: then `owner` does not live any more.
  */
 export const runSchema = z.object({
-  schema: z.literal("dstate/run/1"),
+  /** Counts up when a field goes or changes its meaning; fields may be added at any time. */
+  schemaVersion: z.literal(1),
   /** The name of its folder. */
   id: z.string(),
   /** The command of dstate that made it, or `test` for a test of vitest. */
@@ -120,7 +121,7 @@ export const runSchema = z.object({
   rerun: z.string(),
   dstate: z.object({
     version: z.string(),
-    /** The commit of its checkout; `+` after it: with changes. */
+    /** The commit of its checkout, with `, changed` after it where files differ. */
     revision: z.string().optional(),
     node: z.string(),
   }),

@@ -1,16 +1,18 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { messageOf } from "../base/errors.ts";
+import { ownHome } from "../base/home.ts";
 import { ownIdentity } from "../base/owner.ts";
 import { sanitize } from "../base/text.ts";
+import { commitOf, ownVersion } from "../base/version.ts";
 import { describeHost, watchLoad } from "./host.ts";
 import { describeParts, FileHashes, type Parts, partsKey } from "./parts.ts";
 import { copyRepro } from "./repro-files.ts";
 import { runFolder } from "./run-folder.ts";
 import type { BisectRecord, MachineRecord, MatrixRecord, RunRecord, TrialRecord } from "./run-record.ts";
-import { describeDstate } from "./versions.ts";
 
 /** A run that begins. */
 export interface RunOptions {
@@ -83,7 +85,7 @@ export class Run implements AsyncDisposable {
     const run = new Run(
       dir,
       {
-        schema: "dstate/run/1",
+        schemaVersion: 1,
         id: basename(dir),
         kind: options.kind,
         about: options.about,
@@ -94,7 +96,7 @@ export class Run implements AsyncDisposable {
         owner: ownIdentity(),
         command,
         rerun: options.rerun ?? shellLine(command),
-        dstate: await describeDstate(context),
+        dstate: await ownVersions(),
         host: describeHost(),
         ...(file === undefined ? {} : { repro: await copyRepro(file, join(dir, "repro")) }),
         parts: {},
@@ -201,6 +203,16 @@ export class Run implements AsyncDisposable {
     }
     await this.#writing;
   }
+}
+
+/** Which dstate this is. */
+async function ownVersions(): Promise<RunRecord["dstate"]> {
+  const revision = existsSync(join(ownHome(), ".git")) ? await commitOf(ownHome()) : undefined;
+  return {
+    version: ownVersion(),
+    ...(revision === undefined ? {} : { revision }),
+    node: process.versions.node,
+  };
 }
 
 /**

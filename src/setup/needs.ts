@@ -11,7 +11,15 @@ export interface Need {
   readonly package: string;
   readonly for: string;
   /** Which work cannot be done without it. */
-  readonly part: "machines" | "images" | "kernel builds" | "kernel packages" | "logs" | "repros" | "nix";
+  readonly part:
+    | "machines"
+    | "images"
+    | "kernel builds"
+    | "kernel packages"
+    | "logs"
+    | "repros"
+    | "nix"
+    | "pages";
 }
 
 /** Everything dstate asks of a host, in one list: `dstate doctor` shows it, `dstate setup` installs it. */
@@ -61,6 +69,7 @@ export const needs: readonly Need[] = [
   need(guestPlatform.qemu.userProgram, "qemu-user", "is another system call layer for workloads", "repros"),
   need("readelf", "binutils", "reads what programs ask of their system", "repros"),
   need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
+  need("chromium", "chromium", "opens the page of `dstate show` in the tests", "pages"),
 ];
 
 /** A need as tables name it. @example nameOf(need) // "qemu-system-x86_64" */
@@ -73,12 +82,12 @@ export function nameOf({ look }: Need): string {
 export type Purpose = "work" | "tests";
 
 /**
- * The needs for a purpose: only the tests need Nix, which users of Debian guests can do without.
+ * The needs for a purpose: only the tests need Nix, which users of Debian guests can do without, and a browser.
  *
  * @example needsFor("work").some(({ part }) => part === "nix") // false
  */
 export function needsFor(purpose: Purpose): readonly Need[] {
-  return purpose === "tests" ? needs : needs.filter(({ part }) => part !== "nix");
+  return purpose === "tests" ? needs : needs.filter(({ part }) => part !== "nix" && part !== "pages");
 }
 
 function need(program: string, packageName: string, purpose: string, part: Need["part"]): Need {

@@ -26,11 +26,11 @@ export async function readRooms(): Promise<string[]> {
 /** Every source file below `src`. */
 export async function readSources(): Promise<Source[]> {
   const root = join(home, "src");
-  const names = (await readdir(root, { recursive: true })).filter((name) => name.endsWith(".ts")).sort();
+  const names = (await readdir(root, { recursive: true })).filter((name) => /\.tsx?$/.test(name)).sort();
   return await Promise.all(
     names.map(async (path) => {
       const text = await readFile(join(root, path), "utf8");
-      const imports = importsOf(text).map((to) => relative(root, join(root, dirname(path), to)));
+      const imports = importsOf(text, path).map((to) => relative(root, join(root, dirname(path), to)));
       return { path, text, lines: text.split("\n").length - 1, imports };
     }),
   );
@@ -41,8 +41,8 @@ export async function readSources(): Promise<Source[]> {
  *
  * @example importsOf('export type { A } from "./a.ts"') // ["./a.ts"]
  */
-export function importsOf(text: string): string[] {
-  const { program, errors } = parseSync("source.ts", text);
+export function importsOf(text: string, path = "source.ts"): string[] {
+  const { program, errors } = parseSync(path, text);
   if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("; "));
   const found = new Set<string>();
   const add = (source: { readonly type: string; readonly value?: unknown } | null): void => {

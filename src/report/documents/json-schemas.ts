@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { runSchema } from "../../record/run-record.ts";
 import { type DocumentName, documents, errorBody } from "./documents.ts";
 import { trial } from "./parts.ts";
 
@@ -34,6 +35,7 @@ export function jsonSchemas(): Map<string, object> {
         ] as const,
     ),
     ["error", errorSchema, "What any command prints with --json when it fails."],
+    ["run-record", runSchema, "The file run.json of a run's folder."],
     ["trial", trialFileSchema, "The file trial.json of a trial's folder."],
   ];
   return new Map(

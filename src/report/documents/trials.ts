@@ -111,3 +111,10 @@ export const exec = z.object({
     }),
   ),
 });
+
+export const show = z.object({
+  run: z.string().describe("The run's folder."),
+  page: z.string().describe("The file that was written."),
+  bytes: z.int(),
+  trials: z.int(),
+});
