@@ -1,6 +1,7 @@
 import type { Context } from "../base/context.ts";
 import { DeadlineError, InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { type Step, step } from "../base/progress.ts";
+import { keyOf } from "../base/store.ts";
 import { oneLine } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
 import { CommandFailed } from "../guest/exec.ts";
@@ -126,7 +127,7 @@ async function trialOf<Observation>(
   const start = performance.now();
   const evidence = await openEvidence(running.dir);
   let collector: EvidenceCollector | undefined;
-  let acceleration: string | undefined;
+  let machineVersions: Readonly<Record<string, string>> | undefined;
   const finish = async <Result extends Omit<TrialEnd, "outcome"> & { readonly outcome: RecordedOutcome }>(
     result: Result,
   ): Promise<Result & Omit<TrialResult, keyof TrialEnd>> => {
@@ -135,13 +136,13 @@ async function trialOf<Observation>(
       repro: repro.id,
       cell,
       ...result,
-      versions: { ...versionsOf(parts), ...(acceleration === undefined ? {} : { acceleration }) },
+      versions: { ...versionsOf(run, parts), ...machineVersions },
       startedAt: startedAt.toISOString(),
       took: Math.round(performance.now() - start),
       evidence: evidence.dir,
       collected,
     };
-    await evidence.saveJson("trial.json", trial);
+    await evidence.saveJson("trial.json", { schemaVersion: 1, ...trial });
     await running.ended(trial);
     return trial;
   };
@@ -156,8 +157,9 @@ async function trialOf<Observation>(
       cold: options.cold,
       room,
     });
-    acceleration = vm.acceleration;
-    await running.started(aboutMachine(vm));
+    const machine = aboutMachine(vm);
+    machineVersions = { qemu: machine.qemu, acceleration: machine.acceleration };
+    await running.started(machine);
     const say = (text: string): void => {
       vm.mark(text);
       progress.update({ detail: text });
@@ -198,7 +200,7 @@ async function trialOf<Observation>(
         await finish({ outcome: "usage-error", summary, columns: {}, observation, problem });
         throw error.savedIn(evidence.dir);
       }
-      const failed = failureOf(error, { booted: acceleration !== undefined });
+      const failed = failureOf(error, { booted: machineVersions !== undefined });
       progress.conclude(`${failed.outcome}: ${failed.summary}`);
       return await finish(failed);
     }
@@ -238,9 +240,13 @@ const depthFor: Record<Exclude<Outcome, "infra-error">, Depth> = {
   inconclusive: "full",
 };
 
-function versionsOf(parts: Parts): Record<string, string> {
+function versionsOf({ record }: Run, parts: Parts): Record<string, string> {
   const node = parts.node ?? parts.image.node;
+  const { version, revision } = record.dstate;
   return {
+    dstate: revision === undefined ? version : `${version} (${revision})`,
+    // The same as long as none of its files changes; run.json has them one by one.
+    ...(record.repro ? { repro: keyOf(record.repro.files).slice(0, 12) } : {}),
     kernel: parts.kernel.version,
     kernelFrom: parts.kernel.provenance,
     image: parts.image.provenance,

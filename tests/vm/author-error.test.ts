@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { trialFileSchema } from "../../src/report/documents/json-schemas.ts";
 import { kernel } from "./vm.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
@@ -56,7 +57,11 @@ async function dstate(
 /** What was saved of the trial that an error names. */
 async function savedTrial(stderr: string): Promise<unknown> {
   const folder = /^ {2}evidence: (.+)$/m.exec(stderr)?.[1] ?? "";
-  return JSON.parse(await readFile(join(folder, "trial.json"), "utf8"));
+  const saved: unknown = JSON.parse(await readFile(join(folder, "trial.json"), "utf8"));
+  const known = trialFileSchema.parse(saved);
+  // The published schema tells of every field.
+  expect(saved).toEqual(known);
+  return saved;
 }
 
 test("a mistake in a repro's trial is told with its stack, saved, and ends a check at its first cell", async () => {
@@ -68,7 +73,13 @@ test("a mistake in a repro's trial is told with its stack, saved, and ends a che
   );
   expect(stderr.match(/^trial: /gm)).toHaveLength(1);
   expect(await savedTrial(stderr)).toMatchObject({
+    schemaVersion: 1,
     outcome: "usage-error",
+    versions: {
+      dstate: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      qemu: expect.stringMatching(/^\d+\.\d+/),
+      repro: expect.stringMatching(/^[0-9a-f]{12}$/),
+    },
     problem: { type: "TypeError", place: { file: join(dir, "repros/mistaken/trial.ts"), line: 7 } },
   });
 });
