@@ -1,15 +1,29 @@
+import prettyMilliseconds from "pretty-ms";
+
 /**
  * What long work tells whoever watches. Every front end draws the same stream in its own way.
  * `id` ties the events of one step together.
  */
 export type ProgressEvent =
-  | { readonly type: "start"; readonly id: string; readonly title: string }
+  | {
+      readonly type: "start";
+      readonly id: string;
+      readonly title: string;
+      readonly expected?: Expectation | undefined;
+    }
   /** `share` is between 0 and 1 and only there where it is known, not guessed. */
   | { readonly type: "update"; readonly id: string; readonly detail?: string; readonly share?: number }
   /** `outcome`: what came of it, where there is more to say than that it is done. */
   | { readonly type: "end"; readonly id: string; readonly outcome?: string; readonly failed?: boolean }
   /** A line worth keeping in the log, such as a fallback that was taken. */
   | { readonly type: "note"; readonly text: string };
+
+/** How long a step will take. */
+export interface Expectation {
+  readonly milliseconds: number;
+  /** How many earlier times it is the median of; 0: it is a guess. */
+  readonly measured: number;
+}
 
 export type Progress = (event: ProgressEvent) => void;
 
@@ -24,6 +38,19 @@ export interface Step {
   conclude(outcome: string): void;
 }
 
+/**
+ * An expectation in words.
+ *
+ * pretty-ms: durations for people; typed, one dependency.
+ *
+ * @example expectationText({ milliseconds: 290_000, measured: 3 }) // "about 4m 50s, as measured here"
+ */
+export function expectationText({ milliseconds, measured }: Expectation): string {
+  const rounded = milliseconds < 60_000 ? 1000 : 10_000;
+  const time = prettyMilliseconds(Math.max(1, Math.round(milliseconds / rounded)) * rounded);
+  return `about ${time}, ${measured > 0 ? "as measured here" : "at a guess"}`;
+}
+
 let lastStep = 0;
 
 /**
@@ -35,6 +62,7 @@ export async function step<T>(
   progress: Progress,
   title: string,
   work: (step: Step) => Promise<T>,
+  options: { readonly expected?: Expectation | undefined } = {},
 ): Promise<T> {
   lastStep += 1;
   const id = `${lastStep}`;
@@ -44,7 +72,7 @@ export async function step<T>(
     id,
     ...(outcome === undefined ? {} : { outcome }),
   });
-  progress({ type: "start", id, title });
+  progress({ type: "start", id, title, ...options });
   try {
     const result = await work({
       update: (change) => progress({ type: "update", id, ...change }),

@@ -1,5 +1,5 @@
 import { type Duration, toMilliseconds } from "./duration.ts";
-import type { Progress } from "./progress.ts";
+import { expectationText, type Progress } from "./progress.ts";
 import { sanitize } from "./text.ts";
 
 /**
@@ -21,8 +21,9 @@ export function slowProgress(
     if (event.type === "note") return tell(event.text);
     if (event.type === "start") {
       const step = { title: event.title, said: "", told: false, timer: setTimeout(() => {}, 0) };
+      const takes = event.expected ? `: ${expectationText(event.expected)}` : " ...";
       const next = (): void => {
-        tell(`${step.title}${step.told && step.said !== "" ? `: ${step.said}` : " ..."}`);
+        tell(`${step.title}${step.told && step.said !== "" ? `: ${step.said}` : takes}`);
         step.told = true;
         step.timer = setTimeout(next, every).unref();
       };
@@ -40,6 +41,7 @@ export function slowProgress(
     }
     clearTimeout(step.timer);
     running.delete(event.id);
-    if (step.told) tell(`${event.failed ? "failed" : "done"}: ${step.title}`);
+    const outcome = event.outcome === undefined ? "" : `: ${event.outcome}`;
+    if (step.told) tell(`${event.failed ? "failed" : "done"}: ${step.title}${outcome}`);
   };
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { CommandError, command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { type LongStepOptions, longStep } from "../base/past-durations.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
 import type { Image } from "./image.ts";
@@ -48,6 +48,11 @@ export function imageStore(context: Pick<Context, "settings">): Store {
   return new Store(join(context.settings.cacheDir, "images"));
 }
 
+/** Fetching its packages takes most of the time, and depends on the network. */
+function timing(suite: string): LongStepOptions {
+  return { title: `make the Debian image (${suite})`, kind: "image-debian", guess: "2m" };
+}
+
 /**
  * A Debian image: mmdebstrap makes the tree, our own files (units, ssh settings) are laid over it, mke2fs
  * writes it as a file system. No root is needed: user namespaces and fakeroot do. The same package versions
@@ -78,7 +83,7 @@ export async function provideDebianImage(context: Context, options: DebianImageO
         context.progress({ type: "note", text: "another dstate is making the image; waiting for it" }),
     },
     async (dir, signal) =>
-      await step(context.progress, `make the Debian image (${wanted.suite})`, async (progress) => {
+      await longStep(context, timing(wanted.suite), async (progress) => {
         const { main, security } = await debianRoots(context);
         const { debianKeyring } = context.settings;
         const tar = join(dir, "root.tar");

@@ -1,6 +1,7 @@
+import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import type { Context } from "../base/context.ts";
-import { step } from "../base/progress.ts";
+import { type LongStepOptions, longStep } from "../base/past-durations.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { type BuildOptions, type Built, buildKernel, toolchain } from "./build.ts";
@@ -13,7 +14,10 @@ import { kernelStore, storedKernels } from "./stored.ts";
 export interface BuildInput {
   readonly kind: "release" | "git";
   readonly selector: string;
+  /** In the name of its entry in the cache. */
   readonly name: string;
+  /** As the user named it, for messages. */
+  readonly title: string;
   /** What the source is: its sha256 or commit id. */
   readonly identity: string;
   readonly provenance: string;
@@ -65,7 +69,7 @@ export async function storeBuilt(
   configuration: GuestConfiguration,
   context: Context,
 ): Promise<StoreEntry> {
-  const { name, kind, identity } = input;
+  const { name, title, kind, identity } = input;
   const { options, plain, compiler } = configuration;
   const text = formatOptions(options);
   const keyFor = (configuration: string): string =>
@@ -77,21 +81,21 @@ export async function storeBuilt(
       within: "2h",
       signal: context.signal,
       onWait: () =>
-        context.progress({ type: "note", text: `another dstate is building Linux ${name}; waiting for it` }),
+        context.progress({ type: "note", text: `another dstate is building Linux ${title}; waiting for it` }),
     },
     async (dir, signal) => {
       const fragments = keyOf(text);
       const alike = (await storedKernels(context)).find(({ about }) => about.fragments === fragments);
       const make: Make = async (place) =>
-        await step(
-          context.progress,
-          `build Linux ${name}`,
+        await longStep(
+          context,
+          timing(title, { isDebug: plain !== undefined, isPartial: place.incremental === true }),
           async (step) =>
             await buildKernel({
               ...place,
               out: dir,
               options: configuration.options,
-              name,
+              name: title,
               expected: alike?.about.objects,
               failureLog: join(context.settings.logsDir, `kernel-build-${key}.log`),
               step,
@@ -113,4 +117,19 @@ export async function storeBuilt(
       } satisfies KernelAbout;
     },
   );
+}
+
+/** Processor time of a whole build of the guests' configuration, in milliseconds: ten minutes on a host of 2026. */
+const wholeBuild = 10 * 60_000;
+
+/** What a build will take. How much of a tree another commit changes, nobody knows before. */
+function timing(
+  title: string,
+  { isDebug, isPartial }: { readonly isDebug: boolean; readonly isPartial: boolean },
+): LongStepOptions {
+  return {
+    title: `build Linux ${title}`,
+    kind: `kernel${isDebug ? "-debug" : ""}-${isPartial ? "rebuild" : "build"}`,
+    guess: isPartial ? undefined : wholeBuild / availableParallelism(),
+  };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { toMilliseconds } from "../base/duration.ts";
-import { step } from "../base/progress.ts";
+import { type LongStepOptions, longStep } from "../base/past-durations.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { guestSystems } from "../image/systems.ts";
 import { qemuArguments } from "../machine/argv.ts";
@@ -64,7 +64,7 @@ export async function provideSnapshot(shape: Shape, key: string, context: Contex
     key,
     { within: freezeWithin(shape), signal: context.signal },
     async (dir, signal) =>
-      await step(context.progress, "freeze a booted machine for later starts", async (progress) => {
+      await longStep(context, freezing(shape), async (progress) => {
         const hostKey = await freezeInto(dir, shape, context, { signal, progress }).catch(
           async (error: unknown) => {
             // The folder goes; what the machine said is evidence.
@@ -78,6 +78,12 @@ export async function provideSnapshot(shape: Shape, key: string, context: Contex
   );
   await copyFile(partsOfSnapshot(entry.dir).console, join(shape.evidenceDir, "console-boot.log"));
   return { dir: entry.dir, hostKey: Buffer.from(aboutSchema.parse(entry.about).hostKey, "base64") };
+}
+
+/** A guest system boots as fast as it does; one of another size hardly differs. */
+function freezing({ parts, accelerator }: Shape): LongStepOptions {
+  const kind = `freeze-${parts.image.kind}-${accelerator.type}`;
+  return { title: "freeze a booted machine for later starts", kind, guess: "15s" };
 }
 
 /** Every try of a boot, and what comes after it, in milliseconds. */

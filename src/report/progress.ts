@@ -1,10 +1,11 @@
 import { createLogUpdate } from "log-update";
 import prettyMilliseconds from "pretty-ms";
-import type { Progress } from "../base/progress.ts";
+import { type Expectation, expectationText, type Progress } from "../base/progress.ts";
 import { oneLine, sanitize } from "../base/text.ts";
 
 interface Running {
   readonly title: string;
+  readonly expected: Expectation | undefined;
   readonly since: number;
   detail: string | undefined;
   share: number | undefined;
@@ -75,12 +76,16 @@ export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOp
         case "start":
           running.set(event.id, {
             title: event.title,
+            expected: event.expected,
             since: Date.now(),
             detail: undefined,
             share: undefined,
             told: Date.now(),
           });
-          if (!screen) stream.write(`${event.title} ...\n`);
+          if (!screen)
+            stream.write(
+              `${event.title}${event.expected ? `: ${expectationText(event.expected)}` : " ..."}\n`,
+            );
           draw();
           return;
         case "update": {
@@ -115,7 +120,8 @@ export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOp
 function describe(step: Running): string {
   const share = step.share === undefined ? "" : ` ${Math.floor(step.share * 100)} %`;
   const detail = step.detail === undefined ? "" : `: ${step.detail}`;
-  return `${step.title}${share}, ${elapsed(step)}${detail}`;
+  const of = step.expected ? ` of ${expectationText(step.expected)}` : "";
+  return `${step.title}${share}, ${elapsed(step)}${of}${detail}`;
 }
 
 function elapsed(step: Running): string {

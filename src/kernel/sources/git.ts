@@ -1,3 +1,4 @@
+import { basename, resolve } from "node:path";
 import type { Context } from "../../base/context.ts";
 import { step } from "../../base/progress.ts";
 import type { StoreEntry } from "../../base/store.ts";
@@ -45,6 +46,13 @@ function format({ tree, revision }: Omit<KernelSelector<"git">, "type">): string
   return `git:${tree}@${revision}`;
 }
 
+/** As the user named it, with its commit where that is another name. @example "git:linux@v5.10.170 (74924a365ec9)" */
+function titleOf({ tree, revision }: Omit<KernelSelector<"git">, "type">, commit: string): string {
+  const id = commit.slice(0, 12);
+  const name = `git:${basename(resolve(tree))}`;
+  return commit.startsWith(revision) ? `${name}@${id}` : `${name}@${revision} (${id})`;
+}
+
 async function provideCommit(
   { tree, revision }: KernelSelector<"git">,
   context: Context,
@@ -52,11 +60,13 @@ async function provideCommit(
 ): Promise<StoreEntry> {
   const configuration = await guestConfiguration(context, options);
   const commit = await resolveCommit(tree, revision, context.signal);
+  const title = titleOf({ tree, revision }, commit);
   return await storeBuilt(
     {
       kind: "git",
       selector: format({ tree, revision: commit }),
       name: commit.slice(0, 12),
+      title,
       identity: commit,
       provenance: `Linux at commit ${commit} of the git tree ${tree}.`,
       build: async (make, _out, signal) => {
@@ -64,8 +74,11 @@ async function provideCommit(
         const facts = { tree, configuration: formatOptions(configuration.options), compiler };
         await using buildTree = await openBuildTree(facts, { ...context, signal });
         const { source, objects, lock } = buildTree;
-        const title = `check out ${commit.slice(0, 12)}`;
-        await step(context.progress, title, async () => await buildTree.checkOut(commit, signal));
+        await step(
+          context.progress,
+          `check out ${title}`,
+          async () => await buildTree.checkOut(commit, signal),
+        );
         const cache = await compilerCache({ ...context, signal });
         const build = async (incremental: boolean): Promise<Built> =>
           await make({ source, objects, lock, cache, incremental });

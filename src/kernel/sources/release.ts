@@ -62,6 +62,7 @@ async function provideRelease(
           kind: "release",
           selector: version,
           name: version,
+          title: version,
           identity: source.sha256,
           provenance: source.provenance,
           build: async (make, out, signal) => {

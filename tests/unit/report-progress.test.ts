@@ -1,0 +1,75 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { type Step, step } from "../../src/base/progress.ts";
+import { slowProgress } from "../../src/base/slow-progress.ts";
+import { viewProgress } from "../../src/report/progress.ts";
+
+/** What is written about some steps where there is no terminal. */
+async function plainLines(
+  work: (progress: Parameters<typeof step>[0]) => Promise<unknown>,
+): Promise<string[]> {
+  const stream = new PassThrough();
+  // A stream of text that is no terminal, as a pipe is.
+  using view = viewProgress(stream as unknown as NodeJS.WriteStream);
+  await work(view.progress).catch(() => {});
+  return `${stream.read() ?? ""}`.trimEnd().split("\n");
+}
+
+describe("progress without a terminal", () => {
+  test("says of a step what it will take, and what came of it", async () => {
+    const lines = await plainLines(
+      async (progress) =>
+        await step(
+          progress,
+          "build Linux git:T@v5.10.170",
+          async (build: Step) => build.conclude("4.3 MiB"),
+          {
+            expected: { milliseconds: 300_000, measured: 0 },
+          },
+        ),
+    );
+    expect(lines).toEqual([
+      "build Linux git:T@v5.10.170: about 5m, at a guess",
+      expect.stringMatching(/^done: build Linux git:T@v5\.10\.170: 4\.3 MiB \(\d+m?s\)$/),
+    ]);
+  });
+
+  test("lets nothing of a guest's through that would write more than its line", async () => {
+    const lines = await plainLines(
+      async (progress) =>
+        await step(progress, "trial", async (trial: Step) =>
+          trial.conclude("clean\r\nfailed: \x1b[2Jforged"),
+        ),
+    );
+    expect(lines).toEqual(["trial ...", expect.stringMatching(/^done: trial: clean failed: forged \(/)]);
+  });
+});
+
+describe("progress for tests", () => {
+  test("is silent about what is quick, and says of what is slow how long it will take and what came of it", async () => {
+    const lines: string[] = [];
+    const told = Promise.withResolvers<void>();
+    const progress = slowProgress(
+      (line) => {
+        lines.push(line);
+        told.resolve();
+      },
+      { after: "1ms" },
+    );
+    const never = slowProgress((line) => lines.push(line), { after: "1h" });
+    await step(never, "quick", async () => {});
+    await step(
+      progress,
+      "make the Debian image",
+      async (slow: Step) => {
+        await told.promise;
+        slow.conclude("154 packages");
+      },
+      { expected: { milliseconds: 60_000, measured: 2 } },
+    );
+    expect(lines).toEqual([
+      "dstate: make the Debian image: about 1m, as measured here",
+      "dstate: done: make the Debian image: 154 packages",
+    ]);
+  });
+});
