@@ -47,7 +47,7 @@ const tarball = join(dir, packed.filename);
 
 if (packed.size > most) refuse(`the package has ${packed.size} bytes, and may have ${most}`);
 const inside = new Set(packed.files.map(({ path }) => path));
-for (const folder of ["bin", "dist", "vm"])
+for (const folder of ["bin", "dist", "examples", "schemas", "vm"])
   for (const entry of readdirSync(join(home, folder), { recursive: true, withFileTypes: true })) {
     const path = relative(home, join(entry.parentPath, entry.name));
     if (!entry.isDirectory() && !inside.has(path)) refuse(`npm leaves ${path} out of the package`);

@@ -150,6 +150,15 @@ describe("in an empty project", () => {
     expect(stdout).toContain('"outcome": "clean"');
   });
 
+  test("any command of the project runs on a kernel, with the project's files", async () => {
+    await mkdir(join(project, "small"));
+    await writeFile(join(project, "small/say.mjs"), 'console.log("libuv", process.versions.uv);');
+    const exec = ["exec", "--kernel", "6.1.129", "--node", "20.9.0", "--copy", "small"];
+    const { exitCode, stdout, stderr } = await dstate(...exec, "--", "node", "say.mjs");
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toContain("libuv 1.46.0");
+  });
+
   test("a test has a machine of its own", async () => {
     await writeFile(join(project, "machine.test.mts"), machineTest);
     const ended = await run(["npx", "--no-install", "vitest", "run", "machine.test.mts"]);
