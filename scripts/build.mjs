@@ -1,5 +1,14 @@
 // npm run build: dist/, what the package has in place of src/ and tests/repros.
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { isRecent } from "../bin/node-version.mjs";
 import { home, prepare, run } from "./prepare.mjs";
@@ -10,9 +19,14 @@ if (!isRecent) {
   process.exit();
 }
 
-const dist = join(home, "dist");
-rmSync(dist, { recursive: true, force: true });
-run(["tsc", "--project", "tsconfig.build.json"], env);
+// Beside the one that is there: whoever reads that meanwhile finds it whole.
+const dist = join(home, `dist.${process.pid}`);
+process.on("exit", () => rmSync(dist, { recursive: true, force: true }));
+const tsc = (...options) =>
+  run(["tsc", "--project", "tsconfig.build.json", "--outDir", dist, ...options], env);
+// Comments are for people, who read them in the declarations; the maps lead to the lines of the source.
+tsc("--declaration", "false", "--stripInternal", "false", "--removeComments");
+tsc("--emitDeclarationOnly", "--sourceMap", "false");
 
 // The page of `dstate show`, one file.
 run(["node", "scripts/build-page.mjs", join(dist, "page/index.html")], env);
@@ -25,17 +39,27 @@ for (const id of readdirSync(repros))
   ))
     cpSync(join(repros, id, part), join(dist, "tests/repros", id, part), { recursive: true });
 
+const modules = {
+  "index.js": "src/index",
+  "vitest/index.js": "src/vitest/index",
+  "vitest/config.js": "src/vitest/workers",
+};
+
+// Declarations that no entry leads to are nothing that a user can meet.
+const led = new Set(Object.values(modules).map((module) => join(dist, `${module}.d.ts`)));
+for (const file of led)
+  for (const [, path] of readFileSync(file, "utf8").matchAll(/"(\.{1,2}\/[^"]+)\.ts"/g))
+    led.add(join(dirname(file), `${path}.d.ts`));
+for (const entry of readdirSync(dist, { recursive: true }))
+  if (entry.endsWith(".d.ts") && !led.has(join(dist, entry))) rmSync(join(dist, entry));
+
 const { init, parse } = await import("es-module-lexer");
 await init;
 // The package's entries look at Node's version before they load what an old one could not even read.
-for (const [entry, module] of Object.entries({
-  "index.js": "src/index.js",
-  "vitest/index.js": "src/vitest/index.js",
-  "vitest/config.js": "src/vitest/workers.js",
-})) {
+for (const [entry, module] of Object.entries(modules)) {
   const file = join(dist, entry);
   const from = (path) => relative(dirname(file), path).replace(/^(?!\.)/, "./");
-  const [, exported] = parse(readFileSync(join(dist, module), "utf8"));
+  const [, exported] = parse(readFileSync(join(dist, `${module}.js`), "utf8"));
   const names = exported.map(({ name }) => name).sort();
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(
@@ -44,8 +68,13 @@ for (const [entry, module] of Object.entries({
 import { needRecentNode } from "${from(join(home, "bin/node-version.mjs"))}";
 
 needRecentNode();
-const module = createRequire(import.meta.url)("${from(join(dist, module))}");
+const module = createRequire(import.meta.url)("${from(join(dist, module))}.js");
 export const { ${names.join(", ")} } = module;
 `,
   );
 }
+
+const former = join(home, `dist.${process.pid}.former`);
+if (existsSync(join(home, "dist"))) renameSync(join(home, "dist"), former);
+renameSync(dist, join(home, "dist"));
+rmSync(former, { recursive: true, force: true });
