@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import type { Within } from "./deadline.ts";
 import { trace } from "./debug.ts";
-import type { Duration } from "./duration.ts";
 import { InfraError } from "./errors.ts";
 import { hostTroubleIn } from "./host-trouble.ts";
 import { onProcessExit } from "./on-exit.ts";
@@ -9,7 +9,7 @@ import { hostEnvironment } from "./program.ts";
 import { withDeadline } from "./wait.ts";
 
 export interface CommandOptions {
-  readonly within: Duration;
+  readonly within: Within;
   readonly signal?: AbortSignal | undefined;
   readonly cwd?: string;
   /** Laid over this process' own environment; undefined takes a variable out. */

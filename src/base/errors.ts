@@ -52,8 +52,18 @@ export class DeadlineError extends DstateError {
   readonly what: string;
   /** How long it was waited for. */
   readonly milliseconds: number;
-  constructor(what: string, milliseconds: number, options: DstateErrorOptions = {}) {
-    super(`waited ${(milliseconds / 1000).toFixed(1)} s for ${what}, in vain`, options);
+  constructor(
+    what: string,
+    milliseconds: number,
+    options: DstateErrorOptions & {
+      /** How much of it a busy host gave. */
+      readonly served?: number;
+    } = {},
+  ) {
+    const seconds = (value: number): string => `${(value / 1000).toFixed(1)} s`;
+    const busy =
+      options.served === undefined ? "" : ` (this host is busy and gave ${seconds(options.served)} of them)`;
+    super(`waited ${seconds(milliseconds)} for ${what}, in vain${busy}`, options);
     this.what = what;
     this.milliseconds = milliseconds;
   }

@@ -1,11 +1,11 @@
 import { open } from "node:fs/promises";
 import { CommandError, command } from "./command.ts";
-import type { Duration } from "./duration.ts";
+import type { Within } from "./deadline.ts";
 import { DeadlineError } from "./errors.ts";
 
 export interface LockOptions {
   /** How long to wait for whoever has it. */
-  readonly within: Duration;
+  readonly within: Within;
   readonly signal: AbortSignal;
   /** Told once when somebody else has the lock and we wait for it. */
   readonly onWait?: (() => void) | undefined;

@@ -33,6 +33,8 @@ export interface Settings {
   readonly image: ImageKind | undefined;
   /** Bytes that all machines of this user may take together; undefined: what the host has room for. */
   readonly memory: number | undefined;
+  /** How many times slower this host is than the table of time-outs expects; undefined: it is measured. */
+  readonly slowdown: number | undefined;
   /** A folder of finished Nix builds by name, where Nix itself cannot build: in its own sandbox. */
   readonly nixResults: string | undefined;
 }
@@ -48,6 +50,11 @@ const environment = z.object({
   DSTATE_MEMORY: z
     .custom<Extract<Size, string>>(isSize, "expected a size such as 6GiB")
     .transform(toBytes)
+    .optional(),
+  DSTATE_SLOWDOWN: z.coerce
+    .number("expected a number from 1 to 10, such as 2.5")
+    .min(1, "expected a number from 1 to 10, such as 2.5")
+    .max(10, "expected a number from 1 to 10, such as 2.5")
     .optional(),
   DSTATE_NIX_RESULTS: z.string().min(1).optional(),
   PATH: z.string().optional(),
@@ -87,6 +94,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     path: value.PATH ?? "/usr/bin:/bin",
     image: value.DSTATE_IMAGE,
     memory: value.DSTATE_MEMORY,
+    slowdown: value.DSTATE_SLOWDOWN,
     nixResults: value.DSTATE_NIX_RESULTS,
   };
 }

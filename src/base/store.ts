@@ -4,12 +4,13 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "nod
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import type { Duration } from "./duration.ts";
+import type { Within } from "./deadline.ts";
 import { besideEarlierVersions } from "./earlier-lock.ts";
 import { InfraError } from "./errors.ts";
 import { lockFile } from "./lock.ts";
 import { onProcessExit } from "./on-exit.ts";
 import { isAlive, ownerOf, ownIdentity } from "./owner.ts";
+import { timeouts } from "./timeouts.ts";
 import { withDeadline } from "./wait.ts";
 
 const manifestSchema = z.object({
@@ -30,7 +31,7 @@ export interface StoreEntry {
 }
 
 export interface MakeOptions {
-  readonly within: Duration;
+  readonly within: Within;
   readonly signal: AbortSignal;
   /** Told once when another process is making the same entry and we wait for it. */
   readonly onWait?: (() => void) | undefined;
@@ -94,7 +95,7 @@ export class Store {
     make: (dir: string, signal: AbortSignal) => Promise<unknown>,
   ): Promise<StoreEntry> {
     // Half-made things are removed by whoever makes them: that is waited for.
-    const race = { within: options.within, signal: options.signal, grace: "10s" } as const;
+    const race = { within: options.within, signal: options.signal, grace: timeouts.make.cleanUp } as const;
     return await withDeadline(`the cache entry ${key}`, race, async (signal) => {
       const present = await this.find(key);
       if (present) return present;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { command } from "./command.ts";
 import { ownHome } from "./home.ts";
+import { timeouts } from "./timeouts.ts";
 
 const manifestSchema = z.object({ version: z.string() });
 
@@ -35,7 +36,7 @@ export async function describeVersion(home: string = ownHome()): Promise<string>
  */
 export async function commitOf(folder: string): Promise<string | undefined> {
   const git = async (...argv: string[]): Promise<string> =>
-    (await command(["git", "-C", folder, ...argv], { within: "10s" })).stdout.trim();
+    (await command(["git", "-C", folder, ...argv], { within: timeouts.host.ask })).stdout.trim();
   try {
     const commit = await git("log", "-1", "--format=%h", "--abbrev=12", "--", ".");
     if (commit === "") return undefined;

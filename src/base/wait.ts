@@ -1,13 +1,19 @@
+import { Deadline, lengthOf, type Within } from "./deadline.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
-import { DeadlineError } from "./errors.ts";
+import type { Pace } from "./pace.ts";
 
 export interface WaitOptions {
-  /** How long to wait at the most. Every wait has one: a guest process in D must not stop us. */
-  readonly within: Duration;
+  /**
+   * How long to wait at the most: a duration, or an allowance that a busy host stretches. Every wait has one: a
+   * guest process in D must not stop us.
+   */
+  readonly within: Within;
+  /** Whose time an allowance is counted in. Default: any program's of this host. */
+  readonly pace?: Pace | undefined;
   /** The caller's own reason to stop waiting. */
   readonly signal?: AbortSignal | undefined;
   /** How long work that was told to stop may take to clean up before it is left alone. Default: not at all. */
-  readonly grace?: Duration | undefined;
+  readonly grace?: Within | undefined;
 }
 
 /**
@@ -33,7 +39,7 @@ export async function withDeadline<T>(
   options: WaitOptions,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const milliseconds = toMilliseconds(options.within);
+  const deadline = new Deadline(options.within, options.pace);
   options.signal?.throwIfAborted();
   const controller = new AbortController();
   const stopped = Promise.withResolvers<never>();
@@ -42,7 +48,26 @@ export async function withDeadline<T>(
     stopped.reject(reason);
   };
   const onAbort = (): void => abort(options.signal?.reason);
-  const timer = setTimeout(() => abort(new DeadlineError(what, milliseconds)), milliseconds);
+  let timer: NodeJS.Timeout | undefined;
+  let hasCaughtUp = false;
+  const arm = (after: number): void => {
+    const due = performance.now() + after;
+    timer = setTimeout(() => {
+      const late = performance.now() - due;
+      const { left } = deadline;
+      if (left > 0) {
+        deadline.stretch(what);
+        return arm(left);
+      }
+      // This process did not run: what came meanwhile is read only after its timers.
+      if (late > lateness && !hasCaughtUp) {
+        hasCaughtUp = true;
+        return arm(Math.min(late, mostCatchingUp));
+      }
+      abort(deadline.error(what));
+    }, after);
+  };
+  arm(deadline.left);
   options.signal?.addEventListener("abort", onAbort, { once: true });
   try {
     const running = work(controller.signal);
@@ -52,7 +77,7 @@ export async function withDeadline<T>(
       return await Promise.race([running, stopped.promise]);
     } finally {
       if (controller.signal.aborted && options.grace !== undefined) {
-        await Promise.race([running.catch(() => {}), pause(options.grace)]);
+        await Promise.race([running.catch(() => {}), pause(lengthOf(options.grace))]);
       }
     }
   } finally {
@@ -60,6 +85,10 @@ export async function withDeadline<T>(
     options.signal?.removeEventListener("abort", onAbort);
   }
 }
+
+/** A timer that is later than this says that this process was not run. Milliseconds. */
+const lateness = 100;
+const mostCatchingUp = 1_000;
 
 /** Wait a while, or until the signal aborts (then its reason is thrown). */
 export async function pause(duration: Duration, signal?: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
 import { openVm } from "../lab/open.ts";
 import type { Parts } from "../lab/parts.ts";
@@ -47,7 +48,7 @@ export async function benchBoot(options: BootBenchOptions, context: Context): Pr
   const seconds = async (cold: boolean): Promise<number> => {
     const start = performance.now();
     await using vm = await openVm({ ...context, ...shape, cold });
-    await vm.guest.fast.exec("uname -r", { within: "20s", signal: context.signal });
+    await vm.guest.fast.exec("uname -r", { within: timeouts.machine.restore, signal: context.signal });
     return (performance.now() - start) / 1000;
   };
   try {
@@ -111,16 +112,19 @@ async function roundTrips(
     for (let run = 0; run < Math.max(options.runs, 20); run += 1) values.push(await time(work));
     return figuresOf(values);
   };
-  const fast = await many(async () => await vm.guest.fast.exec("true", { within: "10s", signal }));
-  await vm.guest.connect({ within: "20s", signal });
-  const ssh = await many(async () => await vm.guest.exec("true", { within: "10s", signal }));
-  const openSsh = await openSshControl(vm.machine, shape.evidenceDir, { within: "30s", signal }).catch(
-    () => undefined,
+  const fast = await many(
+    async () => await vm.guest.fast.exec("true", { within: timeouts.guest.quick, signal }),
   );
+  await vm.guest.connect({ within: timeouts.machine.restore, signal });
+  const ssh = await many(async () => await vm.guest.exec("true", { within: timeouts.guest.quick, signal }));
+  const openSsh = await openSshControl(vm.machine, shape.evidenceDir, {
+    within: timeouts.guest.start,
+    signal,
+  }).catch(() => undefined);
   if (!openSsh) return { fastRoundTripMilliseconds: fast, sshRoundTripMilliseconds: ssh };
   await using control = openSsh;
   const multiplexed = await many(
-    async () => await command([...control.argv, "true"], { within: "10s", signal }),
+    async () => await command([...control.argv, "true"], { within: timeouts.guest.quick, signal }),
   );
   return {
     fastRoundTripMilliseconds: fast,
@@ -164,23 +168,27 @@ async function memoryOf(pid: number): Promise<{ anonymous: number; proportional:
 
 /** vng reopens its standard streams by path, which sockets do not allow: it gets /dev/null. */
 async function virtmeNgSeconds(kernel: string, context: Context): Promise<number> {
-  return await withDeadline("vng --run", { within: "3m", signal: context.signal }, async (signal) => {
-    const start = performance.now();
-    const child = spawn("vng", ["--disable-kvm", "--run", kernel, "--", "uname -r"], {
-      stdio: "ignore",
-      signal,
-    });
-    const ended = Promise.withResolvers<number | null>();
-    child.once("error", (error) =>
-      ended.reject(
-        new InfraError(`vng could not be run: ${error.message}`, {
-          next: "Install virtme-ng (https://github.com/arighi/virtme-ng), or leave out --against virtme-ng.",
-        }),
-      ),
-    );
-    child.once("exit", ended.resolve);
-    const code = await ended.promise;
-    if (code !== 0) throw new InfraError(`vng --run ended with exit code ${code}`);
-    return (performance.now() - start) / 1000;
-  });
+  return await withDeadline(
+    "vng --run",
+    { within: timeouts.test, signal: context.signal },
+    async (signal) => {
+      const start = performance.now();
+      const child = spawn("vng", ["--disable-kvm", "--run", kernel, "--", "uname -r"], {
+        stdio: "ignore",
+        signal,
+      });
+      const ended = Promise.withResolvers<number | null>();
+      child.once("error", (error) =>
+        ended.reject(
+          new InfraError(`vng could not be run: ${error.message}`, {
+            next: "Install virtme-ng (https://github.com/arighi/virtme-ng), or leave out --against virtme-ng.",
+          }),
+        ),
+      );
+      child.once("exit", ended.resolve);
+      const code = await ended.promise;
+      if (code !== 0) throw new InfraError(`vng --run ended with exit code ${code}`);
+      return (performance.now() - start) / 1000;
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { command } from "../base/command.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { WaitOptions } from "../base/wait.ts";
 import type { Machine } from "../machine/machine.ts";
 
@@ -36,7 +37,9 @@ export async function openSshControl(
   return {
     argv: ["ssh", ...control, ...place],
     [Symbol.asyncDispose]: async () => {
-      await command(["ssh", "-O", "exit", ...control, ...place], { within: "10s" }).catch(() => {});
+      await command(["ssh", "-O", "exit", ...control, ...place], { within: timeouts.guest.quick }).catch(
+        () => {},
+      );
     },
   };
 }

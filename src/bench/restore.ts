@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { Init } from "../image/system.ts";
 import { openVm } from "../lab/open.ts";
 import type { Parts } from "../lab/parts.ts";
@@ -66,10 +67,10 @@ export async function benchRestore(
         progress.update({ share: run / options.count });
         const began = performance.now();
         await using vm = await openVm(start);
-        await vm.guest.fast.exec("uname -r", { within: "20s", signal: context.signal });
+        await vm.guest.fast.exec("uname -r", { within: timeouts.machine.restore, signal: context.signal });
         seconds.push((performance.now() - began) / 1000);
         const { stdout } = await vm.guest.fast.exec(tell(vm.guest.system.init), {
-          within: "20s",
+          within: timeouts.machine.restore,
           signal: context.signal,
         });
         const told = toldSchema.safeParse(stdout.trimEnd().split("\n"));

@@ -6,6 +6,7 @@ import { InfraError, messageOf } from "../base/errors.ts";
 import { hostTroubleOf } from "../base/host-trouble.ts";
 import { lockFile } from "../base/lock.ts";
 import type { Settings } from "../base/settings.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /**
  * How a ledger's file comes from each version of its form to the next; their number is the version that this dstate
@@ -50,7 +51,10 @@ export async function openLedgerFile(
     const whole = openWhole(path);
     if (whole.database) return whole.database;
     // Two that find it torn must not set aside what one of them has begun anew.
-    await using _lock = await lockFile(`${path}.lock`, { within: "60s", signal: context.signal });
+    await using _lock = await lockFile(`${path}.lock`, {
+      within: timeouts.make.ledger,
+      signal: context.signal,
+    });
     const now = openWhole(path);
     if (now.database) return now.database;
     const aside = `${path}.torn-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`;

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { command as runProgram } from "../base/command.ts";
 import { step } from "../base/progress.ts";
 import { formatBytes } from "../base/size.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { findRun, readRun } from "../record/read-run.ts";
 import { assemblePage } from "../report/page/assemble.ts";
 import { collectPage } from "../report/page/collect.ts";
@@ -51,6 +52,7 @@ export function addShow(program: Command, session: Session): void {
       { run: dir, page: file, bytes, trials: run.record.trials.length },
       { json: options.json, text: () => `${file} (${formatBytes(bytes)})` },
     );
-    if (options.open) await runProgram(["xdg-open", file], { within: "30s", signal: context.signal });
+    if (options.open)
+      await runProgram(["xdg-open", file], { within: timeouts.host.ask, signal: context.signal });
   });
 }

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { command, MissingProgramError } from "../base/command.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /** A line of the source as the debug information names it. */
 export interface RawPlace {
@@ -41,7 +42,7 @@ export async function locate(
   let missing: unknown;
   for (const argv of programs(vmlinux)) {
     try {
-      const { stdout } = await command(argv, { within: "5m", signal, input, install });
+      const { stdout } = await command(argv, { within: timeouts.host.symbols, signal, input, install });
       return parsePlaces(stdout);
     } catch (error) {
       signal.throwIfAborted();

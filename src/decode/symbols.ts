@@ -1,5 +1,6 @@
 import { command } from "../base/command.ts";
 import { UsageError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /** A function of a kernel image. */
 export interface KernelSymbol {
@@ -29,7 +30,7 @@ export async function readSymbols(
 ): Promise<SymbolTable> {
   try {
     const argv = ["nm", "--numeric-sort", "--format=posix", "--defined-only", "--", vmlinux];
-    const { stdout } = await command(argv, { within: "2m", signal, install });
+    const { stdout } = await command(argv, { within: timeouts.host.symbols, signal, install });
     return parseSymbols(stdout, names);
   } catch (error) {
     signal.throwIfAborted();

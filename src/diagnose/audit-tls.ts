@@ -1,6 +1,7 @@
 import { open, readFile } from "node:fs/promises";
 import { command } from "../base/command.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { elfHeaderBytes, isElf, linkingParts, readElfTables } from "./elf.ts";
 import { mappedObjects, parseTls, readelfOptions, type TlsUse } from "./tls.ts";
 
@@ -31,7 +32,7 @@ export async function auditTls(files: readonly TlsFile[], options: TlsOptions = 
     const { name, file } = typeof target === "string" ? { name: target, file: target } : target;
     await checkElf(name, file);
     const { stdout } = await command(["readelf", ...readelfOptions, file], {
-      within: "1m",
+      within: timeouts.host.files,
       signal: options.signal,
       install,
     });
@@ -133,7 +134,12 @@ async function readHead(path: string): Promise<Uint8Array> {
 async function demangle(symbols: TlsUse["symbols"], options: TlsOptions): Promise<TlsUse["symbols"]> {
   if (symbols.length === 0) return symbols;
   const input = `${symbols.map(({ name }) => name).join("\n")}\n`;
-  const { stdout } = await command(["c++filt"], { within: "30s", signal: options.signal, input, install });
+  const { stdout } = await command(["c++filt"], {
+    within: timeouts.host.files,
+    signal: options.signal,
+    input,
+    install,
+  });
   const names = stdout.split("\n");
   return symbols.map((symbol, index) => ({ ...symbol, name: names[index] || symbol.name }));
 }

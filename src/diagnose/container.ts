@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { InfraError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { type ContainerOptions, containerConfig, guestFolders } from "./bundle.ts";
 import { type ContainerFacts, factsScript, parseFacts } from "./container-facts.ts";
 import type { GuestHost, GuestResult } from "./guest-host.ts";
@@ -8,7 +9,7 @@ import { runTraced, type Trace, type TraceOptions } from "./run-traced.ts";
 import { loggingDenials, provideSeccomp, type SeccompProfile } from "./seccomp.ts";
 
 export interface RunOptions extends ContainerOptions {
-  readonly within: Duration;
+  readonly within: Within;
   readonly signal?: AbortSignal | undefined;
   /** A profile, or what {@link provideSeccomp} takes: a name, or the path of a file. Default: unconfined. */
   readonly seccomp?: SeccompProfile | string | undefined;
@@ -71,7 +72,7 @@ export async function runContainer(host: GuestHost, options: RunOptions): Promis
   const bundle = `${bundles}/${id}`;
   const config = await configOf(options, bundle);
   await host.exec(["sh", "-c", prepareBundle, "sh", bundle, ...guestFolders], {
-    within: "60s",
+    within: timeouts.guest.exec,
     signal,
     input: JSON.stringify(config),
   });
@@ -82,7 +83,7 @@ export async function runContainer(host: GuestHost, options: RunOptions): Promis
       : await host.exec(crun, { within, signal, allowFailure: true });
     if (!options.facts) return result;
     const told = await host.exec(["cat", `${bundle}/facts/facts.txt`], {
-      within: "60s",
+      within: timeouts.guest.exec,
       signal,
       allowFailure: true,
     });
@@ -91,7 +92,7 @@ export async function runContainer(host: GuestHost, options: RunOptions): Promis
   } finally {
     // What is left of a container that outlived its deadline, too.
     await host
-      .exec(["sh", "-c", removeBundle, "sh", bundle, id], { within: "60s", allowFailure: true })
+      .exec(["sh", "-c", removeBundle, "sh", bundle, id], { within: timeouts.guest.exec, allowFailure: true })
       .catch(() => {});
   }
 }

@@ -1,4 +1,4 @@
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 
 /** How a command in a guest ended. */
 export interface GuestResult {
@@ -13,7 +13,7 @@ export interface GuestHost {
   exec(
     command: readonly string[],
     options: {
-      readonly within?: Duration;
+      readonly within?: Within | undefined;
       readonly signal?: AbortSignal | undefined;
       readonly input?: string;
       readonly cwd?: string | undefined;

@@ -2,6 +2,7 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { auditTls, noObjects, noProcess, type TlsAudit, type TlsFile, type TlsOptions } from "./audit-tls.ts";
 import { elfHeaderBytes, isElf, linkingParts, type Range, readElfTables } from "./elf.ts";
 import type { GuestHost } from "./guest-host.ts";
@@ -24,7 +25,7 @@ export async function guestProcessTls(
   options: GuestTlsOptions = {},
 ): Promise<TlsAudit[]> {
   const maps = await host.exec(["cat", `/proc/${pid}/maps`], {
-    within: "60s",
+    within: timeouts.guest.exec,
     signal: options.signal,
     allowFailure: true,
   });
@@ -76,7 +77,10 @@ async function withoutLinks(
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
   const script = 'for path; do readlink -f -- "$path" || echo; done';
-  const { stdout } = await host.exec(["sh", "-c", script, "sh", ...paths], { within: "60s", signal });
+  const { stdout } = await host.exec(["sh", "-c", script, "sh", ...paths], {
+    within: timeouts.guest.exec,
+    signal,
+  });
   const found = stdout.split("\n");
   // What is not there is told under the name it was asked for.
   return paths.map((path, index) => found[index] || path);
@@ -118,6 +122,10 @@ dd if="$1" bs=64K iflag=skip_bytes,count_bytes skip="$2" count="$3" status=none 
 async function read({ host, path, signal }: GuestFile, part: Range): Promise<Buffer | undefined> {
   if (part.size === 0) return Buffer.alloc(0);
   const argv = ["sh", "-c", readScript, "sh", path, `${part.offset}`, `${part.size}`];
-  const { stdout, exitCode } = await host.exec(argv, { within: "60s", signal, allowFailure: true });
+  const { stdout, exitCode } = await host.exec(argv, {
+    within: timeouts.guest.exec,
+    signal,
+    allowFailure: true,
+  });
   return exitCode === 0 ? Buffer.from(stdout, "base64") : undefined;
 }

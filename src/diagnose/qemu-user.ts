@@ -1,6 +1,7 @@
 import { copyFile, mkdir, realpath, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { CommandError, command } from "../base/command.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 
 const program = guestPlatform.qemu.userProgram;
@@ -15,7 +16,7 @@ const install = "Install the Debian package qemu-user: `dstate setup`.";
  * @example await copyQemuUser(join(dir, "qemu"), signal); // in `prepare.make`
  */
 export async function copyQemuUser(to: string, signal: AbortSignal): Promise<void> {
-  const options = { within: "30s", signal, install } as const;
+  const options = { within: timeouts.host.ask, signal, install } as const;
   // Says that it is missing, in the words of every other program.
   await command([program, "--version"], options);
   const { stdout: found } = await command(["sh", "-c", `command -v ${program}`], options);
@@ -43,11 +44,13 @@ async function linkedWith(
   path: string,
   signal: AbortSignal,
 ): Promise<{ loader: string | undefined; libraries: string[] }> {
-  const { stdout } = await command(["ldd", path], { within: "30s", signal }).catch((error: unknown) => {
-    if (error instanceof CommandError && /not a dynamic executable/.test(error.stderr + error.stdout))
-      return { stdout: "" };
-    throw error;
-  });
+  const { stdout } = await command(["ldd", path], { within: timeouts.host.ask, signal }).catch(
+    (error: unknown) => {
+      if (error instanceof CommandError && /not a dynamic executable/.test(error.stderr + error.stdout))
+        return { stdout: "" };
+      throw error;
+    },
+  );
   return {
     loader: /^\s*(\/\S*ld-\S+) \(/m.exec(stdout)?.[1],
     libraries: [...stdout.matchAll(/=> (\/\S+)/g)].flatMap(([, library]) => library ?? []),

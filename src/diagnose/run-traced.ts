@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { GuestHost, GuestResult } from "./guest-host.ts";
 import { parseTrace, type TraceEvent } from "./trace.ts";
 
@@ -41,14 +42,14 @@ export function straceWords(options: TraceOptions, to: string): string[] {
  * Run a command in a guest under strace, which the images have. Its failure is a result here, not an error.
  *
  * @throws {DeadlineError} after `within`.
- * @example const { trace } = await runTraced(vm.guest, ["node", "x.mjs"], { trace: { calls: ["openat"] }, within: "30s" });
+ * @example const { trace } = await runTraced(vm.guest, ["node", "x.mjs"], { trace: { calls: ["openat"] }, within: timeouts.guest.copy });
  */
 export async function runTraced(
   host: GuestHost,
   command: readonly string[],
   options: {
     readonly trace: TraceOptions;
-    readonly within: Duration;
+    readonly within: Within;
     readonly cwd?: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly signal?: AbortSignal | undefined;
@@ -64,9 +65,9 @@ export async function runTraced(
       env,
       allowFailure: true,
     });
-    const { stdout: text } = await host.exec(["cat", file], { within: "30s", signal });
+    const { stdout: text } = await host.exec(["cat", file], { within: timeouts.guest.copy, signal });
     return { ...result, trace: { text, events: parseTrace(text) } };
   } finally {
-    await host.exec(["rm", "-f", file], { within: "20s", allowFailure: true }).catch(() => {});
+    await host.exec(["rm", "-f", file], { within: timeouts.guest.exec, allowFailure: true }).catch(() => {});
   }
 }

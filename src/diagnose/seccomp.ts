@@ -4,6 +4,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
 import { ownHome } from "../base/home.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { fromEngine, looksLikeEngine, ociProfile, type SeccompProfile } from "./seccomp-format.ts";
 
@@ -115,7 +116,7 @@ async function systemCalls(signal: AbortSignal): Promise<ReadonlySet<string> | u
   const names = new Set<string>();
   for (const header of guestPlatform.seccomp.headers) {
     const argv = ["gcc", "-E", "-dM", "-include", header, "-x", "c", "/dev/null"];
-    const seen = await command(argv, { within: "30s", signal }).catch(() => undefined);
+    const seen = await command(argv, { within: timeouts.host.ask, signal }).catch(() => undefined);
     signal.throwIfAborted();
     for (const [, call] of seen?.stdout.matchAll(/^#define __NR_(\w+)/gm) ?? [])
       if (call !== undefined) names.add(call);

@@ -1,4 +1,4 @@
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { DstateError } from "../base/errors.ts";
 import { ConnectionLost } from "../machine/fault.ts";
 import { BoundedOutput } from "./output.ts";
@@ -7,7 +7,7 @@ import type { CommandExit, SshCommand } from "./ssh.ts";
 
 export interface ExecOptions extends CommandPlace {
   /** Default 60 s. */
-  readonly within?: Duration;
+  readonly within?: Within | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly input?: string | Buffer;
   /** Do not throw on a failing command: return its exit code or signal. */

@@ -1,4 +1,5 @@
 import { trace } from "../base/debug.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { WaitOptions } from "../base/wait.ts";
 import type { GuestSystem } from "../image/system.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -69,7 +70,7 @@ export class Guest implements Disposable {
   async quick(command: Command, options: Omit<ExecOptions, "input"> = {}): Promise<ExecResult> {
     if (!this.fast.idle) return await this.exec(command, options);
     const result = await this.#watched("fast", command, options, async () => {
-      const within = options.within ?? "10s";
+      const within = options.within ?? timeouts.guest.quick;
       const { code, stdout, stderr } = await this.fast.exec(command, { ...options, within });
       return { stdout, stderr, exitCode: code, signal: null, truncated: false };
     });
@@ -88,7 +89,7 @@ export class Guest implements Disposable {
    */
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
     const line = lineOf(command);
-    const race = { within: options.within ?? "60s", signal: options.signal };
+    const race = { within: options.within ?? timeouts.guest.exec, signal: options.signal };
     const done = trace("guest", line);
     const run = async (signal: AbortSignal): Promise<ExecResult> => {
       const started = await this.#start(shellText(command, this.#place(options)), signal);
@@ -121,7 +122,7 @@ export class Guest implements Disposable {
     const text = `echo $$; ${shellText(command, { ...options, env: this.#place(options).env ?? {} })}`;
     return await this.machine.race(
       "a command to start in the guest",
-      { within: "30s", signal: options.signal },
+      { within: timeouts.guest.start, signal: options.signal },
       async (signal) => {
         const started = await this.#start(text, signal);
         const job = await GuestProcess.adopt(this, started, { ...options, signal });
@@ -146,28 +147,31 @@ export class Guest implements Disposable {
     });
     const terminal = { ...size(), term: options.term ?? "xterm", width: 0, height: 0 };
     const text = shellText(options.command ?? this.system.loginShell, this.#place(options));
-    // A person may stay as long as they like; everything else still ends the wait.
-    return await this.machine.race("the shell", { within: "24h", signal: options.signal }, async (signal) => {
-      const connection = await this.#connect(signal);
-      const started = await connection.exec(text, signal, terminal);
-      const { channel } = started;
-      const resize = (): void => channel.setWindow(size().rows, size().cols, 0, 0);
-      const ended = Promise.withResolvers<number>();
-      channel.on("close", () => ended.resolve(started.exit?.exitCode ?? 1));
-      signal.addEventListener("abort", () => channel.close(), { once: true });
-      stdin.setRawMode(true);
-      stdin.pipe(channel);
-      channel.pipe(stdout, { end: false });
-      stdout.on("resize", resize);
-      try {
-        return await ended.promise;
-      } finally {
-        stdout.removeListener("resize", resize);
-        stdin.unpipe(channel);
-        stdin.setRawMode(false);
-        stdin.pause();
-      }
-    });
+    return await this.machine.race(
+      "the shell",
+      { within: timeouts.guest.person, signal: options.signal },
+      async (signal) => {
+        const connection = await this.#connect(signal);
+        const started = await connection.exec(text, signal, terminal);
+        const { channel } = started;
+        const resize = (): void => channel.setWindow(size().rows, size().cols, 0, 0);
+        const ended = Promise.withResolvers<number>();
+        channel.on("close", () => ended.resolve(started.exit?.exitCode ?? 1));
+        signal.addEventListener("abort", () => channel.close(), { once: true });
+        stdin.setRawMode(true);
+        stdin.pipe(channel);
+        channel.pipe(stdout, { end: false });
+        stdout.on("resize", resize);
+        try {
+          return await ended.promise;
+        } finally {
+          stdout.removeListener("resize", resize);
+          stdin.unpipe(channel);
+          stdin.setRawMode(false);
+          stdin.pause();
+        }
+      },
+    );
   }
 
   [Symbol.dispose](): void {

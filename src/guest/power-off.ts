@@ -1,6 +1,7 @@
-import { type Duration, toMilliseconds } from "../base/duration.ts";
+import { Deadline, lengthOf, served, type Within } from "../base/deadline.ts";
 import { DeadlineError } from "../base/errors.ts";
 import { sanitize } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { wait } from "../base/wait.ts";
 import { MachineFault } from "../machine/fault.ts";
 import type { Guest } from "./guest.ts";
@@ -33,12 +34,14 @@ export type PowerOffVerdict = Common &
  * Power a guest off as a person would (`systemctl poweroff`) and judge, from outside, what happens: QEMU's
  * monitor and the console say it, so a wedged guest does not matter.
  *
+ * @param options.within is time that the host gave the machine: a busy host makes none stuck.
+ *
  * @see https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html (SHUTDOWN)
  * @example (await powerOff(guest, { within: "30s" })).state // "off" | "stuck" | "panic" | "reset"
  */
 export async function powerOff(
   guest: Guest,
-  options: { within: Duration; signal?: AbortSignal | undefined },
+  options: { within: Within; signal?: AbortSignal | undefined },
 ): Promise<PowerOffVerdict> {
   guest.watch({ type: "power-off" });
   const verdict = await watchPowerOff(guest, options);
@@ -48,23 +51,23 @@ export async function powerOff(
 
 async function watchPowerOff(
   guest: Guest,
-  options: { within: Duration; signal?: AbortSignal | undefined },
+  options: { within: Within; signal?: AbortSignal | undefined },
 ): Promise<PowerOffVerdict> {
   const { machine } = guest;
   const { init } = guest.system;
   const mark = machine.console.mark;
-  const start = performance.now();
+  const deadline = new Deadline(served(options.within), machine.pace);
   const common = (): Common => {
     const console = machine.console.since(mark);
     return {
-      after: performance.now() - start,
+      after: deadline.elapsed,
       shutdown: readShutdown(console, init.shutdown),
       console: sanitize(console).slice(-20_000),
     };
   };
   try {
     await guest.quick(init.powerOff, {
-      within: "10s",
+      within: timeouts.guest.powerOff,
       signal: options.signal,
       allowFailure: true,
       unwatched: true,
@@ -77,7 +80,7 @@ async function watchPowerOff(
     }
   }
   for (;;) {
-    const left = Math.max(0, toMilliseconds(options.within) - (performance.now() - start));
+    const left = served(Math.max(0, lengthOf(options.within) - deadline.served));
     try {
       const race = { within: left, signal: options.signal };
       const ended = await machine.race("the machine to power off", race, async () => await machine.exited);
@@ -88,7 +91,10 @@ async function watchPowerOff(
       // A kernel that only oopsed may still power off: the deadline decides.
       if (error.kind === "oops") continue;
       if (error.kind === "panic") return { ...common(), state: "panic", reason: sanitize(error.message) };
-      const ended = await wait("QEMU's exit", machine.exited, { within: "5s" });
+      const ended = await wait("QEMU's exit", machine.exited, {
+        within: timeouts.machine.exit,
+        pace: machine.pace,
+      });
       return judgeExit(ended.reason, common());
     }
   }

@@ -1,7 +1,10 @@
 import type { Writable } from "node:stream";
+import { Deadline, served, type Within } from "../base/deadline.ts";
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { DeadlineError, InfraError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { pause, wait } from "../base/wait.ts";
+import { MoreTime } from "../process/more-time.ts";
 import { type Sample, StallDetector, type StallPolicy, type StallState } from "../process/stall.ts";
 import { type ProcessSnapshot, parseSample, samplerScript } from "../process/threads.ts";
 import { type KillVerdict, verdictOf } from "./kill-verdict.ts";
@@ -14,21 +17,34 @@ import type { WayIn } from "./way-in.ts";
 /** How a job's first process ended, as ssh tells. */
 export type ProcessExit = CommandExit;
 
-/** Why a wait for a job ended. */
+/** Why a wait for a job ended. `after` is in milliseconds since the job was started. */
 export type WaitOutcome =
   | { readonly type: "exit"; readonly exit: ProcessExit; readonly after: number }
   | {
       readonly type: "stall";
       readonly processes: readonly ProcessSnapshot[];
+      /** Milliseconds of the guest's time. */
       readonly quietFor: number;
       readonly after: number;
     }
-  | { readonly type: "deadline"; readonly processes: readonly ProcessSnapshot[]; readonly after: number };
+  | {
+      readonly type: "deadline";
+      readonly processes: readonly ProcessSnapshot[];
+      readonly after: number;
+      /** What it was still seen to do, such as `CPU time`; undefined: nothing. It is slow, and not stalled. */
+      readonly working: string | undefined;
+    };
 
 export interface StallOptions {
+  /** In time that the host gave: a busy host makes no job late, up to ten times this by the clock. */
   readonly deadline: Duration;
+  /**
+   * How many of its own steps, such as rounds, the job has done. With it, a job that still advances at its deadline
+   * gets more time: see {@link MoreTime}, up to four times the deadline.
+   */
+  readonly progress?: (() => number) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** How long nothing may happen before the job counts as stalled. Default 8 s. */
+  /** How long nothing may happen before the job counts as stalled, in time that the host gave. Default 8 s. */
   readonly quiet?: Duration;
   readonly policy?: Partial<StallPolicy>;
   /** Time between looks. Default 2 s: a look takes the guest up to a tenth of that. */
@@ -129,7 +145,7 @@ export class GuestProcess {
    * @throws {DeadlineError} after `within` (10 s).
    */
   async processes(
-    options: { within?: Duration; signal?: AbortSignal | undefined } = {},
+    options: { within?: Within | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<ProcessSnapshot[]> {
     return (await this.#sample(options)).processes;
   }
@@ -139,35 +155,44 @@ export class GuestProcess {
    * {@link StallDetector}. Reaching the deadline is an outcome here, not an error.
    */
   async untilExitOrStall(options: StallOptions): Promise<WaitOutcome> {
-    const deadline = performance.now() + toMilliseconds(options.deadline);
+    const { signal, onLook } = options;
+    const { machine } = this.#guest;
+    const deadline = new Deadline(served(options.deadline), machine.pace);
+    const more = new MoreTime(toMilliseconds(options.deadline));
     const detector = new StallDetector({
       ...(options.quiet === undefined ? {} : { quiet: toMilliseconds(options.quiet) }),
       ...options.policy,
     });
     const exited = this.exited.then((exit) => ({ type: "exit" as const, exit }));
+    const every = toMilliseconds(options.every ?? "2s");
     let printed = -1;
     for (;;) {
-      const left = Math.max(0, deadline - performance.now());
-      const next = await this.#guest.machine.race(
+      const rest = deadline.left;
+      const next = await machine.race(
         "the job",
-        { within: left + 1_000, signal: options.signal },
-        async (signal) =>
-          await Promise.race([exited, pause(Math.min(toMilliseconds(options.every ?? "2s"), left), signal)]),
+        { within: timeouts.guest.patientLook, signal },
+        async (inner) => await Promise.race([exited, pause(rest > 0 ? Math.min(every, rest) : every, inner)]),
       );
       if (next) return { ...next, after: this.age };
+      more.observe(deadline.served, options.progress?.() ?? 0);
+      const isOver = deadline.left === 0 && !more.isGranted(deadline.served);
       const output = this.stdout.bytes + this.stderr.bytes;
-      const over = performance.now() >= deadline;
-      if (output !== printed && !over) {
+      if (output !== printed && !isOver) {
         // It lives: looking closer would only take time from it.
         printed = output;
-        options.onLook?.({ type: "progress", because: "output" });
+        onLook?.({ type: "progress", because: "output" });
         continue;
       }
-      const sample = await this.#sample({ within: "30s", signal: options.signal });
+      const sample = await this.#sample({ within: timeouts.guest.patientLook, signal });
       const { processes } = sample;
-      if (over) return { type: "deadline", processes, after: this.age };
-      const state = detector.observe({ at: sample.at, output, processes });
-      options.onLook?.(state);
+      // On the guest's clock, less what others took from the machine meanwhile.
+      const at = sample.at - (deadline.elapsed - deadline.served);
+      const state = detector.observe({ at, output, processes });
+      onLook?.(state);
+      if (isOver) {
+        const working = state.type === "progress" ? state.because : undefined;
+        return { type: "deadline", processes, after: this.age, working };
+      }
       // Sampled while it was ending: its exit is on its way over ssh.
       if (processes.length === 0) continue;
       if (state.type === "stalled") {
@@ -184,9 +209,12 @@ export class GuestProcess {
    */
   async send(
     signal: NodeJS.Signals,
-    options: { within?: Duration | undefined; signal?: AbortSignal | undefined } = {},
+    options: { within?: Within | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    const { processes } = await this.#sample({ within: options.within ?? "10s", signal: options.signal });
+    const { processes } = await this.#sample({
+      within: options.within ?? timeouts.guest.look,
+      signal: options.signal,
+    });
     await this.#send(signal, processes, options.signal);
   }
 
@@ -199,7 +227,7 @@ export class GuestProcess {
     this.#guest.watch?.({ type: "signal", pid: this.pid, signal });
     const pids = processes.map(({ pid }) => `${pid}`);
     await this.#guest.quick(["kill", "-s", signal.replace(/^SIG/, ""), ...pids], {
-      within: "10s",
+      within: timeouts.guest.quick,
       signal: abort,
       allowFailure: true,
       unwatched: true,
@@ -211,35 +239,35 @@ export class GuestProcess {
    * the same threads are in one and the same uninterruptible sleep at every look until the deadline; then it also
    * tells the processes' io_uring rings and where their threads came from in user space.
    *
+   * @param options.within is time that the host gave the machine: five seconds in which it could have died.
    * @example const after = await job.kill("SIGKILL", { within: "5s" }); after.state // "reaped" | "zombie" | "D" | "running"
    */
   async kill(
     signal: NodeJS.Signals,
-    options: { within: Duration; signal?: AbortSignal | undefined },
+    options: { within: Within; signal?: AbortSignal | undefined },
   ): Promise<KillVerdict> {
-    const before = await this.#sample({ within: "10s", signal: options.signal });
+    const before = await this.#sample({ within: timeouts.guest.look, signal: options.signal });
     await this.#send(signal, before.processes, options.signal);
-    const start = performance.now();
-    const limit = toMilliseconds(options.within);
+    const deadline = new Deadline(served(options.within), this.#guest.machine.pace);
     const looks: ProcessSnapshot[][] = [];
     for (;;) {
-      looks.push((await this.#sample({ within: "10s", signal: options.signal })).processes);
-      const elapsed = performance.now() - start;
-      const verdict = verdictOf(looks, { signal, after: elapsed });
-      const over = verdict.state === "reaped" || (elapsed >= limit && looks.length >= 2);
+      looks.push((await this.#sample({ within: timeouts.guest.look, signal: options.signal })).processes);
+      const verdict = verdictOf(looks, { signal, after: deadline.elapsed });
+      const over = verdict.state === "reaped" || (deadline.left === 0 && looks.length >= 2);
       if (over) this.#guest.watch?.({ type: "signal-verdict", pid: this.pid, state: verdict.state });
       if (verdict.state === "reaped") {
         // The channel closes once the output is drained; not worth an error when it takes its time.
-        await wait("the job's channel to close", this.exited, { within: "2s", signal: options.signal }).catch(
-          (error: unknown) => {
-            if (!(error instanceof DeadlineError)) throw error;
-          },
-        );
+        await wait("the job's channel to close", this.exited, {
+          within: timeouts.guest.channel,
+          signal: options.signal,
+        }).catch((error: unknown) => {
+          if (!(error instanceof DeadlineError)) throw error;
+        });
         return verdict;
       }
       // Two looks at least, however short the time is.
       if (over) return await this.#withDetails(verdict, options.signal);
-      await pause(Math.min(250, Math.max(limit - elapsed, 50)), options.signal);
+      await pause(Math.min(250, Math.max(deadline.left, 50)), options.signal);
     }
   }
 
@@ -248,7 +276,10 @@ export class GuestProcess {
     if (verdict.state !== "D") return verdict;
     const pids = [...new Set(verdict.threads.map((thread) => thread.pid))];
     try {
-      return { ...verdict, processes: await inspectStuck(this.#guest, pids, { within: "15s", signal }) };
+      return {
+        ...verdict,
+        processes: await inspectStuck(this.#guest, pids, { within: timeouts.guest.details, signal }),
+      };
     } catch {
       signal?.throwIfAborted();
       return verdict;
@@ -256,13 +287,13 @@ export class GuestProcess {
   }
 
   async #sample(options: {
-    within?: Duration;
+    within?: Within | undefined;
     signal?: AbortSignal | undefined;
   }): Promise<Omit<Sample, "output" | "processes"> & { processes: ProcessSnapshot[] }> {
     const { stdout } = await this.#guest.quick(
       ["sh", "-c", `read -r up rest < /proc/uptime; echo "$up"\n${samplerScript}`, "sh", `${this.pid}`],
       {
-        within: options.within ?? "10s",
+        within: options.within ?? timeouts.guest.look,
         signal: options.signal,
         unwatched: true,
       },

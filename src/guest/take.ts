@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { parseTar } from "nanotar";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
 import { formatBytes } from "../base/size.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { Guest } from "./guest.ts";
 
 /** More than this is not brought into this process' memory. */
@@ -26,7 +27,7 @@ export async function takeFiles(
   options: {
     readonly from: string;
     readonly to: string;
-    readonly within?: Duration | undefined;
+    readonly within?: Within | undefined;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<string[]> {
@@ -34,7 +35,7 @@ export async function takeFiles(
   const chunks: Buffer[] = [];
   let size = 0;
   const flood = Promise.withResolvers<never>();
-  const within = options.within ?? "2m";
+  const within = options.within ?? timeouts.guest.results;
   const archive = await guest.machine.race(
     "the results from the guest",
     { within, signal: options.signal },

@@ -10,7 +10,7 @@ import type { Command } from "./shell.ts";
 export interface WayIn {
   /** Run a small command of ours on whichever way in answers. */
   quick(command: Command, options?: Omit<ExecOptions, "input">): Promise<ExecResult>;
-  readonly machine: Pick<Machine, "race">;
+  readonly machine: Pick<Machine, "race" | "pace">;
   /** Told of what is done and seen. */
   readonly watch?: WatchGuest | undefined;
 }

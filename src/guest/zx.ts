@@ -2,9 +2,10 @@ import { EventEmitter } from "node:events";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { type Options, ProcessOutput, ProcessPromise, quote, type Shell, $ as zx } from "zx/core";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
 import { sanitize } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { Guest } from "./guest.ts";
 import type { GuestProcess } from "./process.ts";
 
@@ -37,7 +38,7 @@ export interface GuestShellOptions
     >
   > {
   /** How long a command may take before the wait for it ends, whatever state it is in. Default 60 s. */
-  readonly within?: Duration | undefined;
+  readonly within?: Within | undefined;
 }
 
 /**
@@ -99,7 +100,7 @@ export function guestShell(
         log: tell,
         ...rest,
         env: { ...place.env, ...rest.env },
-        spawn: spawnIn(guest, { within: within ?? "60s", job }),
+        spawn: spawnIn(guest, { within: within ?? timeouts.guest.exec, job }),
       };
       const promise = shellOf(asked)(first, ...args);
       return adapt(promise, { job: job.promise, shell: make(options), place: callerOf(shell) });
@@ -147,7 +148,7 @@ class GuestChild extends EventEmitter {
 
 function spawnIn(
   guest: Guest,
-  run: { readonly within: Duration; readonly job: PromiseWithResolvers<GuestProcess> },
+  run: { readonly within: Within; readonly job: PromiseWithResolvers<GuestProcess> },
 ): Options["spawn"] {
   const spawn = (text: string, _args: unknown, options: SpawnedOptions): GuestChild => {
     const child = new GuestChild();
@@ -168,7 +169,7 @@ async function follow(
   child: GuestChild,
   guest: Guest,
   text: string,
-  run: SpawnedOptions & { readonly within: Duration; readonly job: PromiseWithResolvers<GuestProcess> },
+  run: SpawnedOptions & { readonly within: Within; readonly job: PromiseWithResolvers<GuestProcess> },
 ): Promise<void> {
   try {
     const what = `"${text.replace(fixed.prefix, "").slice(0, 80)}" in the guest`;

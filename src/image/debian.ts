@@ -6,6 +6,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
 import type { Image } from "./image.ts";
 import { describeRootfs, type RootfsEntry, readRootfs, writeRootfs } from "./rootfs.ts";
@@ -38,7 +39,7 @@ export interface DebianImageOptions {
 export const debian: GuestSystem = {
   title: "Debian",
   provide: async (_request, context) => await provideDebianImage(context),
-  bootWithin: "90s",
+  bootWithin: timeouts.guest.boot,
   init: systemd,
   loginShell: ["bash", "-l"],
 };
@@ -77,7 +78,7 @@ export async function provideDebianImage(context: Context, options: DebianImageO
   const entry = await imageStore(context).findOrMake(
     key,
     {
-      within: "20m",
+      within: timeouts.make.debian,
       signal: context.signal,
       onWait: () =>
         context.progress({ type: "note", text: "another dstate is making the image; waiting for it" }),
@@ -104,7 +105,7 @@ export async function provideDebianImage(context: Context, options: DebianImageO
             `deb ${security} ${wanted.suite}-security main`,
           ],
           {
-            within: "15m",
+            within: timeouts.make.debian,
             signal,
             env: { SOURCE_DATE_EPOCH: "0" },
             // What it leaves when it is killed belongs to users of a namespace: nobody else may remove it.
@@ -189,7 +190,7 @@ mke2fs -q -t ext4 -d "$tree" -L dstate-root -U d57a7e00-0000-4000-8000-000000000
 `;
   const argv = ["sh", "-c", script, "sh", tree, tar, ours, join(dir, "root.ext4")];
   await command(process.getuid?.() === 0 ? argv : ["fakeroot", "--", ...argv], {
-    within: "5m",
+    within: timeouts.host.image,
     signal,
     env: { E2FSPROGS_FAKE_TIME: "1", SOURCE_DATE_EPOCH: "0" },
     install: "Install fakeroot and e2fsprogs: `dstate setup`.",

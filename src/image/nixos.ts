@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { nixBuild, nixPinName } from "../supply/nix.ts";
 import type { Image } from "./image.ts";
 import type { GuestSystem } from "./system.ts";
@@ -19,8 +20,7 @@ export const nixos: GuestSystem = {
       nixKernel: kernel?.type === "nix" ? kernel.version : undefined,
       system,
     }),
-  // Its activation, before systemd begins, is most of a boot: three times as much work as all of Debian's.
-  bootWithin: "5m",
+  bootWithin: timeouts.guest.bootNixos,
   init: systemd,
   loginShell: ["bash", "-l"],
 };

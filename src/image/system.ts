@@ -1,5 +1,5 @@
 import type { Context } from "../base/context.ts";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import type { KernelSelector } from "../kernel/selector.ts";
 import type { Image } from "./image.ts";
 
@@ -26,7 +26,7 @@ export interface GuestSystem {
    */
   readonly provide: (request: ImageRequest, context: Context) => Promise<Image>;
   /** How long a boot may take on a busy host that emulates its processors. */
-  readonly bootWithin: Duration;
+  readonly bootWithin: Within;
   readonly init: Init;
   /** The shell that a person gets. */
   readonly loginShell: readonly string[];

@@ -4,6 +4,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { type Lock, lockFile } from "../base/lock.ts";
 import { keyOf } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import type { CompilerCache } from "./build.ts";
 
@@ -57,7 +58,7 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
   await mkdir(objects, { recursive: true });
   await mkdir(locks, { recursive: true });
   const lock = await lockFile(join(locks, name), {
-    within: "2h",
+    within: timeouts.make.kernel,
     signal,
     onWait: () =>
       context.progress({ type: "note", text: "another dstate builds from the same tree; waiting for it" }),
@@ -104,7 +105,7 @@ async function privateGit(options: {
   const { source, index } = options;
   const inherit = [options.lock.descriptor];
   const where = ["git", "-C", resolve(options.tree), "rev-parse", "--absolute-git-dir"];
-  const gitDir = (await command(where, { within: "60s", signal: options.signal })).stdout.trim();
+  const gitDir = (await command(where, { within: timeouts.host.ask, signal: options.signal })).stdout.trim();
   // What the user has set for their own work tree is not for ours: all files, and none of their hooks.
   const settings = [
     "core.bare=false",
@@ -124,7 +125,7 @@ async function privateGit(options: {
         ...settings,
         ...argv,
       ],
-      { within: "15m", signal, cwd: source, inherit },
+      { within: timeouts.make.checkOut, signal, cwd: source, inherit },
     );
   };
 }
@@ -156,7 +157,7 @@ async function removeNewer(dir: string, since: number): Promise<void> {
  */
 export async function compilerCache(context: Context): Promise<CompilerCache | undefined> {
   try {
-    await command(["ccache", "--version"], { within: "10s", signal: context.signal });
+    await command(["ccache", "--version"], { within: timeouts.host.ask, signal: context.signal });
   } catch {
     context.signal.throwIfAborted();
     return undefined;

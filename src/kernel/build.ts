@@ -6,6 +6,7 @@ import { InfraError } from "../base/errors.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
 import type { Lock } from "../base/lock.ts";
 import type { Step } from "../base/progress.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { KernelBuildNames } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { type ConfigOption, checkConfiguration, formatOptions } from "./configuration.ts";
@@ -109,7 +110,7 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
     const compiler = `CC=${build.cache ? `${build.cache.program} ${gcc}` : gcc}`;
     const variables = [compiler, ...platformVariables(names), ...fixed];
     await command(["make", "-C", source, `O=${objects}`, ...variables, ...argv], {
-      within: "90m",
+      within: timeouts.make.build,
       signal,
       install,
       ...(build.cache ? { env: { CCACHE_DIR: build.cache.dir } } : {}),
@@ -188,7 +189,7 @@ export async function toolchain(signal: AbortSignal): Promise<string> {
   const versions = [];
   const { compilerPrefix } = guestPlatform.kernelBuild;
   for (const program of ["gcc", "ld"].map((name) => `${compilerPrefix}${name}`)) {
-    const { stdout } = await command([program, "--version"], { within: "30s", signal, install });
+    const { stdout } = await command([program, "--version"], { within: timeouts.host.ask, signal, install });
     versions.push(stdout.split("\n")[0] ?? program);
   }
   return versions.join(", ");
@@ -213,7 +214,7 @@ export async function unpackSource(tarball: string, to: string, signal: AbortSig
       "-C",
       to,
     ],
-    { within: "15m", signal, install },
+    { within: timeouts.make.unpackSource, signal, install },
   );
 }
 

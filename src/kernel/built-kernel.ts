@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { type BuildOptions, type Built, buildKernel, toolchain } from "./build.ts";
 import { type ConfigOption, formatOptions, mergeFragments, readFragments } from "./configuration.ts";
@@ -78,7 +79,7 @@ export async function storeBuilt(
   return await kernelStore(context).findOrMake(
     key,
     {
-      within: "2h",
+      within: timeouts.make.kernel,
       signal: context.signal,
       onWait: () =>
         context.progress({ type: "note", text: `another dstate is building Linux ${title}; waiting for it` }),

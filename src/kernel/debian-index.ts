@@ -5,6 +5,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { Platform } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { hashedFiles, type Stanza, stanzasOfPackages } from "../supply/deb822.ts";
@@ -81,7 +82,7 @@ export async function kernelIndex(context: Context, options: IndexOptions): Prom
     if (!isRoots(roots)) throw roots;
     const entry = await store.findOrMake(
       key,
-      { within: "15m", signal: context.signal },
+      { within: timeouts.make.index, signal: context.signal },
       async (dir, signal) => {
         const index = await step(
           context.progress,

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { command, MissingProgramError } from "../base/command.ts";
 import { UsageError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /**
  * The id of the commit that a revision names in a tree.
@@ -19,7 +20,7 @@ export async function resolveCommit(tree: string, revision: string, signal: Abor
     `${revision}^{commit}`,
   ];
   try {
-    const { stdout } = await command(argv, { within: "60s", signal, install: "Install git." });
+    const { stdout } = await command(argv, { within: timeouts.host.git, signal, install: "Install git." });
     return stdout.trim();
   } catch (error) {
     signal.throwIfAborted();

@@ -4,6 +4,7 @@ import { CommandError, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import type { Settings } from "../base/settings.ts";
 import { sha256OfFile } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 
 /** What every initramfs of ours is made of, besides a kernel's modules. */
@@ -84,7 +85,11 @@ export async function writeInitramfs(options: InitramfsOptions): Promise<string[
   const tree = join(work, "initramfs");
   const none = join(work, "no-modprobe.d");
   for (const dir of [join(tree, "bin"), join(tree, "modules"), none]) await mkdir(dir, { recursive: true });
-  const kmod = { within: "60s", signal, install: "Install kmod: `apt-get install kmod`." } as const;
+  const kmod = {
+    within: timeouts.host.files,
+    signal,
+    install: "Install kmod: `apt-get install kmod`.",
+  } as const;
   // The host's own /etc/modprobe.d says nothing about guests.
   await command(["depmod", "-C", none, "-b", root, release], kmod);
   let shown = "";
@@ -116,7 +121,7 @@ async function addModule(path: string, to: string, signal: AbortSignal): Promise
   const unpack = { xz: ["xz", "-d"], zst: ["zstd", "-dq", "--rm"], gz: ["gzip", "-d"] }[packing ?? ""];
   if (unpack) {
     const install = `Install ${unpack[0]}: \`dstate setup\`.`;
-    await command([...unpack, join(to, basename(path))], { within: "60s", signal, install });
+    await command([...unpack, join(to, basename(path))], { within: timeouts.host.files, signal, install });
   }
   await access(join(to, name));
   return name;
@@ -126,7 +131,7 @@ async function pack(tree: string, to: string, signal: AbortSignal): Promise<void
   const names = (await readdir(tree, { recursive: true })).sort();
   for (const name of names) await utimes(join(tree, name), 0, 0);
   await command(["cpio", "--create", "--format=newc", "--reproducible", "--owner=0:0", "--quiet", "-O", to], {
-    within: "60s",
+    within: timeouts.host.files,
     signal,
     cwd: tree,
     input: `${names.join("\n")}\n`,

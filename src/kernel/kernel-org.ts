@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { download } from "../supply/download.ts";
 import { hasGoodSignature, signatureStatus } from "../supply/signature.ts";
 
@@ -36,13 +37,17 @@ export async function kernelOrgSource(
   const folder = `${place.replace(/\/+$/, "")}/v${version.split(".")[0]}.x`;
   const store = new Store(join(context.settings.cacheDir, "kernel-org-sums"));
   const day = new Date().toISOString().slice(0, 10);
-  const options = { within: "5m", signal: context.signal } as const;
+  const options = { within: timeouts.make.fetch, signal: context.signal } as const;
   const entry = await store.findOrMake(
     `${day}-${keyOf({ recipe: 2, folder })}`,
     options,
     async (dir, signal) => {
       const to = join(dir, "sha256sums.asc");
-      const got = await download(`${folder}/sha256sums.asc`, { to, signal, silence: "20s" });
+      const got = await download(`${folder}/sha256sums.asc`, {
+        to,
+        signal,
+        silence: timeouts.network.mirror,
+      });
       return { checked: got.type === "missing" ? "" : await checkSums(dir, signal) };
     },
   );
@@ -74,7 +79,9 @@ async function checkSums(dir: string, signal: AbortSignal): Promise<string> {
   const argv = ["gpg", "--batch", "--no-auto-key-retrieve", "--output", join(dir, signedText)] as const;
   const signed = ["--decrypt", join(dir, "sha256sums.asc")] as const;
   // Without gpg, or with one that does not work here, nobody checks.
-  const status = await signatureStatus([...argv, ...signed], { within: "60s", signal }).catch(() => "");
+  const status = await signatureStatus([...argv, ...signed], { within: timeouts.host.ask, signal }).catch(
+    () => "",
+  );
   signal.throwIfAborted();
   if (hasGoodSignature(status)) return goodSignature;
   if (/\bBADSIG\b/.test(status)) {

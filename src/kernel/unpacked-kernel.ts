@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { InfraError } from "../base/errors.ts";
 import { filter } from "../base/filter.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
 import type { Payload } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -116,7 +117,7 @@ async function unpackTo(
   packed: Buffer,
   signal: AbortSignal,
 ): Promise<void> {
-  await withDeadline("the kernel to be unpacked", { within: "2m", signal }, async (signal) => {
+  await withDeadline("the kernel to be unpacked", { within: timeouts.host.files, signal }, async (signal) => {
     const unpacked = filter(argv, Readable.from([packed]), {
       signal,
       install: "Install it: `dstate setup`.",

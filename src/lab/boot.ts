@@ -1,4 +1,5 @@
 import type { Context } from "../base/context.ts";
+import type { Stretch } from "../base/pace.ts";
 import type { GuestSystem } from "../image/system.ts";
 import { guestSystems } from "../image/systems.ts";
 import type { Accelerator, Disk } from "../machine/argv.ts";
@@ -56,6 +57,19 @@ export function bootOptions(shape: Shape, context: Context): MachineOptions {
     runtimeRoot: context.settings.runtimeDir,
     evidenceDir: shape.evidenceDir,
     signal: context.signal,
+    pace: { factor: shape.slowdown ?? 1, onStretch: tellOfBusyHost(context) },
+  };
+}
+
+/** Waits are many, and a host is busy for a while: it is told once a minute. */
+function tellOfBusyHost({ progress }: Context): (stretch: Stretch) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return ({ what, elapsed, served }) => {
+    if (performance.now() - last < 60_000) return;
+    last = performance.now();
+    const share = Math.max(1, Math.round((100 * served) / elapsed));
+    const text = `this host is busy: it gave the machine ${share} % of its time while it waited for ${what}, which gets more time`;
+    progress({ type: "note", text });
   };
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { command } from "../base/command.ts";
 import { UsageError } from "../base/errors.ts";
 import { formatBytes } from "../base/size.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 const gib = 1024 ** 3;
 /** Room for what a guest writes beside the files: the disk is sparse, only what is used takes the host's. */
@@ -93,7 +94,7 @@ export async function writeFolderDisk(
       ...["-N", `${Math.max(size / 16_384, facts.files + 50_000)}`],
       ...["-E", "root_owner=0:0,lazy_itable_init=1", options.to, `${size / 1024}k`],
     ],
-    { within: "15m", signal: options.signal, install: "Install e2fsprogs: `dstate setup`." },
+    { within: timeouts.make.workload, signal: options.signal, install: "Install e2fsprogs: `dstate setup`." },
   );
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import type { Step } from "../base/progress.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { Guest } from "../guest/guest.ts";
 import { prepareIdentity } from "../guest/identity.ts";
 import type { GuestSystem } from "../image/system.ts";
@@ -62,7 +63,7 @@ async function freezeOnce(
   const { image, workload } = shape.parts;
   const system = guestSystems[image.kind];
   const layer = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", image.path, root];
-  await command(layer, { within: "30s", signal });
+  await command(layer, { within: timeouts.host.ask, signal });
   // The workload's disk is another one for each machine; an empty one of its size holds its place.
   const place = workload === undefined ? undefined : join(dir, "empty");
   if (place !== undefined && workload !== undefined) {
@@ -90,7 +91,7 @@ async function freezeOnce(
   await prepareIdentity(guest, wait);
   guest[Symbol.dispose]();
   progress.update({ detail: "writing it down" });
-  await freezeMachine(machine, state, { within: "60s", signal });
+  await freezeMachine(machine, state, { within: timeouts.machine.freeze, signal });
   return machine.seed.hostKey;
 }
 

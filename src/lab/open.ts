@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Context } from "../base/context.ts";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import type { Progress } from "../base/progress.ts";
 import { imageKinds, readSettings, type Settings } from "../base/settings.ts";
 import { slowProgress } from "../base/slow-progress.ts";
@@ -45,7 +45,7 @@ export interface RunningOptions extends MachineShape {
   /** Boot, and neither use nor make a frozen machine. */
   readonly cold?: boolean | undefined;
   /** How long a cold boot may take. */
-  readonly bootWithin?: Duration | undefined;
+  readonly bootWithin?: Within | undefined;
   /** What the run is about, in the name of its folder. Default: `vm`. */
   readonly name?: string | undefined;
   /** Where the console's log and all other evidence go. Default: a folder of its own below `logs`. */

@@ -1,4 +1,4 @@
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import type { Image } from "../image/image.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Accelerator } from "../machine/argv.ts";
@@ -25,7 +25,7 @@ export interface VmOptions {
   /** Where the console's log and all other evidence of this machine go. */
   readonly evidenceDir: string;
   readonly network?: "isolated" | "user" | undefined;
-  readonly bootWithin?: Duration | undefined;
+  readonly bootWithin?: Within | undefined;
   /** More words for the kernel's command line. */
   readonly commandLine?: readonly string[] | undefined;
   /** Boot, and neither use nor make a frozen machine. */
@@ -37,4 +37,6 @@ export interface VmOptions {
 /** A machine that is asked for, with the accelerator it will run on. */
 export interface Shape extends VmOptions {
   readonly accelerator: Accelerator;
+  /** How many times slower this host is than the table of time-outs expects. Default: not at all. */
+  readonly slowdown?: number | undefined;
 }

@@ -2,9 +2,10 @@ import { copyFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
-import { toMilliseconds } from "../base/duration.ts";
+import { type Allowance, lengthOf } from "../base/deadline.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestSystems } from "../image/systems.ts";
 import { qemuArguments } from "../machine/argv.ts";
 import { identifyProcessor } from "../machine/host-processor.ts";
@@ -87,9 +88,9 @@ function freezing({ parts, accelerator }: Shape): LongStepOptions {
 }
 
 /** Every try of a boot, and what comes after it, in milliseconds. */
-function freezeWithin({ bootWithin, parts }: Shape): number {
-  const boot = toMilliseconds(bootWithin ?? guestSystems[parts.image.kind].bootWithin);
-  return tries * (boot + toMilliseconds("1m"));
+function freezeWithin({ bootWithin, parts }: Shape): Allowance {
+  const boot = lengthOf(bootWithin ?? guestSystems[parts.image.kind].bootWithin);
+  return { milliseconds: tries * (boot + timeouts.machine.freeze.milliseconds), scales: true };
 }
 
 /** The options of a machine that goes on from a frozen one. */

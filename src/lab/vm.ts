@@ -1,9 +1,10 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { messageOf } from "../base/errors.ts";
 import { sanitize } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { TlsAudit } from "../diagnose/audit-tls.ts";
 import { guestFilesTls, guestProcessTls } from "../diagnose/guest-tls.ts";
 import { Guest } from "../guest/guest.ts";
@@ -16,6 +17,7 @@ import { parseKernelLog } from "../kernel-log/kernel-log.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
 import { type Lease, takeRoom } from "../machine/lease.ts";
 import type { Machine } from "../machine/machine.ts";
+import { slowdownOf } from "../machine/speed.ts";
 import { startMachine } from "../machine/start.ts";
 import { TimelineRecorder } from "../record/record-timeline.ts";
 import { awaitBoot, BootError } from "./await-boot.ts";
@@ -90,7 +92,7 @@ export class Vm implements AsyncDisposable {
     // The kernel's own configuration is part of the evidence.
     if (options.parts.kernel.config)
       await copyFile(options.parts.kernel.config, join(options.evidenceDir, "kernel-config"));
-    const shape = { ...options, accelerator };
+    const shape = { ...options, accelerator, slowdown: await slowdownOf(context) };
     const room = options.room ?? (await takeRoom(options.memory, context));
     try {
       if (options.cold !== true) {
@@ -136,7 +138,7 @@ export class Vm implements AsyncDisposable {
     const wait = {
       within:
         about.start === "warm"
-          ? "20s"
+          ? timeouts.machine.restore
           : (options.bootWithin ?? guestSystems[options.parts.image.kind].bootWithin),
       signal: context.signal,
     } as const;
@@ -158,9 +160,9 @@ export class Vm implements AsyncDisposable {
    * @example expect(await vm.kernelLog()).toBeClean()
    */
   async kernelLog(
-    options: { within?: Duration | undefined; signal?: AbortSignal | undefined } = {},
+    options: { within?: Within | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<KernelLog> {
-    const read = { within: options.within ?? "10s", signal: options.signal } as const;
+    const read = { within: options.within ?? timeouts.guest.kernelLog, signal: options.signal } as const;
     const fromGuest = await this.guest.quick("dmesg", read).then(
       ({ stdout }) => stdout,
       () => {
@@ -210,7 +212,7 @@ export class Vm implements AsyncDisposable {
   }
 
   /** Tell the guest to power off and judge what happens. @example (await vm.powerOff({ within: "30s" })).state */
-  async powerOff(options: { within: Duration; signal?: AbortSignal | undefined }): Promise<PowerOffVerdict> {
+  async powerOff(options: { within: Within; signal?: AbortSignal | undefined }): Promise<PowerOffVerdict> {
     if (!this.#poweringOff) await this.#beforePowerOff?.(options.signal);
     this.#poweringOff = true;
     return await powerOff(this.guest, options);

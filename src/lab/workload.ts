@@ -6,6 +6,7 @@ import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { Cell } from "./cell.ts";
 import type { PartsRequest } from "./preparation.ts";
 
@@ -33,7 +34,7 @@ export async function provideWorkload(
   const store = new Store(join(context.settings.cacheDir, "workloads"));
   const entry = await store.findOrMake(
     `${repro.id}-${key}`,
-    { within: "20m", signal: context.signal },
+    { within: timeouts.make.workload, signal: context.signal },
     async (dir, signal) =>
       await step(context.progress, `prepare the workload of ${repro.id}`, async (progress) => {
         const tree = join(dir, "tree");
@@ -60,7 +61,7 @@ export async function provideWorkload(
             join(dir, "work.ext4"),
             `${roomBytes / 1024}k`,
           ],
-          { within: "5m", signal, install: "Install e2fsprogs: `dstate setup`." },
+          { within: timeouts.host.image, signal, install: "Install e2fsprogs: `dstate setup`." },
         );
         await rm(tree, { recursive: true, force: true });
         return { repro: repro.id };

@@ -3,9 +3,10 @@ import { access, constants, mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { keyOf } from "../base/store.ts";
 import { sanitize } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { wait } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -48,7 +49,10 @@ export async function probeAccelerator(
       .catch(() => undefined),
   );
   if (known.success) return { accelerator: { type: known.data.type }, because: known.data.because };
-  const { outcome } = await bootUnderKvm(kernel.boot, { within: "15s", signal: context.signal });
+  const { outcome } = await bootUnderKvm(kernel.boot, {
+    within: timeouts.machine.underKvm,
+    signal: context.signal,
+  });
   const answer =
     outcome === "booted"
       ? ({ type: "kvm", because: "a kernel booted under KVM" } as const)
@@ -96,7 +100,7 @@ export interface KvmBoot {
  */
 export async function bootUnderKvm(
   kernel: string,
-  options: { readonly processor?: string; readonly within: Duration; readonly signal: AbortSignal },
+  options: { readonly processor?: string; readonly within: Within; readonly signal: AbortSignal },
 ): Promise<KvmBoot> {
   const { program } = guestPlatform.qemu;
   const probe = probeArguments(kernel, guestPlatform, options.processor);

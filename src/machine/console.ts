@@ -2,8 +2,9 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import type { Socket } from "node:net";
 import { finished } from "node:stream/promises";
 import { StringDecoder } from "node:string_decoder";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
+import type { Pace } from "../base/pace.ts";
 import { withDeadline } from "../base/wait.ts";
 import type { Qmp } from "./qmp.ts";
 import { connectSocket } from "./socket.ts";
@@ -29,6 +30,7 @@ export interface ConsoleLine {
 export class Console implements AsyncDisposable {
   readonly logFile: string;
   readonly #socket: Socket;
+  readonly #pace: Pace;
   readonly #log: WriteStream;
   readonly #decoder = new StringDecoder("utf8");
   readonly #listeners = new Set<(line: ConsoleLine) => void>();
@@ -39,8 +41,9 @@ export class Console implements AsyncDisposable {
   #qmp: Qmp | undefined;
   #logFailure: Error | undefined;
 
-  private constructor(socket: Socket, logFile: string) {
+  private constructor(socket: Socket, logFile: string, pace: Pace) {
     this.#socket = socket;
+    this.#pace = pace;
     this.logFile = logFile;
     this.#log = createWriteStream(logFile);
     // A full disk must not end the guest; it is told when the log is asked for.
@@ -59,10 +62,11 @@ export class Console implements AsyncDisposable {
   static async connect(options: {
     path: string;
     logFile: string;
-    within: Duration;
+    within: Within;
+    pace: Pace;
     signal: AbortSignal;
   }): Promise<Console> {
-    return new Console(await connectSocket(options.path, options), options.logFile);
+    return new Console(await connectSocket(options.path, options), options.logFile, options.pace);
   }
 
   /** The monitor that sends breaks; it is there only after the console. */
@@ -103,7 +107,7 @@ export class Console implements AsyncDisposable {
   async waitForLine(
     what: string,
     accept: (text: string) => boolean,
-    options: { within: Duration; signal?: AbortSignal | undefined; from?: number },
+    options: { within: Within; signal?: AbortSignal | undefined; from?: number },
   ): Promise<string> {
     const early = this.#lines.slice(Math.max(0, (options.from ?? 0) - this.#dropped)).find(accept);
     if (early !== undefined) return early;
@@ -111,7 +115,7 @@ export class Console implements AsyncDisposable {
     using _listener = this.onLine(({ text }) => {
       if (accept(text)) found.resolve(text);
     });
-    return await withDeadline(what, options, () => found.promise);
+    return await withDeadline(what, { ...options, pace: this.#pace }, () => found.promise);
   }
 
   /** Type text on the serial line. */
@@ -125,7 +129,10 @@ export class Console implements AsyncDisposable {
    * @see https://www.kernel.org/doc/html/latest/admin-guide/sysrq.html
    * @example await vm.machine.console.sysrq("w") // tasks in uninterruptible sleep
    */
-  async sysrq(key: string, options: { within?: Duration; signal?: AbortSignal } = {}): Promise<void> {
+  async sysrq(
+    key: string,
+    options: { within?: Within | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     if (!this.#qmp) throw new InfraError("the machine's monitor is not connected yet");
     await this.#qmp.call("chardev-send-break", { id: "console" }, options);
     this.type(key);

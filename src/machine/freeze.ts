@@ -22,7 +22,7 @@ export async function freezeMachine(
   statePath: string,
   options: WaitOptions,
 ): Promise<void> {
-  await withDeadline("the machine to freeze", options, async (signal) => {
+  await withDeadline("the machine to freeze", { ...options, pace: machine.pace }, async (signal) => {
     await machine.qmp.call("stop", {}, { signal });
     await machine.qmp.call("migrate-set-capabilities", ignoreShared, { signal });
     const socketPath = join(machine.runPath, "state");

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { DeadlineError, InfraError, UsageError } from "../base/errors.ts";
 import { isAlive, ownerSchema, ownIdentity } from "../base/owner.ts";
 import { type Step, step } from "../base/progress.ts";
 import type { Settings } from "../base/settings.ts";
 import { formatBytes } from "../base/size.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import { type Admission, admit, type Reservation, type Room, reservationFor } from "./room.ts";
 
@@ -46,7 +47,7 @@ const rowSchema = ownerSchema.extend({ id: z.int(), bytes: z.int(), qemu: z.int(
 export async function takeRoom(
   memory: number,
   context: Context,
-  options: { readonly machines?: number; readonly within?: Duration } = {},
+  options: { readonly machines?: number; readonly within?: Within | undefined } = {},
 ): Promise<Lease> {
   const { runtimeDir } = context.settings;
   const { machines = 1 } = options;
@@ -70,7 +71,8 @@ export async function takeRoom(
   try {
     const first = look();
     // With no machine that will end, only other programs can leave room: that is not worth an hour.
-    const within = options.within ?? (first.ahead.length > 0 ? "1h" : "1m");
+    const within =
+      options.within ?? (first.ahead.length > 0 ? timeouts.queue.machines : timeouts.queue.memory);
     if (first.admission.type === "wait")
       await step(context.progress, `wait for ${formatBytes(bytes)} of memory`, (progress) =>
         waitForRoom(look, progress, { within, signal: context.signal }),
@@ -118,7 +120,7 @@ function decide(bytes: number, machines: number, ahead: readonly Reservation[], 
 async function waitForRoom(
   look: () => { admission: Admission; ahead: number[] },
   progress: Step,
-  options: { readonly within: Duration; readonly signal: AbortSignal },
+  options: { readonly within: Within; readonly signal: AbortSignal },
 ): Promise<void> {
   try {
     await withDeadline("memory for a machine", options, async (signal) => {

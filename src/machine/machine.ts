@@ -1,7 +1,9 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { onProcessExit } from "../base/on-exit.ts";
+import type { Pace } from "../base/pace.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Console } from "./console.ts";
@@ -29,6 +31,7 @@ export interface MachineParts {
   /** The program and its arguments. */
   readonly command: readonly string[];
   readonly sshPort: number;
+  readonly pace: Pace;
   readonly exited: Promise<MachineExit>;
   readonly directory: RunDirectory;
 }
@@ -51,6 +54,8 @@ export class Machine implements AsyncDisposable {
   readonly command: readonly string[];
   /** Port on 127.0.0.1 that leads to the guest's ssh. */
   readonly sshPort: number;
+  /** How much of its time the host gives it. */
+  readonly pace: Pace;
   /** Resolves when QEMU has ended, whoever ended it. Never rejects. */
   readonly exited: Promise<MachineExit>;
   readonly #faultListeners = new Set<(fault: MachineFault) => void>();
@@ -69,6 +74,7 @@ export class Machine implements AsyncDisposable {
     this.pid = parts.process.pid ?? 0;
     this.command = parts.command;
     this.sshPort = parts.sshPort;
+    this.pace = parts.pace;
     this.exited = parts.exited;
     this.#directory = parts.directory;
     this.#onExit = onProcessExit(() => this.#endNow());
@@ -105,7 +111,7 @@ export class Machine implements AsyncDisposable {
    */
   async race<T>(
     what: string,
-    options: { within: Duration; signal?: AbortSignal | undefined },
+    options: { within: Within; signal?: AbortSignal | undefined },
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#fatal) throw this.#fatal;
@@ -116,10 +122,11 @@ export class Machine implements AsyncDisposable {
       const signal = options.signal
         ? AbortSignal.any([options.signal, controller.signal])
         : controller.signal;
-      return await withDeadline(what, { within: options.within, signal }, work);
+      return await withDeadline(what, { within: options.within, pace: this.pace, signal }, work);
     } catch (error) {
       // A connection that breaks is often the first that is seen of QEMU's end: the end is the better story.
-      if (error instanceof ConnectionLost) await Promise.race([this.exited, pause("500ms")]);
+      if (error instanceof ConnectionLost)
+        await Promise.race([this.exited, pause(timeouts.machine.loss.milliseconds)]);
       throw (error instanceof ConnectionLost && this.#fatal) || error;
     } finally {
       this.#faultListeners.delete(listener);
@@ -129,10 +136,12 @@ export class Machine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       // `quit` lets QEMU flush the console's log; a QEMU that does not answer is killed.
-      await this.qmp.call("quit", {}, { within: "2s" }).catch(() => {});
-      await withDeadline("QEMU to end", { within: "3s" }, () => this.exited).catch(() =>
-        this.#process.kill("SIGKILL"),
-      );
+      await this.qmp.call("quit", {}, { within: timeouts.machine.quit }).catch(() => {});
+      await withDeadline(
+        "QEMU to end",
+        { within: timeouts.machine.exit, pace: this.pace },
+        () => this.exited,
+      ).catch(() => this.#process.kill("SIGKILL"));
       await this.exited;
     }
     this.qmp[Symbol.dispose]();

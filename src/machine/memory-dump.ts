@@ -2,6 +2,7 @@ import { rm, stat, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { InfraError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
 import type { Machine } from "./machine.ts";
 
@@ -37,28 +38,32 @@ const spare = 512 * 1024 ** 2;
  * @example await dumpMemory(machine, join(dir, "guest-memory"), { within: "5m", signal })
  */
 export async function dumpMemory(
-  machine: Pick<Machine, "qmp" | "exited">,
+  machine: Pick<Machine, "qmp" | "exited" | "pace">,
   base: string,
   options: WaitOptions,
 ): Promise<MemoryDump> {
-  return await withDeadline("the dump of the guest's memory", options, async (signal) => {
-    const limits = { within: "5s", signal } as const;
-    const known = capabilitySchema.parse(
-      await machine.qmp.call("query-dump-guest-memory-capability", {}, limits),
-    );
-    const format = formats.find((name) => known.formats.includes(name)) ?? "elf";
-    const memory = memorySchema.parse(await machine.qmp.call("query-memory-size-summary", {}, limits));
-    await requireRoom(dirname(base), memory["base-memory"]);
-    const path = `${base}.${format}`;
-    try {
-      await write(path, format, signal);
-    } catch (error) {
-      await rm(path, { force: true });
-      throw error;
-    }
-    const { size } = await stat(path);
-    return { path, format, bytes: size, open: openingOf(format, basename(path)) };
-  });
+  return await withDeadline(
+    "the dump of the guest's memory",
+    { ...options, pace: machine.pace },
+    async (signal) => {
+      const limits = { within: timeouts.machine.monitor, signal } as const;
+      const known = capabilitySchema.parse(
+        await machine.qmp.call("query-dump-guest-memory-capability", {}, limits),
+      );
+      const format = formats.find((name) => known.formats.includes(name)) ?? "elf";
+      const memory = memorySchema.parse(await machine.qmp.call("query-memory-size-summary", {}, limits));
+      await requireRoom(dirname(base), memory["base-memory"]);
+      const path = `${base}.${format}`;
+      try {
+        await write(path, format, signal);
+      } catch (error) {
+        await rm(path, { force: true });
+        throw error;
+      }
+      const { size } = await stat(path);
+      return { path, format, bytes: size, open: openingOf(format, basename(path)) };
+    },
+  );
 
   async function write(path: string, format: string, signal: AbortSignal): Promise<void> {
     const ended = Promise.withResolvers<void>();
@@ -79,7 +84,7 @@ export async function dumpMemory(
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       const wish = { paging: false, protocol: `file:${path}`, detach: true, format };
-      await machine.qmp.call("dump-guest-memory", wish, { within: "30s", signal });
+      await machine.qmp.call("dump-guest-memory", wish, { within: timeouts.evidence.dumpRequest, signal });
       await ended.promise;
     } finally {
       signal.removeEventListener("abort", onAbort);

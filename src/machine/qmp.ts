@@ -1,7 +1,9 @@
 import type { Socket } from "node:net";
 import { z } from "zod";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { InfraError } from "../base/errors.ts";
+import type { Pace } from "../base/pace.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
 import { connectSocket } from "./socket.ts";
 
@@ -28,7 +30,7 @@ export interface QmpEvent {
 }
 
 export interface QmpCallOptions {
-  readonly within?: Duration;
+  readonly within?: Within | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,6 +41,7 @@ export interface QmpCallOptions {
  */
 export class Qmp implements Disposable {
   readonly #socket: Socket;
+  readonly #pace: Pace;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   readonly #greeting = Promise.withResolvers<void>();
@@ -49,8 +52,9 @@ export class Qmp implements Disposable {
   #rest = "";
   #closed: Error | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, pace: Pace) {
     this.#socket = socket;
+    this.#pace = pace;
     socket.setEncoding("utf8");
     socket.on("data", (text: string) => this.#receive(text));
     socket.on("error", (error) => this.#close(error));
@@ -59,9 +63,12 @@ export class Qmp implements Disposable {
   }
 
   /** Connect and leave QMP's negotiation mode. */
-  static async connect(path: string, options: { within: Duration; signal: AbortSignal }): Promise<Qmp> {
+  static async connect(
+    path: string,
+    options: { within: Within; pace: Pace; signal: AbortSignal },
+  ): Promise<Qmp> {
     return await withDeadline("QEMU's monitor", options, async (signal) => {
-      const qmp = new Qmp(await connectSocket(path, { within: options.within, signal }));
+      const qmp = new Qmp(await connectSocket(path, { ...options, signal }), options.pace);
       try {
         await qmp.#greeting.promise;
         await qmp.call("qmp_capabilities", {}, { signal });
@@ -84,19 +91,23 @@ export class Qmp implements Disposable {
     args: Readonly<Record<string, unknown>> = {},
     options: QmpCallOptions = {},
   ): Promise<unknown> {
-    return await withDeadline(`QEMU to answer ${command}`, { within: "5s", ...options }, async () => {
-      if (this.#closed) throw this.#closed;
-      this.#lastId += 1;
-      const id = this.#lastId;
-      const answer = Promise.withResolvers<unknown>();
-      this.#pending.set(id, answer);
-      this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
-      try {
-        return await answer.promise;
-      } finally {
-        this.#pending.delete(id);
-      }
-    });
+    return await withDeadline(
+      `QEMU to answer ${command}`,
+      { within: options.within ?? timeouts.machine.monitor, pace: this.#pace, signal: options.signal },
+      async () => {
+        if (this.#closed) throw this.#closed;
+        this.#lastId += 1;
+        const id = this.#lastId;
+        const answer = Promise.withResolvers<unknown>();
+        this.#pending.set(id, answer);
+        this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+        try {
+          return await answer.promise;
+        } finally {
+          this.#pending.delete(id);
+        }
+      },
+    );
   }
 
   /** Run a command of the human monitor, for what QMP has no command of its own. */

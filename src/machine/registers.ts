@@ -33,11 +33,11 @@ const statusSchema = z.object({ status: z.string() });
  * @example (await readRegisters(machine, { within: "3s", signal })).cpus[0]?.function // "default_idle+0x7"
  */
 export async function readRegisters(
-  machine: Pick<Machine, "platform" | "qmp" | "runPath">,
+  machine: Pick<Machine, "platform" | "qmp" | "runPath" | "pace">,
   options: WaitOptions & { readonly symbols?: SymbolTable | undefined },
 ): Promise<MachineRegisters> {
   const { read, stackBytes } = machine.platform.registers;
-  return await withDeadline("the CPUs' registers", options, async (signal) => {
+  return await withDeadline("the CPUs' registers", { ...options, pace: machine.pace }, async (signal) => {
     const limits = { within: options.within, signal };
     const { status } = statusSchema.parse(await machine.qmp.call("query-status", {}, limits));
     const text = await machine.qmp.human("info registers -a", limits);

@@ -7,7 +7,9 @@ import { InfraError, messageOf } from "../base/errors.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
 import { onProcessExit } from "../base/on-exit.ts";
 import { identify } from "../base/owner.ts";
+import { type Pace, processPace } from "../base/pace.ts";
 import { hostEnvironment } from "../base/program.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { pause } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
 import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
@@ -39,6 +41,8 @@ export interface MachineOptions {
   /** Evidence goes into this folder: console.log, qemu.log, qemu-arguments.json. */
   readonly evidenceDir: string;
   readonly signal: AbortSignal;
+  /** How much slower this host is than the one of the table of time-outs, and who is told when it is busy. */
+  readonly pace?: Partial<Pick<Pace, "factor" | "onStretch">> | undefined;
 }
 
 /**
@@ -90,6 +94,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     child = launch(command, directory.path, { fed: state !== undefined });
     said = collectErrors(child);
     if (state) feed(state, child);
+    const pace = processPace(child.pid ?? 0, { factor: 1, ...options.pace });
     const machine = await connectTo(child, {
       platform,
       command,
@@ -97,9 +102,10 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       seed,
       consoleLog,
       said,
+      pace,
       signal: options.signal,
     });
-    if (state) await thawMachine(machine, { within: "20s", signal: options.signal });
+    if (state) await thawMachine(machine, { within: timeouts.machine.restore, signal: options.signal });
     return machine;
   } catch (error) {
     // What QEMU said before it ended is a better story than a socket that broke off.
@@ -120,6 +126,7 @@ async function connectTo(
     seed: Seed;
     consoleLog: string;
     said: string[];
+    pace: Pace;
     signal: AbortSignal;
   },
 ): Promise<Machine> {
@@ -133,21 +140,22 @@ async function connectTo(
     throw startFailure(parts.command[0], parts.said.join(""), code);
   });
   early.catch(() => {});
-  const within = "20s";
+  const within = timeouts.machine.sockets;
   const own = process.pid === undefined ? undefined : identify(process.pid);
   if (own) await parts.directory.claim(own);
   const socket = (name: string): string => join(parts.directory.path, name);
-  const { signal } = parts;
+  const { signal, pace } = parts;
+  const limits = { within, pace, signal };
   // QEMU waits for each of these in turn before it goes on; the order is its own.
   const [console, commands, errors] = await Promise.race([
     early,
     Promise.all([
-      Console.connect({ path: socket("console"), logFile: parts.consoleLog, within, signal }),
-      connectSocket(socket("commands"), { within, signal }),
-      connectSocket(socket("errors"), { within, signal }),
+      Console.connect({ path: socket("console"), logFile: parts.consoleLog, ...limits }),
+      connectSocket(socket("commands"), limits),
+      connectSocket(socket("errors"), limits),
     ]),
   ]);
-  const qmp = await Promise.race([early, Qmp.connect(socket("qmp"), { within, signal })]);
+  const qmp = await Promise.race([early, Qmp.connect(socket("qmp"), limits)]);
   console.useMonitor(qmp);
   const sshPort = readSshPort(await qmp.human("info usernet", { signal: parts.signal }));
   const exited = ended.promise.then((exit) => {
@@ -166,6 +174,7 @@ async function connectTo(
     process,
     command: parts.command,
     sshPort,
+    pace,
     exited,
     directory: parts.directory,
   });
@@ -212,7 +221,10 @@ async function lastWords(
     if (child.exitCode !== null) resolve(child.exitCode);
     else child.once("exit", resolve);
   });
-  const code = await Promise.race([ended, pause("1s").then(() => undefined)]);
+  const code = await Promise.race([
+    ended,
+    pause(timeouts.machine.lastWords.milliseconds).then(() => undefined),
+  ]);
   return code === undefined ? error : startFailure(program, said.join(""), code);
 }
 

@@ -1,4 +1,4 @@
-import { type Duration, toMilliseconds } from "../base/duration.ts";
+import { lengthOf, type Within } from "../base/deadline.ts";
 import { DeadlineError, InfraError, messageOf } from "../base/errors.ts";
 import { wait, withDeadline } from "../base/wait.ts";
 import type { Console } from "./console.ts";
@@ -18,9 +18,9 @@ export interface SysrqAnswers {
 
 export interface SysrqOptions {
   /** For the first key: whether the kernel answers at all. */
-  readonly first: Duration;
+  readonly first: Within;
   /** For each other key; the kernel may still be printing what the key before asked for. */
-  readonly within: Duration;
+  readonly within: Within;
   readonly signal: AbortSignal;
   /** How to press a key. Default: a break and the key on the serial line. */
   readonly press?: (key: string, signal: AbortSignal) => Promise<void>;
@@ -52,7 +52,7 @@ const pressAgainAfter = 1_000;
  * @example await askSysrq(machine, ["w", "l"], { first: "4s", within: "12s", signal })
  */
 export async function askSysrq(
-  machine: Pick<Machine, "console" | "exited">,
+  machine: Pick<Machine, "console" | "exited" | "pace">,
   keys: readonly string[],
   options: SysrqOptions,
 ): Promise<SysrqAnswers> {
@@ -71,9 +71,9 @@ export async function askSysrq(
   }
   return { answers };
 
-  async function ask(key: string, from: number, within: Duration): Promise<string | undefined> {
+  async function ask(key: string, from: number, within: Within): Promise<string | undefined> {
     const what = `the kernel's answer to sysrq ${key}`;
-    const limits = { within, signal: options.signal };
+    const limits = { within, pace: machine.pace, signal: options.signal };
     try {
       const answered = console.waitForLine(what, (line) => isHeadline(key, line), { ...limits, from });
       const ended = machine.exited.then((): never => {
@@ -114,7 +114,7 @@ async function silence(console: Console, options: SysrqOptions): Promise<void> {
     timer = setTimeout(silent.resolve, pauseBeforeKey);
   });
   try {
-    const within = Math.min(5_000, toMilliseconds(options.within));
+    const within = Math.min(5_000, lengthOf(options.within));
     await wait("a pause on the console", silent.promise, { within, signal: options.signal });
   } catch {
     options.signal.throwIfAborted();

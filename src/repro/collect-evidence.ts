@@ -1,9 +1,10 @@
 import { createReadStream } from "node:fs";
 import { access, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { messageOf } from "../base/errors.ts";
 import { sanitize } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
 import type { Finding } from "../kernel-log/finding.ts";
 import { KernelLogParser, parseKernelLog } from "../kernel-log/kernel-log.ts";
@@ -99,7 +100,7 @@ export class EvidenceCollector {
     if (!ended && depth !== "log" && monitor) await this.#askKernel(depth);
     if (depth === "full") {
       if (!ended && monitor) await this.#lastMeans();
-      await this.#step("last screen", "2s", async () => {
+      await this.#step("last screen", timeouts.evidence.screen, async () => {
         const lines = sanitize(machine.console.text).trimEnd().split("\n").slice(-screenLines);
         return await this.#save("last-screen.txt", `${lines.join("\n")}\n`);
       });
@@ -108,16 +109,16 @@ export class EvidenceCollector {
   }
 
   async #readLog(): Promise<void> {
-    await this.#step("kernel log", "20s", async (signal) => {
+    await this.#step("kernel log", timeouts.evidence.kernelLog, async (signal) => {
       const { guest } = this.#vm;
-      const read = async (within: Duration): Promise<string> =>
+      const read = async (within: Within): Promise<string> =>
         (await guest.quick("dmesg", { within, signal })).stdout;
       // The fast channel may be held up by an earlier command: the second try goes over ssh then.
       const text = sanitize(
-        await read("4s").catch(async (error: unknown) => {
+        await read(timeouts.evidence.firstWayIn).catch(async (error: unknown) => {
           signal.throwIfAborted();
           if (guest.fast.idle || guest.machine.fatal) throw error;
-          return await read("8s");
+          return await read(timeouts.evidence.secondWayIn);
         }),
       );
       this.#log = "guest";
@@ -128,10 +129,10 @@ export class EvidenceCollector {
   }
 
   async #readJournal(): Promise<void> {
-    await this.#step("journal", "15s", async (signal) => {
+    await this.#step("journal", timeouts.evidence.journal, async (signal) => {
       const { guest } = this.#vm;
       const { stdout } = await guest.quick(guest.system.init.journal(journalBytes), {
-        within: "10s",
+        within: timeouts.guest.quick,
         signal,
       });
       return await this.#save("journal.txt", stdout);
@@ -143,7 +144,7 @@ export class EvidenceCollector {
     const { signal } = this.#options;
     await this.#vm.machine.console
       .waitForLine("the end of the panic", (line) => line.includes("end Kernel panic"), {
-        within: "5s",
+        within: timeouts.evidence.panic,
         signal,
       })
       .catch(() => signal.throwIfAborted());
@@ -151,7 +152,7 @@ export class EvidenceCollector {
 
   /** The guest does not tell its log: the console has what of it was printed there. */
   async #useConsole(): Promise<void> {
-    await this.#step("findings from the console", "5s", async () => {
+    await this.#step("findings from the console", timeouts.evidence.console, async () => {
       this.#log = "console";
       const text = sanitize(this.#vm.machine.console.text, { maxLength: 4 * 1024 ** 2 });
       this.#said.push(text);
@@ -163,9 +164,13 @@ export class EvidenceCollector {
   /** @returns whether QEMU answers at all. */
   async #readRegisters(depth: Depth): Promise<boolean> {
     if (depth === "light") return true;
-    return await this.#step("registers", "5s", async (signal) => {
+    return await this.#step("registers", timeouts.evidence.registers, async (signal) => {
       const symbols = await readSymbols(this.#vm.parts.kernel.boot);
-      const registers = await readRegisters(this.#vm.machine, { within: "4s", signal, symbols });
+      const registers = await readRegisters(this.#vm.machine, {
+        within: timeouts.machine.monitor,
+        signal,
+        symbols,
+      });
       return await this.#save("registers.txt", describeRegisters(registers));
     });
   }
@@ -176,13 +181,16 @@ export class EvidenceCollector {
     if (this.#vm.machine.fatal?.kind === "panic") {
       return this.#skip(what, "not asked: a kernel that panicked prints nothing more");
     }
-    await this.#step(what, "90s", async (signal) => {
-      const limits = { first: "5s", within: "15s", signal } as const;
+    await this.#step(what, timeouts.evidence.sysrq, async (signal) => {
+      const limits = { first: timeouts.evidence.firstKey, within: timeouts.evidence.key, signal } as const;
       let { answers, failure } = await askSysrq(this.#vm.machine, keys, limits);
       if (answers.length === 0 && this.#log === "guest" && !this.#vm.poweringOff) {
         // A kernel without sysrq on its serial line has it behind a file.
         const press = async (key: string): Promise<void> =>
-          void (await this.#vm.guest.quick(`echo ${key} > /proc/sysrq-trigger`, { within: "5s", signal }));
+          void (await this.#vm.guest.quick(`echo ${key} > /proc/sysrq-trigger`, {
+            within: timeouts.evidence.firstKey,
+            signal,
+          }));
         ({ answers, failure } = await askSysrq(this.#vm.machine, keys, { ...limits, press }));
       }
       this.#sysrqAnswers = answers.length > 0;
@@ -209,16 +217,16 @@ export class EvidenceCollector {
   async #lastMeans(): Promise<void> {
     const { machine } = this.#vm;
     if (this.#options.memoryDump) {
-      await this.#step("memory dump", "5m", async (signal) => {
+      await this.#step("memory dump", timeouts.evidence.memoryDump, async (signal) => {
         const base = join(this.#folder.dir, "guest-memory");
-        const dump = await dumpMemory(machine, base, { within: "5m", signal });
+        const dump = await dumpMemory(machine, base, { within: timeouts.evidence.memoryDump, signal });
         return { file: dump.path.slice(this.#folder.dir.length + 1), note: dump.open };
       });
     }
     const answered = (this.#log === "guest" && !this.#vm.poweringOff) || this.#sysrqAnswers;
     if (answered || machine.fatal) return;
-    await this.#step("NMI", "10s", async (signal) => {
-      const said = await sendNmi(machine, { within: "5s", signal });
+    await this.#step("NMI", timeouts.evidence.nmiStep, async (signal) => {
+      const said = await sendNmi(machine, { within: timeouts.evidence.nmi, signal });
       if (said === "") throw new Error("nothing came on the console after an NMI either");
       return await this.#save("nmi.txt", `${said}\n`);
     });
@@ -227,7 +235,7 @@ export class EvidenceCollector {
   /** @returns whether it went well. */
   async #step(
     what: string,
-    within: Duration,
+    within: Within,
     work: (signal: AbortSignal) => Promise<string | { file: string; note: string }>,
   ): Promise<boolean> {
     const { signal } = this.#options;
@@ -236,7 +244,7 @@ export class EvidenceCollector {
     const start = performance.now();
     const took = (): number => Math.round(performance.now() - start);
     try {
-      const made = await withDeadline(what, { within, signal }, work);
+      const made = await withDeadline(what, { within, pace: this.#vm.machine.pace, signal }, work);
       this.#list.push({ what, ...(typeof made === "string" ? { file: made } : made), ms: took() });
       return true;
     } catch (error) {

@@ -5,6 +5,7 @@ import { CommandError, command } from "../base/command.ts";
 import { DstateError, messageOf, UsageError } from "../base/errors.ts";
 import { pointText, type SourcePoint, stackFrames, unreadablePoint } from "../base/stack.ts";
 import { oneLine } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import type { Repro } from "./define.ts";
 
 /**
@@ -82,7 +83,7 @@ async function findUnreadable(file: string): Promise<SourcePoint | undefined> {
     ...[library, pathToFileURL(file).href],
   ];
   try {
-    await command(argv, { within: "30s" });
+    await command(argv, { within: timeouts.host.ask });
   } catch (error) {
     if (error instanceof CommandError) return unreadablePoint(error.stderr);
   }

@@ -1,4 +1,5 @@
 import type { Context } from "../base/context.ts";
+import { served } from "../base/deadline.ts";
 import { DeadlineError, InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { type Step, step } from "../base/progress.ts";
 import { keyOf } from "../base/store.ts";
@@ -170,7 +171,7 @@ async function trialOf<Observation>(
       say("powering off");
     });
     const given = { vm, cell, workload: "/srv/work", deadline: repro.deadline, evidence, say };
-    const limits = { within: repro.deadline, signal };
+    const limits = { within: served(repro.deadline), pace: vm.machine.pace, signal };
     try {
       const judged = await withDeadline(
         `the trial of ${repro.id}`,

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { timeouts } from "../base/timeouts.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { ReproView } from "./define.ts";
 
@@ -18,6 +19,6 @@ export async function prepareView(
 ): Promise<readonly string[]> {
   const script = await readFile(join(options.homeDir, "vm", "view", "view.sh"), "utf8");
   const place = "/run/dstate/view.sh";
-  await guest.exec(`cat > ${place}`, { input: script, within: "20s", signal: options.signal });
+  await guest.exec(`cat > ${place}`, { input: script, within: timeouts.guest.copy, signal: options.signal });
   return ["sh", place, view.folder, view.process, view.command];
 }

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { parseLinkedAgainst, unmet } from "./guest-libraries.ts";
 import { type GuestTarget, provideGuestTarget, type Sysroot } from "./sysroot.ts";
@@ -53,7 +54,7 @@ export async function compile(options: CompileOptions, context: Context): Promis
     "-ldl",
   ];
   const install = `Install the Debian package ${packages[compiler]}: \`dstate setup\`.`;
-  await command(argv, { within: "2m", signal, install });
+  await command(argv, { within: timeouts.host.compile, signal, install });
   await checkFits(to, target, signal);
 }
 
@@ -94,7 +95,7 @@ async function checkFits(path: string, target: GuestTarget, signal: AbortSignal)
   const guest = target.type === "host" ? target.libraries : target.sysroot.libraries;
   const wanted = ["--program-headers", "--dynamic", "--version-info"];
   const { stdout } = await command(["readelf", "--wide", ...wanted, path], {
-    within: "30s",
+    within: timeouts.host.ask,
     signal,
     install: "Install the Debian package binutils: `dstate setup`.",
   });

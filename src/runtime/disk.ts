@@ -1,4 +1,5 @@
 import { command } from "../base/command.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /** Fixed: a guest can find the disk by it, and directories are hashed alike. */
 const uuid = "d57a7e00-0000-4000-8000-000000000003";
@@ -24,17 +25,20 @@ export interface DiskOptions {
  */
 export async function writeDisk({ tree, to, label, signal }: DiskOptions): Promise<void> {
   await command(["find", tree, "-exec", "touch", "--no-dereference", "--date=@0", "{}", "+"], {
-    within: "1m",
+    within: timeouts.host.files,
     signal,
   });
-  const { stdout } = await command(["du", "-sk", "--apparent-size", tree], { within: "1m", signal });
+  const { stdout } = await command(["du", "-sk", "--apparent-size", tree], {
+    within: timeouts.host.files,
+    signal,
+  });
   // Small files take whole blocks, and inodes and group tables come on top.
   const kib = Math.ceil(Number.parseInt(stdout, 10) * 1.15) + 24 * 1024;
   const fixed = ["-L", label, "-U", uuid, "-m", "0", "-O", "^has_journal"];
   const extended = `hash_seed=${hashSeed},root_owner=0:0`;
   const mke2fs = ["mke2fs", "-q", "-t", "ext4", "-d", tree, ...fixed, "-E", extended, to, `${kib}k`];
   await command(["env", "E2FSPROGS_FAKE_TIME=1", ...mke2fs], {
-    within: "2m",
+    within: timeouts.host.image,
     signal,
     install: "Install e2fsprogs: `dstate setup`.",
   });

@@ -7,6 +7,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { writeDisk } from "./disk.ts";
 import { versionsInHeaders } from "./headers.ts";
@@ -64,7 +65,7 @@ export async function provideNode(
   const version = exact ? selector : await newestOfLine(selector, context);
   const entry = await runtimeStore(context).findOrMake(
     nodeKey(version, options.npm),
-    { within: "10m", signal: context.signal },
+    { within: timeouts.make.runtime, signal: context.signal },
     async (dir, signal) =>
       await step(context.progress, `get Node ${version}`, async (progress) => {
         await unpack(nodePackage, version, join(dir, "tree"), { ...context, signal });
@@ -106,7 +107,7 @@ export function nodeKey(version: string, npm: string | undefined): string {
  */
 export async function listNodeVersions(context: Context): Promise<string[]> {
   const { stdout } = await command(["npm", "view", nodePackage, "versions", "--json"], {
-    within: "60s",
+    within: timeouts.make.fetch,
     signal: context.signal,
   });
   return z
@@ -158,20 +159,25 @@ async function unpack(name: string, version: string, to: string, context: Contex
     "--pack-destination",
     draft,
   ];
-  const packed = await command(argv, { within: "5m", signal, cwd: draft }).catch(async (error: unknown) => {
-    if (/ETARGET|E404|No matching version/.test(messageOf(error))) {
-      if (name === nodePackage) throw unknownVersion(version, await listNodeVersions(context));
-      throw new UsageError(`there is no ${name} ${version} in the registry`, {
-        next: `See \`npm view ${name} versions\` for those that exist.`,
-      });
-    }
-    throw error;
-  });
+  const packed = await command(argv, { within: timeouts.make.fetch, signal, cwd: draft }).catch(
+    async (error: unknown) => {
+      if (/ETARGET|E404|No matching version/.test(messageOf(error))) {
+        if (name === nodePackage) throw unknownVersion(version, await listNodeVersions(context));
+        throw new UsageError(`there is no ${name} ${version} in the registry`, {
+          next: `See \`npm view ${name} versions\` for those that exist.`,
+        });
+      }
+      throw error;
+    },
+  );
   const [file] = packedSchema.parse(JSON.parse(packed.stdout));
   if (!file) throw new InfraError(`npm packed nothing for ${name}@${version}`);
   const tarball = join(draft, file.filename);
   await checkIntegrity(tarball, file.integrity, `${name}@${version}`);
-  await command(["tar", "-xzf", tarball, "--no-same-owner", "-C", draft], { within: "2m", signal });
+  await command(["tar", "-xzf", tarball, "--no-same-owner", "-C", draft], {
+    within: timeouts.host.files,
+    signal,
+  });
   await rename(join(draft, "package"), to);
   await rm(draft, { recursive: true, force: true });
 }
@@ -199,7 +205,7 @@ async function writeImage(dir: string, signal: AbortSignal): Promise<void> {
   await mkdir(lean);
   for (const part of ["bin", "lib"]) {
     if (!(await stat(join(tree, part)).catch(() => undefined))) continue;
-    await command(["cp", "-a", join(tree, part), lean], { within: "1m", signal });
+    await command(["cp", "-a", join(tree, part), lean], { within: timeouts.host.files, signal });
   }
   await writeDisk({ tree: lean, to: join(dir, "node.ext4"), label: "dstate-node", signal });
   await rm(lean, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { command } from "../base/command.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /** As much of package-lock.json as has to be known: its version 2 and 3. */
 const lockSchema = z.looseObject({
@@ -28,7 +29,11 @@ export async function fillNpmCache(
   options: { readonly cache: string; readonly signal: AbortSignal },
 ): Promise<void> {
   const { signal, cache } = options;
-  const asked = await command(["npm", "config", "get", "registry"], { within: "30s", signal, cwd: project });
+  const asked = await command(["npm", "config", "get", "registry"], {
+    within: timeouts.host.ask,
+    signal,
+    cwd: project,
+  });
   const registry = asked.stdout.trim().replace(/\/+$/, "");
   const path = join(project, "package-lock.json");
   const lock = await readLock(path);
@@ -39,7 +44,7 @@ export async function fillNpmCache(
   }
   await writeFile(path, `${JSON.stringify(lock, null, 2)}\n`);
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--cache", cache];
-  await command(["npm", "ci", ...flags], { within: "10m", signal, cwd: project });
+  await command(["npm", "ci", ...flags], { within: timeouts.make.workload, signal, cwd: project });
   await rm(join(project, "node_modules"), { recursive: true, force: true });
   await rm(join(cache, "_logs"), { recursive: true, force: true });
 }

@@ -6,6 +6,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { keyOf, Store } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
 import { type GuestLibraries, librariesOf } from "./guest-libraries.ts";
@@ -47,7 +48,7 @@ export async function provideGuestTarget(context: Context): Promise<GuestTarget>
   try {
     const entry = await store.findOrMake(
       `${suite}-${keyOf({ recipe, suite, packages })}`,
-      { within: "15m", signal: context.signal },
+      { within: timeouts.make.sysroot, signal: context.signal },
       async (dir, signal) =>
         await step(context.progress, `get the C library of ${libraries.system}`, async (progress) => {
           progress.update({ detail: "mmdebstrap: fetching and unpacking packages" });
@@ -83,7 +84,7 @@ async function extract({ suite, packages, gcc, dir }: Extraction, context: Conte
     `deb ${security} ${suite}-security main`,
   ];
   await command(["mmdebstrap", ...how, `--include=${packages.join(",")}`, suite, tar, ...sources], {
-    within: "10m",
+    within: timeouts.make.sysroot,
     signal,
     ending: "orderly",
     install: "Install mmdebstrap: `dstate setup`.",
@@ -95,7 +96,10 @@ async function extract({ suite, packages, gcc, dir }: Extraction, context: Conte
   const wanted = ["./lib", "./lib64", "./usr/include", `./usr/lib/${glibc.tuple}`, `./usr/lib/${musl.tuple}`];
   const cxx = ["libstdc++.a", "libstdc++fs.a", "libsupc++.a"];
   const members = [...wanted, ...cxx.map((name) => `${ofGcc}/${name}`)];
-  await command(["tar", "-xf", tar, "-C", root, "--no-same-owner", ...members], { within: "2m", signal });
+  await command(["tar", "-xf", tar, "-C", root, "--no-same-owner", ...members], {
+    within: timeouts.host.files,
+    signal,
+  });
   await rm(tar);
   // A compiler looks where the C library is, and would find its own release's elsewhere first.
   const libraries = join(root, "usr/lib", glibc.tuple);

@@ -4,6 +4,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { debianKeyrings } from "../supply/signature.ts";
 import { installLine, namePackages, type PackageManager, packageManagers } from "./managers.ts";
 import { type Need, needsFor, type Purpose, packagesFor } from "./needs.ts";
@@ -32,7 +33,7 @@ async function placeOf({ look }: Need, context: Context): Promise<string | undef
 /** Where the compiler finds a header: only it knows, for on NixOS there is no one folder of headers. */
 async function headerPlace(header: string, signal: AbortSignal): Promise<string | undefined> {
   const argv = ["gcc", "-E", "-include", header, "-x", "c", "/dev/null"];
-  const seen = await command(argv, { within: "30s", signal }).catch(() => undefined);
+  const seen = await command(argv, { within: timeouts.host.ask, signal }).catch(() => undefined);
   signal.throwIfAborted();
   return seen?.stdout
     .split("\n")
@@ -105,7 +106,7 @@ export async function installMissing(context: Context, purpose: Purpose = "work"
   await step(context.progress, `install ${missing.length} Debian packages`, async (progress) => {
     const run = async (argv: string[]): Promise<void> => {
       await command([...become, "env", "DEBIAN_FRONTEND=noninteractive", ...argv], {
-        within: "10m",
+        within: timeouts.host.install,
         signal: context.signal,
         onOutput: (text) => progress.update({ detail: text.trim().split("\n").at(-1) ?? "" }),
       });
@@ -128,9 +129,10 @@ async function missingPackages(context: Context, purpose: Purpose): Promise<stri
 
 async function becomeRoot(context: Context): Promise<string[] | undefined> {
   if (process.getuid?.() === 0) return [];
-  const sudo = await command(["sudo", "-n", "true"], { within: "10s", signal: context.signal }).catch(
-    () => undefined,
-  );
+  const sudo = await command(["sudo", "-n", "true"], {
+    within: timeouts.host.ask,
+    signal: context.signal,
+  }).catch(() => undefined);
   context.signal.throwIfAborted();
   return sudo ? ["sudo", "-n"] : undefined;
 }

@@ -6,6 +6,7 @@ import type { Context } from "../base/context.ts";
 import { messageOf } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { sanitize } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { benchRestore, type RestoreBench } from "../bench/restore.ts";
 import type { Cell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
@@ -65,7 +66,11 @@ export async function makeKvmReport(
         progress.update({ detail: `-cpu ${processor}` });
         boots.push({
           processor,
-          ...(await bootUnderKvm(kernel.boot, { processor, within: "30s", signal: context.signal })),
+          ...(await bootUnderKvm(kernel.boot, {
+            processor,
+            within: timeouts.machine.underKvm,
+            signal: context.signal,
+          })),
         });
       }
     });
@@ -86,7 +91,7 @@ function decide(answer: AcceleratorAnswer | undefined): string | undefined {
 }
 
 async function qemuVersion({ signal }: Context): Promise<string> {
-  const asked = command([guestPlatform.qemu.program, "--version"], { within: "10s", signal });
+  const asked = command([guestPlatform.qemu.program, "--version"], { within: timeouts.host.ask, signal });
   return await asked.then(
     ({ stdout }) => sanitize(stdout.split("\n")[0] ?? "", { maxLength: 200 }),
     () => "not installed",
@@ -100,7 +105,7 @@ async function tryGuest(cell: Cell, context: Context): Promise<GuestUnderKvm> {
   try {
     await using vm = await Vm.start({ parts, cpus: 2, memory: 2 ** 30, evidenceDir }, context);
     const clock = "/sys/devices/system/clocksource/clocksource0";
-    const read = { within: "20s", signal: context.signal } as const;
+    const read = { within: timeouts.guest.quick, signal: context.signal } as const;
     const { stdout } = await vm.guest.quick(
       `cat ${clock}/current_clocksource ${clock}/available_clocksource`,
       read,

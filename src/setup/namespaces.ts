@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { messageOf } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /** What decides whether an ordinary user may have namespaces with several users in them. */
 export interface NamespaceFacts {
@@ -43,12 +44,15 @@ export async function probeNamespaces(context: Context): Promise<NamespaceAnswer
   const { uid, username } = userInfo();
   if (uid === 0) return { works: true, because: "root needs none" };
   const { signal } = context;
-  const failure = await command(["mmdebstrap", "--unshare-helper", "true"], { within: "20s", signal }).then(
+  const failure = await command(["mmdebstrap", "--unshare-helper", "true"], {
+    within: timeouts.host.ask,
+    signal,
+  }).then(
     () => undefined,
     (error: unknown) => messageOf(error),
   );
   signal.throwIfAborted();
-  const newuidmap = await command(["newuidmap"], { within: "10s", signal }).then(
+  const newuidmap = await command(["newuidmap"], { within: timeouts.host.ask, signal }).then(
     () => true,
     (error: unknown) => !(error instanceof Error && error.name === "MissingProgramError"),
   );

@@ -1,6 +1,7 @@
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /** Roots of the Debian archive: the folders that hold `dists/` and `pool/`. */
 export interface DebianRoots {
@@ -23,7 +24,7 @@ export async function debianRoots(context: Context): Promise<DebianRoots> {
     return { main, security: `${main}-security` };
   }
   const { stdout } = await command(["apt-get", "indextargets", "--format", "$(LABEL) $(SITE)"], {
-    within: "30s",
+    within: timeouts.host.ask,
     signal: context.signal,
     install: `This machine has no apt that names a Debian archive. ${next}`,
   });

@@ -2,6 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { hashedFiles, parseStanza } from "./deb822.ts";
 import { download } from "./download.ts";
 import { type Keyring, verifiedText } from "./signature.ts";
@@ -47,7 +48,7 @@ export async function openSuite(
       const got = await download(`${dist}/${name}`, { to, signal, sha256: file.sha256 });
       if (got.type === "missing") continue;
       await command(["xz", "--decompress", "--force", to], {
-        within: "5m",
+        within: timeouts.host.files,
         signal,
         install: "Install xz-utils: `dstate setup`.",
       });

@@ -4,9 +4,10 @@ import { rename, rm } from "node:fs/promises";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
-import { type Duration, toMilliseconds } from "../base/duration.ts";
+import { lengthOf, type Within } from "../base/deadline.ts";
 import { DeadlineError, InfraError, messageOf } from "../base/errors.ts";
 import { formatBytes } from "../base/size.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 export interface DownloadOptions {
   /** Where the whole file will be. Until it is whole it is called `<to>.part`. */
@@ -15,7 +16,7 @@ export interface DownloadOptions {
   /** What the file must be; without it the caller checks the sha256 that is returned. */
   readonly sha256?: string | undefined;
   /** The longest silence of the server that is borne. */
-  readonly silence?: Duration;
+  readonly silence?: Within | undefined;
   readonly onProgress?: (progress: { bytes: number; share?: number }) => void;
 }
 
@@ -39,10 +40,10 @@ export type Download =
  */
 export async function download(url: string, options: DownloadOptions): Promise<Download> {
   const part = `${options.to}.part`;
-  const silence = options.silence ?? "60s";
+  const silence = lengthOf(options.silence ?? timeouts.network.silence);
   const stop = new AbortController();
-  const fallSilent = (): void => stop.abort(new DeadlineError(`${url} to go on`, toMilliseconds(silence)));
-  const watchdog = setTimeout(fallSilent, toMilliseconds(silence));
+  const fallSilent = (): void => stop.abort(new DeadlineError(`${url} to go on`, silence));
+  const watchdog = setTimeout(fallSilent, silence);
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let bytes = 0;
   let told = 0;

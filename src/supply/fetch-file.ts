@@ -4,6 +4,7 @@ import { messageOf } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { formatBytes } from "../base/size.ts";
 import { Store } from "../base/store.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { download, otherPlaces, UnreachableError } from "./download.ts";
 
 /** Where tarballs and packages are kept: a build with another configuration needs no second download. */
@@ -24,7 +25,7 @@ export async function fetchFile(
   const entry = await downloadStore(context).findOrMake(
     key,
     {
-      within: "60m",
+      within: timeouts.make.download,
       signal: context.signal,
       onWait: () =>
         context.progress({ type: "note", text: `another dstate is fetching ${file.name}; waiting for it` }),

@@ -5,6 +5,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /** What to use where there is no Nix, or where it cannot build. */
 const without =
@@ -46,8 +47,7 @@ export async function nixBuild(name: string, context: Context): Promise<string> 
   await step(context.progress, `nix build ${name}`, async ({ update }) => {
     try {
       await command(argv, {
-        // A kernel that no cache has is built from its source.
-        within: "6h",
+        within: timeouts.make.nixos,
         signal: context.signal,
         install: `There is no \`nix\` on this machine: https://nixos.org/download. ${without}`,
         onOutput: (text) => {

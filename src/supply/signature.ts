@@ -1,6 +1,7 @@
 import { access, readFile, rm } from "node:fs/promises";
 import { CommandError, type CommandOptions, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 
 /** A file of keys; undefined: the Debian archive's keys, where Debian's own package puts them. */
 export type Keyring = string | undefined;
@@ -30,7 +31,7 @@ export async function verifiedText(path: string, options: VerifyOptions): Promis
   const keyring = options.keyring ?? (await archiveKeyring());
   try {
     const status = await signatureStatus(["gpgv", "--keyring", keyring, "--output", text, path], {
-      within: "60s",
+      within: timeouts.host.ask,
       signal: options.signal,
       install: "Install gpgv: `apt-get install gpgv`.",
     });

@@ -1,7 +1,9 @@
 import { format } from "node:util";
 import { type TestContext, test as vitestTest } from "vitest";
 import type { Context } from "../base/context.ts";
-import { type Duration, toMilliseconds } from "../base/duration.ts";
+import { lengthOf, mostStretch, type Within } from "../base/deadline.ts";
+import type { Duration } from "../base/duration.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
 import { type CellOptions, contextOf, openVm } from "../lab/open.ts";
 import type { MachineShape } from "../lab/shape.ts";
@@ -23,7 +25,7 @@ export interface VmTestOptions extends CellOptions, MachineShape {
   /** When the test fails, also save the guest's memory with the rest of the evidence. */
   readonly memoryDump?: boolean | undefined;
   /**
-   * Of the test's body. Default 5 minutes. What has to be fetched or built before, and other machines that take
+   * Of the test's body. Default: 5 minutes that the host gives, so that a busy one fails no test. What has to be fetched or built before, and other machines that take
    * the host's memory meanwhile, do not count.
    */
   readonly within?: Duration | undefined;
@@ -95,7 +97,7 @@ declare module "vitest" {
 }
 
 /** A kernel that has to be built, and machines of other workers, may take this long before a test begins. */
-const mostWaiting = toMilliseconds("1h");
+const mostWaiting = timeouts.queue.machines.milliseconds;
 
 const withMachine = vitestTest.extend<{ context: Context; vm: Vm }>({
   context: async ({ signal }, use) => {
@@ -164,14 +166,19 @@ function register<Fixtures>(
   options: VmTestOptions,
   body: (given: Fixtures) => Promise<void>,
 ): void {
-  const within = toMilliseconds(options.within ?? "5m");
+  const within: Within = options.within ?? timeouts.test;
+  const most = lengthOf(within) * (options.within === undefined ? mostStretch : 1);
   const run = async (given: TestContext & VmTest): Promise<void> => {
     const { signal, context } = given;
     try {
-      await withDeadline(`the test "${name}"`, { within, signal }, async (inner) => {
-        const ours = { signal: inner, context: { ...context, signal: inner } };
-        await body(Object.assign(Object.create(given), ours) as Fixtures);
-      });
+      await withDeadline(
+        `the test "${name}"`,
+        { within, pace: given.vm?.machine.pace, signal },
+        async (inner) => {
+          const ours = { signal: inner, context: { ...context, signal: inner } };
+          await body(Object.assign(Object.create(given), ours) as Fixtures);
+        },
+      );
     } catch (error) {
       signal.throwIfAborted();
       await saveEvidence(given.vm, options, signal);
@@ -180,7 +187,7 @@ function register<Fixtures>(
   };
   base(
     name,
-    { timeout: within + mostWaiting, meta: { [machineOptions]: options } },
+    { timeout: most + mostWaiting, meta: { [machineOptions]: options } },
     asFixtureUser(body, run as () => Promise<void>),
   );
 }

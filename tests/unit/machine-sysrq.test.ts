@@ -3,6 +3,7 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { hostPace } from "../../src/base/pace.ts";
 import { Console } from "../../src/machine/console.ts";
 import { Qmp } from "../../src/machine/qmp.ts";
 import { askSysrq } from "../../src/machine/sysrq.ts";
@@ -43,7 +44,7 @@ async function fakeMachine(answers: Readonly<Record<string, string>>, lost = new
       });
     }),
   ];
-  const options = { within: "5s", signal: new AbortController().signal } as const;
+  const options = { within: "5s", pace: hostPace, signal: new AbortController().signal } as const;
   const console = await Console.connect({
     path: join(dir, "console"),
     logFile: join(dir, "log"),
@@ -54,6 +55,7 @@ async function fakeMachine(answers: Readonly<Record<string, string>>, lost = new
   const exited = Promise.withResolvers<never>();
   return {
     console,
+    pace: hostPace,
     exited: exited.promise,
     async [Symbol.asyncDispose]() {
       qmp[Symbol.dispose]();

@@ -1,6 +1,7 @@
 import { command } from "../../base/command.ts";
 import type { Context } from "../../base/context.ts";
 import { UsageError } from "../../base/errors.ts";
+import { timeouts } from "../../base/timeouts.ts";
 import { resolveCommit } from "../../kernel/git-tree.ts";
 import { listKernels } from "../../kernel/list.ts";
 import { parseKernelSelector } from "../../kernel/selector.ts";
@@ -171,7 +172,7 @@ export async function commitCandidates(
     await resolveCommit(tree, ends.bad, signal),
   ];
   const git = async (...argv: readonly string[]): Promise<string> =>
-    (await command(["git", "-C", tree, ...argv], { within: "2m", signal })).stdout;
+    (await command(["git", "-C", tree, ...argv], { within: timeouts.host.git, signal })).stdout;
   const bare = (await git("rev-parse", "--is-bare-repository")).trim() === "true";
   if (!bare && (await git("status", "--porcelain", "--untracked-files=no")).trim() !== "") {
     throw new UsageError(`${tree} has changes that are not committed`, {

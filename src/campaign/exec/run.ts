@@ -4,6 +4,7 @@ import type { Duration } from "../../base/duration.ts";
 import { messageOf, UsageError } from "../../base/errors.ts";
 import { type Step, step } from "../../base/progress.ts";
 import { sanitize } from "../../base/text.ts";
+import { timeouts } from "../../base/timeouts.ts";
 import type { GuestProcess } from "../../guest/process.ts";
 import { takeFiles } from "../../guest/take.ts";
 import { openVm } from "../../lab/open.ts";
@@ -139,7 +140,9 @@ async function runOnMachine(
       ? await takeResults(vm, plan.take, { cwd, kernel, progress, signal })
       : [];
   progress.update({ detail: "powering off" });
-  const powerOff = vm.machine.fatal ? undefined : await vm.powerOff({ within: "30s", signal });
+  const powerOff = vm.machine.fatal
+    ? undefined
+    : await vm.powerOff({ within: timeouts.verdict.powerOff, signal });
   if (powerOff) await folder.saveJson("power-off.json", powerOff);
   return {
     version: parts.kernel.version,
@@ -157,7 +160,7 @@ async function killed(
 ): Promise<AfterKill> {
   try {
     await folder.saveJson("threads-before-kill.json", await job.processes({ signal }));
-    const verdict = await job.kill("SIGKILL", { within: "5s", signal });
+    const verdict = await job.kill("SIGKILL", { within: timeouts.verdict.kill, signal });
     await folder.saveJson("threads-after-kill.json", verdict);
     return { state: verdict.state, threads: verdict.threads };
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Context } from "../../base/context.ts";
 import { InfraError, UsageError } from "../../base/errors.ts";
 import { step } from "../../base/progress.ts";
 import { keyOf, type StoreEntry } from "../../base/store.ts";
+import { timeouts } from "../../base/timeouts.ts";
 import { guestPlatform } from "../../platform/platforms.ts";
 import { fetchFile } from "../../supply/fetch-file.ts";
 import {
@@ -69,7 +70,7 @@ async function provideDebianKernel(wanted: string, context: Context): Promise<St
   return await kernelStore(context).findOrMake(
     debianKernelKey(kernel, recipe),
     {
-      within: "60m",
+      within: timeouts.make.download,
       signal: context.signal,
       onWait: () =>
         context.progress({
@@ -133,7 +134,11 @@ async function findPackagedKernel(wanted: string, context: Context): Promise<Pac
 
 /** dpkg-deb where there is one; a .deb is an `ar` archive with a tar inside. */
 async function unpackDeb(path: string, to: string, signal: AbortSignal): Promise<void> {
-  const options = { within: "10m", signal, install: "Install dpkg, or binutils for its `ar`." } as const;
+  const options = {
+    within: timeouts.host.image,
+    signal,
+    install: "Install dpkg, or binutils for its `ar`.",
+  } as const;
   try {
     await command(["dpkg-deb", "--extract", path, to], options);
   } catch (error) {

@@ -7,6 +7,7 @@ import type { Context } from "../../base/context.ts";
 import { InfraError } from "../../base/errors.ts";
 import { step } from "../../base/progress.ts";
 import { Store } from "../../base/store.ts";
+import { timeouts } from "../../base/timeouts.ts";
 
 /**
  * The page without data: the package has it built; a checkout builds it when its sources are new.
@@ -27,14 +28,18 @@ export async function pageTemplate(context: Context): Promise<string> {
   }
   const store = new Store(join(cacheDir, "pages"));
   const key = await sourcesKey(homeDir);
-  const entry = await store.findOrMake(key, { within: "3m", signal: context.signal }, async (dir, signal) => {
-    await step(context.progress, "build the page", async () => {
-      const script = join(homeDir, "scripts/build-page.mjs");
-      const argv = [process.execPath, script, join(dir, "index.html")];
-      await command(argv, { within: "2m", signal, cwd: homeDir });
-    });
-    return {};
-  });
+  const entry = await store.findOrMake(
+    key,
+    { within: timeouts.make.page, signal: context.signal },
+    async (dir, signal) => {
+      await step(context.progress, "build the page", async () => {
+        const script = join(homeDir, "scripts/build-page.mjs");
+        const argv = [process.execPath, script, join(dir, "index.html")];
+        await command(argv, { within: timeouts.make.page, signal, cwd: homeDir });
+      });
+      return {};
+    },
+  );
   return await readFile(join(entry.dir, "index.html"), "utf8");
 }
 

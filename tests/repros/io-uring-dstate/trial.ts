@@ -4,6 +4,7 @@ import type {
   PowerOffVerdict,
   ProcessSnapshot,
   TrialContext,
+  WaitOutcome,
 } from "../../../src/index.ts";
 
 /** What a trial of this report saw. */
@@ -13,7 +14,9 @@ export interface Observation {
   readonly completedRounds: number;
   readonly ended:
     | { readonly type: "exit"; readonly exitCode: number | null; readonly signal: string | null }
-    | { readonly type: "stall" | "deadline" };
+    | { readonly type: "stall" }
+    /** `working`: what it was still seen to do at its deadline. */
+    | { readonly type: "deadline"; readonly working: string | undefined };
   /** Milliseconds from the start of the workload to its end or stall. */
   readonly endedAfter: number;
   /** How the process looked before anybody touched it. */
@@ -49,8 +52,10 @@ export async function observe({
       say(`running ${job.name}, ${seen} of ${job.rounds} rounds`);
     },
   });
-  const ended = await process.untilExitOrStall({ deadline: job.deadline, signal });
-  const completedRounds = process.stdout.text.split("\n").filter((line) => line.startsWith("round ")).length;
+  const roundsDone = (): number =>
+    process.stdout.text.split("\n").filter((line) => line.startsWith("round ")).length;
+  const ended = await process.untilExitOrStall({ deadline: job.deadline, progress: roundsDone, signal });
+  const completedRounds = roundsDone();
   await evidence.saveText("workload-stdout.txt", process.stdout.text);
   await evidence.saveText("workload-stderr.txt", process.stderr.text);
   let afterKill: KillVerdict | undefined;
@@ -58,7 +63,7 @@ export async function observe({
   if (ended.type !== "exit") {
     beforeKill = ended.processes;
     await evidence.saveJson("threads-before-kill.json", beforeKill);
-    say("stalled; sending SIGKILL");
+    say(`${ended.type === "stall" ? "stalled" : "not done in time"}; sending SIGKILL`);
     afterKill = await process.kill("SIGKILL", { within: "5s", signal });
     await evidence.saveJson("threads-after-kill.json", afterKill);
   }
@@ -83,7 +88,7 @@ export async function observe({
     workload: job.name,
     rounds: job.rounds,
     completedRounds,
-    ended: ended.type === "exit" ? { type: "exit", ...ended.exit } : { type: ended.type },
+    ended: endOf(ended),
     endedAfter: Math.round(ended.after),
     beforeKill,
     afterKill,
@@ -97,6 +102,11 @@ export async function observe({
       stopJobs: powerOff.shutdown.stopJobs,
     },
   };
+}
+
+function endOf(ended: WaitOutcome): Observation["ended"] {
+  if (ended.type === "exit") return { type: "exit", ...ended.exit };
+  return ended.type === "stall" ? { type: "stall" } : { type: "deadline", working: ended.working };
 }
 
 interface Job {

@@ -1,0 +1,137 @@
+import type { Allowance } from "./deadline.ts";
+import { type Duration, toMilliseconds } from "./duration.ts";
+
+/** How long something may take, and why that long. */
+export interface Timeout extends Allowance {
+  readonly because: string;
+}
+
+/**
+ * Every wait for a healthy guest or host, in one place. The figures in the reasons are of a quiet host: two cores,
+ * guests without KVM. Each wait is a multiple of them, and `base/deadline.ts` stretches it where a host is slower or
+ * busy. What a user says is not here: it stays what it is.
+ */
+export const timeouts = {
+  /** QEMU, from outside. */
+  machine: {
+    sockets: after("20s", "QEMU makes its sockets within 0.1 s of its start"),
+    restore: after(
+      "20s",
+      "a frozen machine has gone on after 0.1 s, and answers its first command after 0.5 s",
+    ),
+    freeze: after(
+      "60s",
+      "a machine's devices are 0.4 MB; its memory is a file that only has to be written back",
+    ),
+    monitor: after("5s", "QEMU answers its monitor within milliseconds; nothing of the guest is in its way"),
+    lastWords: after("1s", "a QEMU that cannot start has ended by the time its socket breaks off"),
+    loss: after("500ms", "QEMU's end is seen right after the connections that end with it"),
+    quit: after("2s", "QEMU writes back what it holds and ends, in 0.1 s; one that does not is killed"),
+    exit: after("5s", "a QEMU that was told to end, or said that it does, is gone within 0.1 s"),
+    underKvm: after("15s", "a kernel that boots under KVM at all looks for its root after 1 s"),
+  },
+  /** The guest, through a way in. */
+  guest: {
+    boot: after("90s", "a cold boot answers its first command after 6 s and ssh after 8 s"),
+    bootNixos: after(
+      "5m",
+      "NixOS' first stage and activation come before its shell; from a Nix build's disk, more so",
+    ),
+    quick: after("10s", "a small command of ours takes 0.1 s, and 0.8 s where ssh has its first handshake"),
+    exec: after(
+      "60s",
+      "a command of whoever says nothing else: installing takes longer, looking at things less",
+    ),
+    start: after("30s", "a command starts 0.1 s after it was asked for; before it, ssh may have to connect"),
+    look: after("10s", "all threads of a job with their stacks are read in 0.3 s"),
+    patientLook: after("30s", "the same while the job takes all of the guest's processors"),
+    details: after("15s", "rings and user-space addresses of a stuck process take a shell a second"),
+    channel: after("2s", "a channel closes once its output is read, which is there already"),
+    powerOff: after("10s", "systemd takes the request to power off in 0.1 s"),
+    results: after("2m", "results of some 100 MB come out through ssh at 5 MiB/s"),
+    copy: after("60s", "a file of some MiB goes through ssh at 5 MiB/s"),
+    person: after(
+      "24h",
+      "a person at a terminal may stay as long as they like; all else still ends the wait",
+    ),
+    kernelLog: after("10s", "a kernel log of a trial is some hundred lines"),
+  },
+  /** What is judged where nobody says how long it may take: shorter, and what is only slow would be called stuck. */
+  verdict: {
+    kill: after("5s", "what SIGKILL can end is gone after 0.1 s"),
+    powerOff: after("30s", "a healthy guest is off after 2 s"),
+  },
+  /** What is collected when a trial is over, each thing with its own. */
+  evidence: {
+    screen: after("2s", "the last screen is in memory"),
+    kernelLog: after("20s", "two ways in are tried, one after the other"),
+    firstWayIn: after(
+      "4s",
+      "a kernel log is read in 0.1 s; when the fast way in is held up, ssh has to have its turn",
+    ),
+    secondWayIn: after("8s", "the same over ssh, which may have to connect first"),
+    journal: after("15s", "a trial's journal is some hundred KiB, read in 1 s"),
+    panic: after("5s", "the rest of a panic is printed within 0.1 s of its first line"),
+    console: after("5s", "4 MiB of console are parsed in 0.5 s"),
+    registers: after("5s", "QEMU's monitor answers twice for each processor, in milliseconds"),
+    sysrq: after("90s", "five keys, each with its own time"),
+    firstKey: after("5s", "a kernel that answers keys at all prints the first line within 0.1 s"),
+    key: after("15s", "all tasks of a guest with their stacks are printed on a serial line in 3 s"),
+    // Where interrupts are off. With 19 processes beside it on two cores, one took 13.8 s.
+    nmi: after(
+      "30s",
+      "a processor that takes an NMI prints its stack within a second, unless it has no turn",
+    ),
+    nmiStep: after("35s", "the NMI, and QEMU's word that it was sent"),
+    memoryDump: after("5m", "a guest's memory is written at the speed of the host's disk: 1 GiB in 10 s"),
+    dumpRequest: after("30s", "QEMU stops the guest before it says that it has begun"),
+  },
+  /** Programs of this host that ask or change one small thing. */
+  host: {
+    ask: after("30s", "a program says its version or one fact in milliseconds, from a cold disk in seconds"),
+    git: after("2m", "git reads a kernel's history in seconds"),
+    files: after("2m", "a tree of 200 MB is copied, measured or unpacked in 10 s"),
+    image: after("5m", "a file system of 2 GB is written in 20 s"),
+    compile: after("2m", "a workload of one file is compiled in a second"),
+    symbols: after("5m", "a vmlinux with debug information is read in 20 s"),
+    install: after("10m", "apt fetches and unpacks some 25 packages in a minute"),
+    container: after("60s", "an OCI runtime starts a container in a guest in 2 s"),
+  },
+  /** What is made once and kept. Who waits for another process that makes it has the same time. */
+  make: {
+    download: after(
+      "60m",
+      "a kernel's source is 130 MB, a package of debug information 1 GB, at whatever speed there is",
+    ),
+    index: after("15m", "an index of Debian's archive is 10 MB packed"),
+    fetch: after("5m", "a list or a signature is some KiB; a server that does not answer is given up before"),
+    runtime: after("10m", "Node's package is 50 MB packed; its file system takes 10 s to make"),
+    workload: after("20m", "a workload may fetch some hundred packages, and make a file system of them"),
+    debian: after("20m", "mmdebstrap makes an image in 22 s where its packages are near"),
+    nixos: after("6h", "a NixOS system that no cache has is built from its sources"),
+    sysroot: after("15m", "the guest's C library and its headers are 20 MB of packages"),
+    unpackSource: after("15m", "a kernel's source is unpacked in 30 s on a disk of its own"),
+    checkOut: after("15m", "git writes a kernel's 80,000 files in a minute"),
+    build: after("90m", "a kernel is built in 5 min on two cores, a distribution's configuration in an hour"),
+    kernel: after("2h", "source and build together"),
+    page: after("3m", "the page's script is bundled in seconds"),
+    ledger: after("60s", "another process has the ledger only while it sets a torn one aside"),
+    cleanUp: after("10s", "a half-made entry of some GB is removed in seconds"),
+  },
+  /** Other machines of this user. */
+  queue: {
+    machines: after("1h", "machines of other trials and tests end when those do"),
+    memory: after("1m", "with no machine that will end, only other programs can leave room"),
+  },
+  /** A server that says nothing. Of the network, not of this host. */
+  network: {
+    silence: after("60s", "a server that sends nothing for a minute sends nothing more"),
+    mirror: after("20s", "one of several places: another may answer"),
+  },
+  /** A test's body, where it does not say. */
+  test: after("5m", "a trial of a hang takes a minute"),
+} as const;
+
+function after(duration: Duration, because: string): Timeout {
+  return { milliseconds: toMilliseconds(duration), scales: true, because };
+}
