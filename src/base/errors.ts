@@ -52,20 +52,23 @@ export class DeadlineError extends DstateError {
   readonly what: string;
   /** How long it was waited for. */
   readonly milliseconds: number;
+  /** The same for people, with what a busy host gave of it. */
+  readonly lasted: string;
   constructor(
     what: string,
     milliseconds: number,
     options: DstateErrorOptions & {
-      /** How much of it a busy host gave. */
+      /** How much of it a busy host gave. Milliseconds. */
       readonly served?: number;
     } = {},
   ) {
     const seconds = (value: number): string => `${(value / 1000).toFixed(1)} s`;
-    const busy =
-      options.served === undefined ? "" : ` (this host is busy and gave ${seconds(options.served)} of them)`;
-    super(`waited ${seconds(milliseconds)} for ${what}, in vain${busy}`, options);
+    const { served } = options;
+    const lasted = `${seconds(milliseconds)}${served === undefined ? "" : `, of which this busy host gave ${seconds(served)},`}`;
+    super(`waited ${lasted} for ${what}, in vain`, options);
     this.what = what;
     this.milliseconds = milliseconds;
+    this.lasted = lasted;
   }
 }
 

@@ -15,6 +15,8 @@ export interface Settings {
   readonly cacheDir: string;
   /** Sockets and other short-lived files of machines; a short path, for UNIX sockets hold 107 bytes. */
   readonly runtimeDir: string;
+  /** What guests write to their private disks, gone with each machine: below the cache, for /tmp may be memory. */
+  readonly layersDir: string;
   /** One folder a run: the evidence. */
   readonly logsDir: string;
   /** The checkout or the installed package: `vm/` is below it. */
@@ -78,10 +80,12 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     );
   }
   const value = parsed.data;
+  const cacheDir = resolve(
+    value.DSTATE_CACHE ?? join(value.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "dstate"),
+  );
   return {
-    cacheDir: resolve(
-      value.DSTATE_CACHE ?? join(value.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "dstate"),
-    ),
+    cacheDir,
+    layersDir: join(cacheDir, "layers"),
     runtimeDir: resolve(value.TMPDIR ?? "/tmp", `dstate-${process.getuid?.() ?? 0}`),
     logsDir: resolve(value.DSTATE_LOGS ?? join(cwd, "logs")),
     homeDir: ownHome(),

@@ -90,6 +90,7 @@ async function watchPowerOff(
       if (!(error instanceof MachineFault)) throw error;
       // A kernel that only oopsed may still power off: the deadline decides.
       if (error.kind === "oops") continue;
+      if (error.kind === "host") throw error;
       if (error.kind === "panic") return { ...common(), state: "panic", reason: sanitize(error.message) };
       const ended = await wait("QEMU's exit", machine.exited, {
         within: timeouts.machine.exit,

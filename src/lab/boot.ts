@@ -55,6 +55,7 @@ export function bootOptions(shape: Shape, context: Context): MachineOptions {
     network: shape.network ?? "isolated",
     hostname: "dstate",
     runtimeRoot: context.settings.runtimeDir,
+    layersDir: context.settings.layersDir,
     evidenceDir: shape.evidenceDir,
     signal: context.signal,
     pace: { factor: shape.slowdown ?? 1, onStretch: tellOfBusyHost(context) },

@@ -15,6 +15,7 @@ import { guestSystems } from "../image/systems.ts";
 import type { Finding } from "../kernel-log/finding.ts";
 import { parseKernelLog } from "../kernel-log/kernel-log.ts";
 import { probeAccelerator } from "../machine/accelerator.ts";
+import { MachineFault } from "../machine/fault.ts";
 import { type Lease, takeRoom } from "../machine/lease.ts";
 import type { Machine } from "../machine/machine.ts";
 import { slowdownOf } from "../machine/speed.ts";
@@ -120,8 +121,8 @@ export class Vm implements AsyncDisposable {
       return await Vm.#ready(machine, shape, { ...about, start: "warm" }, context);
     } catch (error) {
       context.signal.throwIfAborted();
-      // Nothing says that the same boot goes better without being frozen.
-      if (error instanceof BootError) throw error;
+      // Nothing says that the same boot goes better without being frozen, or on the same full disk.
+      if (error instanceof BootError || (error instanceof MachineFault && error.kind === "host")) throw error;
       context.progress({ type: "note", text: `no warm start, booting instead: ${messageOf(error)}` });
       await store.remove(key);
       return undefined;

@@ -1,14 +1,17 @@
-import { InfraError } from "../base/errors.ts";
+import { type DstateErrorOptions, InfraError } from "../base/errors.ts";
 
 export { crashIn } from "../kernel-log/crash.ts";
 
-/** Why a machine can no longer be waited for. */
-export type FaultKind = "exit" | "panic" | "oops";
+/**
+ * Why a machine can no longer be waited for: QEMU ended, the guest's kernel crashed, or the host failed QEMU, which
+ * says nothing about the guest.
+ */
+export type FaultKind = "exit" | "panic" | "oops" | "host";
 
-/** QEMU ended, or the guest's kernel crashed, while something was being waited for. */
+/** QEMU ended, the guest's kernel crashed, or a disk of the host failed, while something was being waited for. */
 export class MachineFault extends InfraError {
   readonly kind: FaultKind;
-  constructor(kind: FaultKind, message: string, options: { evidence?: string } = {}) {
+  constructor(kind: FaultKind, message: string, options: DstateErrorOptions = {}) {
     super(message, options);
     this.kind = kind;
   }

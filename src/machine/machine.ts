@@ -6,8 +6,10 @@ import type { Pace } from "../base/pace.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { Disk } from "./argv.ts";
 import type { Console } from "./console.ts";
 import { ConnectionLost, crashIn, MachineFault } from "./fault.ts";
+import { diskFault } from "./layers.ts";
 import type { Qmp } from "./qmp.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import type { Seed } from "./seed.ts";
@@ -34,6 +36,9 @@ export interface MachineParts {
   readonly pace: Pace;
   readonly exited: Promise<MachineExit>;
   readonly directory: RunDirectory;
+  readonly disks: readonly Disk[];
+  /** What the guest writes to its private disks goes below this folder. */
+  readonly layersDir: string;
 }
 
 /** A running QEMU. Dispose it to end it; nothing of it is left then but its evidence. */
@@ -85,6 +90,10 @@ export class Machine implements AsyncDisposable {
         this.#fault(
           new MachineFault(kind, `the guest's kernel crashed: ${text.trim().slice(0, 200)}`, evidence),
         );
+    });
+    this.qmp.onEvent((event) => {
+      const fault = diskFault(event, { ...parts, ...evidence });
+      if (fault) this.#fault(fault);
     });
     void this.exited.then((exit) => {
       const how = exit.reason ?? (exit.signal ? `signal ${exit.signal}` : `exit code ${exit.code}`);

@@ -1,6 +1,7 @@
-import { rm, stat, statfs } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
+import { requireDiskRoom } from "../base/disk-room.ts";
 import { InfraError } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
@@ -52,7 +53,12 @@ export async function dumpMemory(
       );
       const format = formats.find((name) => known.formats.includes(name)) ?? "elf";
       const memory = memorySchema.parse(await machine.qmp.call("query-memory-size-summary", {}, limits));
-      await requireRoom(dirname(base), memory["base-memory"]);
+      await requireDiskRoom(dirname(base), {
+        // Memory that does not compress takes its whole size.
+        bytes: memory["base-memory"] + spare,
+        for: "a dump of the guest's memory",
+        next: "Free some disk space, or set DSTATE_LOGS to a larger disk.",
+      });
       const path = `${base}.${format}`;
       try {
         await write(path, format, signal);
@@ -90,18 +96,6 @@ export async function dumpMemory(
       signal.removeEventListener("abort", onAbort);
     }
   }
-}
-
-/** Memory that does not compress takes its whole size. */
-async function requireRoom(dir: string, memory: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dir);
-  const free = bavail * bsize;
-  if (free >= memory + spare) return;
-  const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 ** 2)} MiB`;
-  throw new InfraError(
-    `the disk of ${dir} has ${mebibytes(free)} free, and a dump of the guest's memory may need ${mebibytes(memory + spare)}`,
-    { next: "Free some disk space, or set DSTATE_LOGS to a larger disk." },
-  );
 }
 
 function openingOf(format: MemoryDump["format"], name: string): string {

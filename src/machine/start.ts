@@ -14,6 +14,7 @@ import { pause } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
 import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
 import { Console } from "./console.ts";
+import { prepareLayers } from "./layers.ts";
 import { Machine } from "./machine.ts";
 import { Qmp } from "./qmp.ts";
 import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
@@ -38,6 +39,8 @@ export interface MachineOptions {
   readonly incoming?: { readonly statePath: string; readonly hostKey: Buffer } | undefined;
   /** Short-lived files go below this folder. */
   readonly runtimeRoot: string;
+  /** What the guest writes to its private disks goes below this folder, which is made if it is not there. */
+  readonly layersDir: string;
   /** Evidence goes into this folder: console.log, qemu.log, qemu-arguments.json. */
   readonly evidenceDir: string;
   readonly signal: AbortSignal;
@@ -90,8 +93,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       network: options.network,
     });
     await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
+    await prepareLayers(options.layersDir);
     const command = [platform.qemu.program, ...argv] as const;
-    child = launch(command, directory.path, { fed: state !== undefined });
+    child = launch(command, { cwd: directory.path, layersDir: options.layersDir, fed: state !== undefined });
     said = collectErrors(child);
     if (state) feed(state, child);
     const pace = processPace(child.pid ?? 0, { factor: 1, ...options.pace });
@@ -103,6 +107,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       consoleLog,
       said,
       pace,
+      disks: options.disks,
+      layersDir: options.layersDir,
       signal: options.signal,
     });
     if (state) await thawMachine(machine, { within: timeouts.machine.restore, signal: options.signal });
@@ -127,6 +133,8 @@ async function connectTo(
     consoleLog: string;
     said: string[];
     pace: Pace;
+    disks: readonly Disk[];
+    layersDir: string;
     signal: AbortSignal;
   },
 ): Promise<Machine> {
@@ -177,6 +185,8 @@ async function connectTo(
     pace,
     exited,
     directory: parts.directory,
+    disks: parts.disks,
+    layersDir: parts.layersDir,
   });
 }
 
@@ -186,13 +196,16 @@ async function connectTo(
  *
  * @see https://man7.org/linux/man-pages/man1/setpriv.1.html
  */
-function launch(command: readonly string[], cwd: string, { fed }: { fed: boolean }): ChildProcess {
+function launch(
+  command: readonly string[],
+  { cwd, layersDir, fed }: { cwd: string; layersDir: string; fed: boolean },
+): ChildProcess {
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", ...command], {
     cwd,
     detached: true,
     stdio: ["ignore", "ignore", "pipe", ...(fed ? (["pipe"] as const) : [])],
-    // Private layers of disks are unlinked files of QEMU's: they go where large files may go.
-    env: hostEnvironment({ TMPDIR: cwd }),
+    // Private layers of disks are unlinked files of QEMU's in this folder.
+    env: hostEnvironment({ TMPDIR: layersDir }),
   });
 }
 

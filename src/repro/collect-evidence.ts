@@ -88,7 +88,8 @@ export class EvidenceCollector {
   /** Collect at the end of a trial, before the machine is ended. */
   async collect(depth: Depth): Promise<void> {
     const { machine } = this.#vm;
-    const ended = machine.fatal?.kind === "exit";
+    // One that QEMU stopped for want of the host's disk answers nothing either.
+    const ended = machine.fatal?.kind === "exit" || machine.fatal?.kind === "host";
     if (machine.fatal?.kind === "panic") await this.#letPanicEnd();
     const monitor = ended || depth === "log" || (await this.#readRegisters(depth));
     // Told to power off, a guest has no shell any more: what it had to tell was read then.

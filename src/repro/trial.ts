@@ -178,6 +178,8 @@ async function trialOf<Observation>(
         limits,
         async (inner) => await repro.run({ ...given, signal: inner }),
       );
+      // Whatever the trial made of it: what a machine does without its disk says nothing.
+      if (vm.machine.fatal?.kind === "host") throw vm.machine.fatal;
       await collector.collect(depthFor[judged.outcome]);
       return judged;
     } catch (error) {
@@ -219,7 +221,7 @@ function failureOf(error: unknown, { booted }: { readonly booted: boolean }): Tr
   const unfinished =
     own instanceof DeadlineError ||
     own instanceof CommandFailed ||
-    (own instanceof MachineFault && own.kind !== "exit");
+    (own instanceof MachineFault && (own.kind === "panic" || own.kind === "oops"));
   return {
     outcome: booted && unfinished ? "inconclusive" : "infra-error",
     summary: oneLine(messageOf(error), { maxLength: 1000 }),

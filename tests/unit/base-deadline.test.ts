@@ -65,7 +65,7 @@ describe("a deadline", () => {
     const { error } = await lengthOf(ten, busy(0.75, { onStretch: (stretch) => told.push(stretch) }));
     expect(error).toBeInstanceOf(DeadlineError);
     expect(String(error)).toContain(
-      "waited 40.0 s for the guest, in vain (this host is busy and gave 10.0 s of them)",
+      "waited 40.0 s, of which this busy host gave 10.0 s, for the guest, in vain",
     );
     expect(told[0]).toEqual({ what: "the guest", elapsed: 10_000, served: 2_500 });
     expect(String((await lengthOf(ten, busy(0))).error)).toContain("waited 10.0 s for the guest, in vain");

@@ -115,7 +115,7 @@ async function runOnMachine(
     waited = await untilEndOrStuck(job, { within: plan.within, signal });
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof MachineFault)) throw error;
+    if (!(error instanceof MachineFault) || error.kind === "host") throw error;
     waited = { type: "fault", fault: error };
   }
   const took = Math.round(performance.now() - start);
@@ -144,6 +144,8 @@ async function runOnMachine(
     ? undefined
     : await vm.powerOff({ within: timeouts.verdict.powerOff, signal });
   if (powerOff) await folder.saveJson("power-off.json", powerOff);
+  // What a command does without the machine's disk says nothing about it.
+  if (vm.machine.fatal?.kind === "host") throw vm.machine.fatal;
   return {
     version: parts.kernel.version,
     end,
