@@ -1,9 +1,12 @@
 /// <reference types="node" preserve="true" />
 /** The public interface of dstate, curated by hand. */
 export type { Context } from "./base/context.ts";
+export type { Allowance, Within } from "./base/deadline.ts";
+export { served } from "./base/deadline.ts";
 export type { Duration } from "./base/duration.ts";
 export type { DstateErrorOptions } from "./base/errors.ts";
 export { DeadlineError, DstateError, InfraError, InterruptedError, UsageError } from "./base/errors.ts";
+export type { Pace, Stretch } from "./base/pace.ts";
 export type { Progress, ProgressEvent } from "./base/progress.ts";
 export type { ImageKind, Settings } from "./base/settings.ts";
 export { readSettings } from "./base/settings.ts";

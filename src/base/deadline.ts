@@ -22,7 +22,7 @@ export const mostStretch = 10;
  * A user's own duration, counted in time that the host gave, for verdicts on a guest: five seconds of a machine that
  * runs.
  *
- * @example await machine.race("the guest", { within: served("5s") }, work)
+ * @example await vm.guest.exec("sync", { within: served("5s") });
  */
 export function served(within: Within): Allowance {
   return isAllowance(within) ? within : { milliseconds: toMilliseconds(within), scales: false };

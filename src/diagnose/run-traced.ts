@@ -42,7 +42,7 @@ export function straceWords(options: TraceOptions, to: string): string[] {
  * Run a command in a guest under strace, which the images have. Its failure is a result here, not an error.
  *
  * @throws {DeadlineError} after `within`.
- * @example const { trace } = await runTraced(vm.guest, ["node", "x.mjs"], { trace: { calls: ["openat"] }, within: timeouts.guest.copy });
+ * @example const { trace } = await runTraced(vm.guest, ["node", "x.mjs"], { trace: { calls: ["openat"] }, within: "30s" });
  */
 export async function runTraced(
   host: GuestHost,
