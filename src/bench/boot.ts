@@ -144,9 +144,14 @@ async function clonesAtOnce(
   using room = await takeRoom(shapeOf().memory, context, { machines: count });
   await using stack = new AsyncDisposableStack();
   const start = performance.now();
-  const vms = await Promise.all(
+  const started = await Promise.allSettled(
     Array.from({ length: count }, async () => stack.use(await openVm({ ...context, ...shape, room }))),
   );
+  // Those that did start are ended with the stack, whichever of them did not.
+  const vms = started.map((each) => {
+    if (each.status === "rejected") throw each.reason;
+    return each.value;
+  });
   const ready = (performance.now() - start) / 1000;
   const memory = await Promise.all(vms.map(async (vm) => await memoryOf(vm.machine.pid)));
   return {

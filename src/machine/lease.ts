@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
 import { DeadlineError, InfraError, UsageError } from "../base/errors.ts";
-import { isAlive, ownerSchema, ownIdentity } from "../base/owner.ts";
+import { identify, isAlive, ownerSchema, ownIdentity } from "../base/owner.ts";
 import { type Step, step } from "../base/progress.ts";
 import type { Settings } from "../base/settings.ts";
 import { formatBytes } from "../base/size.ts";
@@ -14,11 +14,14 @@ import { timeouts } from "../base/timeouts.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import { type Admission, admit, type Reservation, type Room, reservationFor } from "./room.ts";
 
-/** Memory of the host that is kept for one machine. Dispose it to give it back. */
+/** Memory of the host that is kept for machines. Who took it gives it back, by disposing it. */
 export interface Lease extends Disposable {
-  /** Bytes. */
+  /** Of all its machines. Bytes. */
   readonly bytes: number;
-  /** Name the machine's QEMU: what it has taken already need not be free as well. */
+  /**
+   * Name the QEMU of one of its machines: what it has taken already need not be free as well. One that is gone makes
+   * place for the next.
+   */
   claim(qemu: number): void;
 }
 
@@ -51,16 +54,21 @@ export async function takeRoom(
 ): Promise<Lease> {
   const { runtimeDir } = context.settings;
   const { machines = 1 } = options;
-  const bytes = machines * reservationFor(memory);
+  const each = reservationFor(memory);
+  const bytes = machines * each;
   const own = ownIdentity();
-  const id = withLeases(runtimeDir, (leases) => {
-    const added = leases
-      .prepare("INSERT INTO leases (pid, startTime, boot, bytes) VALUES (?, ?, ?, ?)")
-      .run(own.pid, own.startTime, own.boot, bytes);
-    return Number(added.lastInsertRowid);
+  // A row for each machine, for each has a QEMU of its own.
+  const ids = withLeases(runtimeDir, (leases) => {
+    const add = leases.prepare("INSERT INTO leases (pid, startTime, boot, bytes) VALUES (?, ?, ?, ?)");
+    return Array.from({ length: machines }, () =>
+      Number(add.run(own.pid, own.startTime, own.boot, each).lastInsertRowid),
+    );
   });
+  const [id = 0] = ids;
   const give = (): void =>
-    withLeases(runtimeDir, (leases) => void leases.prepare("DELETE FROM leases WHERE id = ?").run(id));
+    withLeases(runtimeDir, (leases) => {
+      for (const each of ids) leases.prepare("DELETE FROM leases WHERE id = ?").run(each);
+    });
   const look = (): { admission: Admission; ahead: number[] } => {
     const ahead = leasesBefore(runtimeDir, id);
     return {
@@ -84,10 +92,14 @@ export async function takeRoom(
   return {
     bytes,
     claim: (qemu) =>
-      withLeases(
-        runtimeDir,
-        (leases) => void leases.prepare("UPDATE leases SET qemu = ? WHERE id = ?").run(qemu, id),
-      ),
+      withLeases(runtimeDir, (leases) => {
+        const isFree = (each: number): boolean => {
+          const claimed = leases.prepare("SELECT qemu FROM leases WHERE id = ?").get(each)?.qemu;
+          return typeof claimed !== "number" || !identify(claimed);
+        };
+        const free = ids.find(isFree) ?? id;
+        leases.prepare("UPDATE leases SET qemu = ? WHERE id = ?").run(qemu, free);
+      }),
     [Symbol.dispose]: give,
   };
 }

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import * as fc from "fast-check";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Context } from "../../src/base/context.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
 import { readSettings } from "../../src/base/settings.ts";
@@ -131,6 +132,37 @@ describe("leases", () => {
       name: "InfraError",
       message: expect.stringContaining("no memory for another machine"),
     });
+  });
+
+  test("of several machines counts what each of them has taken", async () => {
+    using both = await takeRoom(gib, contextWith(2 * one), { machines: 2 });
+    const rows = (): unknown[] => {
+      using leases = new DatabaseSync(join(runtimeDir, "leases.sqlite"));
+      return leases
+        .prepare("SELECT bytes, qemu FROM leases ORDER BY id")
+        .all()
+        .map((row) => ({ ...row }));
+    };
+    expect(both.bytes).toBe(2 * one);
+    const sleeper = spawn("sleep", ["60"]);
+    onTestFinished(() => void sleeper.kill());
+    const qemu = sleeper.pid ?? 0;
+    both.claim(process.pid);
+    both.claim(qemu);
+    expect(rows()).toEqual([
+      { bytes: one, qemu: process.pid },
+      { bytes: one, qemu },
+    ]);
+    // One of them ended, and another one is started in its place.
+    sleeper.kill("SIGKILL");
+    await once(sleeper, "exit");
+    both.claim(process.ppid);
+    expect(rows()).toEqual([
+      { bytes: one, qemu: process.pid },
+      { bytes: one, qemu: process.ppid },
+    ]);
+    both[Symbol.dispose]();
+    expect(rows()).toEqual([]);
   });
 
   test("a machine beyond the limit is refused at once", async () => {
