@@ -1,27 +1,35 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { command as runProgram } from "../base/command.ts";
+import type { Context } from "../base/context.ts";
+import { UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { formatBytes } from "../base/size.ts";
 import { timeouts } from "../base/timeouts.ts";
-import { findRun, readRun } from "../record/read-run.ts";
+import { findRun, readRun, type StoredRun } from "../record/read-run.ts";
 import { assemblePage } from "../report/page/assemble.ts";
 import { collectPage } from "../report/page/collect.ts";
 import { pageTemplate } from "../report/page/template.ts";
+import { upstreamFacts } from "../report/upstream/facts.ts";
+import { isUpstreamFormat, type UpstreamFormat, upstreamFormats } from "../report/upstream/formats.ts";
+import { recipientsOf } from "../report/upstream/recipients.ts";
 import { withNotes } from "./help.ts";
 import type { Session } from "./session.ts";
 
 interface ShowOptions {
   readonly out?: string;
   readonly open?: boolean;
+  readonly for?: UpstreamFormat;
+  readonly tree?: string;
   readonly json?: boolean;
 }
 
 /** Bytes of logs that a page takes along; packed they are a tenth. */
 const mostLogs = 128 * 1024 ** 2;
+const formats = Object.keys(upstreamFormats).join(", ");
 
-/** `dstate show`: a run as a page that anybody can open. */
+/** `dstate show`: a run as a page that anybody can open, or as the text of a report. */
 export function addShow(program: Command, session: Session): void {
   const command = program
     .command("show")
@@ -29,30 +37,70 @@ export function addShow(program: Command, session: Session): void {
     .description("make one HTML file of a run: time axes, logs, call chains, who waits for whom")
     .option("--out <file>", "where the page goes; default: index.html in the run's folder")
     .option("--open", "open it in the browser of this host")
+    .option("--for <whom>", `print the text of a report instead: ${formats}`, audience)
+    .option("--tree <dir>", "with --for: a kernel tree, whose get_maintainer.pl names the recipients")
     .option("--json", "one JSON document on standard output");
   withNotes(command, {
     about: ["The file needs no server and no network, and nothing in it leaves the machine that shows it."],
-    examples: ["dstate show", "dstate show io-uring-dstate-62e3 --out page.html"],
+    examples: [
+      "dstate show",
+      "dstate show io-uring-dstate-62e3 --out page.html",
+      "dstate show io-uring-dstate-62e3 --for lkml --tree ~/linux",
+    ],
   }).action(async (name: string | undefined, options: ShowOptions) => {
     const context = await session.context();
-    const dir = await findRun(name, context.settings);
-    const run = await readRun(dir);
-    const template = await pageTemplate(context);
-    const page = await step(context.progress, `read ${run.record.id}`, async (progress) => {
-      const { length } = run.record.trials;
-      const onTrial = (number: number): void => progress.update({ share: number / length });
-      return assemblePage(template, await collectPage(run, { mostLogs, onTrial }, context));
-    });
-    const file = options.out === undefined ? join(dir, "index.html") : resolve(options.out);
-    await writeFile(`${file}.part`, page);
-    await rename(`${file}.part`, file);
-    const bytes = Buffer.byteLength(page);
-    session.result(
-      "show",
-      { run: dir, page: file, bytes, trials: run.record.trials.length },
-      { json: options.json, text: () => `${file} (${formatBytes(bytes)})` },
-    );
-    if (options.open)
-      await runProgram(["xdg-open", file], { within: timeouts.host.ask, signal: context.signal });
+    const run = await readRun(await findRun(name, context.settings));
+    if (options.for === undefined) return await showPage(run, options, session, context);
+    const { text, recipientsFor } = await reportText(run, options.for, options.tree, context);
+    session.result("show", { run: run.dir, text }, { json: options.json, text: () => text });
+    if (recipientsFor)
+      session.say(`recipients by get_maintainer.pl for ${recipientsFor.join(", ") || "no file"}`);
   });
+}
+
+async function showPage(
+  run: StoredRun,
+  options: ShowOptions,
+  session: Session,
+  context: Context,
+): Promise<void> {
+  const template = await pageTemplate(context);
+  const { length } = run.record.trials;
+  const page = await step(context.progress, `read ${run.record.id}`, async (progress) => {
+    const onTrial = (number: number): void => progress.update({ share: number / length });
+    return assemblePage(template, await collectPage(run, { mostLogs, onTrial }, context));
+  });
+  const file = options.out === undefined ? join(run.dir, "index.html") : resolve(options.out);
+  await writeFile(`${file}.part`, page);
+  await rename(`${file}.part`, file);
+  const bytes = Buffer.byteLength(page);
+  session.result(
+    "show",
+    { run: run.dir, page: file, bytes, trials: length },
+    { json: options.json, text: () => `${file} (${formatBytes(bytes)})` },
+  );
+  if (options.open)
+    await runProgram(["xdg-open", file], { within: timeouts.host.ask, signal: context.signal });
+}
+
+/** @throws {UsageError} when no trial of the run failed. */
+async function reportText(
+  run: StoredRun,
+  format: UpstreamFormat,
+  tree: string | undefined,
+  context: Context,
+): Promise<{ readonly text: string; readonly recipientsFor: readonly string[] | undefined }> {
+  const facts = await upstreamFacts(run, context);
+  if (!facts)
+    throw new UsageError("no trial of this run failed: there is nothing to report", {
+      next: "`dstate show` without --for shows what it did.",
+    });
+  const recipients = tree === undefined ? undefined : await recipientsOf(facts, tree, context);
+  const text = upstreamFormats[format](facts, recipients?.people ?? []).trimEnd();
+  return { text, recipientsFor: recipients?.files };
+}
+
+function audience(text: string): UpstreamFormat {
+  if (isUpstreamFormat(text)) return text;
+  throw new InvalidArgumentError(`expected one of ${formats}.`);
 }

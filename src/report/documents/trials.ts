@@ -114,7 +114,8 @@ export const exec = z.object({
 
 export const show = z.object({
   run: z.string().describe("The run's folder."),
-  page: z.string().describe("The file that was written."),
-  bytes: z.int(),
-  trials: z.int(),
+  page: z.string().optional().describe("The file that was written."),
+  bytes: z.int().optional(),
+  trials: z.int().optional(),
+  text: z.string().optional().describe("With --for: the text of the report."),
 });

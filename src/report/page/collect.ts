@@ -150,7 +150,7 @@ async function collectTrial(
 }
 
 /** The console has what was printed last; the guest's own log what came before the machine went on. */
-async function findingsIn(dir: string, context: Context): Promise<PageFinding[]> {
+export async function findingsIn(dir: string, context: Context): Promise<PageFinding[]> {
   const { signal } = context;
   for (const file of ["console.log", "dmesg.txt"]) {
     const path = join(dir, file);
