@@ -35,3 +35,27 @@ export function oneOf(...tables: readonly (readonly NamesOf[])[]): NameTest {
     return patterns.some((pattern) => pattern.test(plain));
   };
 }
+
+/** Names that are remembered: call chains of one log hold the same ones again and again. */
+const mostRemembered = 4096;
+const longestRemembered = 64;
+
+/**
+ * The same test, with answers that were given before at hand.
+ *
+ * @example remembering(oneOf(waiting))
+ */
+export function remembering(test: NameTest): NameTest {
+  const known = new Map<string, boolean>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const answer = test(name);
+    if (name.length <= longestRemembered) {
+      if (known.size >= mostRemembered) known.clear();
+      // A copy: a piece of a log's line would keep all of the line in memory.
+      known.set(Buffer.from(name).toString(), answer);
+    }
+    return answer;
+  };
+}

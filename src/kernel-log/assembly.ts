@@ -38,7 +38,7 @@ export class Assembly {
   /** The next line, as it is in the log. */
   read(line: string, number: number): void {
     const matters = trigger.test(line);
-    if (!matters && !this.#isListening) return;
+    if (!matters && !this.isListening) return;
     if (this.#dumps.open || (matters && Dumps.begins(line))) {
       if (this.#dumps.take(line.trimEnd(), number)) {
         if (this.#dumps.full) this.#join();
@@ -61,7 +61,8 @@ export class Assembly {
     this.#release();
   }
 
-  get #isListening(): boolean {
+  /** Whether a line can be of interest that says nothing on its own. */
+  get isListening(): boolean {
     return this.#held !== undefined || this.#entries.open || this.#dumps.open || this.#sink.isListening();
   }
 

@@ -30,9 +30,14 @@ export class Boots {
   /** It has; what it says until the next one boots are its last words. */
   #stopped = false;
 
+  /** Whether any line can show that a machine is up. */
+  get isWatching(): boolean {
+    return !this.#running && !this.#stopped;
+  }
+
   /** A line as it is in the log, whatever it is. */
   see(raw: string): void {
-    if (!this.#running && !this.#stopped && uptime.test(raw)) this.#running = true;
+    if (this.isWatching && uptime.test(raw)) this.#running = true;
   }
 
   /** The machine stops, and says so. */

@@ -2,7 +2,7 @@ import { dispatching, roots } from "../kernel-functions/entering.ts";
 import { helping } from "../kernel-functions/helping.ts";
 import { exceptionEntries, interrupting, ticks, timerEntries } from "../kernel-functions/interrupting.ts";
 import { locking } from "../kernel-functions/locking.ts";
-import { oneOf } from "../kernel-functions/names.ts";
+import { type NameTest, oneOf, remembering } from "../kernel-functions/names.ts";
 import { reporting } from "../kernel-functions/reporting.ts";
 import { sharing } from "../kernel-functions/sharing.ts";
 import { waiting } from "../kernel-functions/waiting.ts";
@@ -16,24 +16,32 @@ const rustPanic = /panicking.*panic|^_*rust.*panic/;
 const reports = oneOf(reporting);
 const neverGuilty = oneOf(reporting, helping, locking, sharing, waiting, roots);
 const inInterrupts = oneOf(interrupting);
-const dispatches = oneOf(roots, dispatching);
-const entersTimer = oneOf(timerEntries);
-const isTick = oneOf(ticks);
+const dispatches = remembering(oneOf(roots, dispatching));
+const entersTimer = remembering(oneOf(timerEntries));
+const isTick = remembering(oneOf(ticks));
 const startsOrWaits = oneOf(roots, waiting);
-const entersException = oneOf(exceptionEntries);
+const entersException = remembering(oneOf(exceptionEntries));
 
 /** Names that stand for no function. */
 const nameless = /^(?:0x)?[0-9a-f]{6,16}$|^0x|^$/;
 
+const blameless = (interrupted: boolean): NameTest =>
+  remembering((name) => {
+    const plain = plainName(name);
+    return [plain, ...withoutOneRepeat(plain)].some(
+      (text) =>
+        nameless.test(text) ||
+        neverGuilty(text) ||
+        (interrupted && inInterrupts(text)) ||
+        rustPanic.test(text),
+    );
+  });
+const blamelessAnywhere = blameless(false);
+const blamelessInStalls = blameless(true);
+
 /** Whether a function is one that a title of this kind should not blame. */
 export function isBlameless(kind: FindingKind, name: string): boolean {
-  const { interrupted } = traitsOf(kind);
-  const blameless = (text: string): boolean =>
-    nameless.test(text) ||
-    neverGuilty(text) ||
-    (interrupted === true && inInterrupts(text)) ||
-    rustPanic.test(text);
-  return blameless(plainName(name)) || withoutOneRepeat(plainName(name)).some(blameless);
+  return traitsOf(kind).interrupted ? blamelessInStalls(name) : blamelessAnywhere(name);
 }
 
 /** An emulated serial line now and then prints a character twice: `scheedule` is `schedule`. */

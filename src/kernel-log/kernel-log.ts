@@ -1,11 +1,12 @@
-import { Input, maxLine } from "../kernel-lines/input.ts";
 import type { LogLine } from "../kernel-lines/line.ts";
+import { LineScanner } from "../kernel-lines/scanner.ts";
 import { Assembly } from "./assembly.ts";
 import { Boots } from "./boots.ts";
 import type { Finding } from "./finding.ts";
 import { cutLine, type Format, formats, harmless, panicLine } from "./formats/index.ts";
 import { traitsOf } from "./kinds.ts";
 import { Report } from "./report.ts";
+import { hints } from "./triggers.ts";
 
 export type { Finding, Frame } from "./finding.ts";
 export { type FindingKind, findingKinds, type Severity } from "./kinds.ts";
@@ -38,7 +39,11 @@ const reach = { lines: 1000, seconds: 120 } as const;
  * for (const finding of parser.end()) console.log(finding.title);
  */
 export class KernelLogParser {
-  readonly #input = new Input();
+  readonly #scanner = new LineScanner({
+    hints,
+    wantsAll: () => this.#boots.isWatching || this.#assembly.isListening,
+    line: (text, number) => this.#read(text, number),
+  });
   readonly #boots = new Boots();
   readonly #assembly = new Assembly({
     isListening: () => this.#open.size > 0 || this.#cuts.size > 0,
@@ -51,25 +56,25 @@ export class KernelLogParser {
   readonly #candidates = new Map<string, Report>();
   readonly #cuts = new Map<string, { line: number; messages: string[] }>();
   readonly #devices = new Set<string>();
-  #line = 0;
+  #expired = 0;
   #done: Finding[] = [];
   /** The latest finding that can have led to a panic. */
   #cause: { firstLine: number; lastLine: number; time: number | undefined } | undefined;
 
   /** How many lines were read so far; one that has not ended yet counts once it has, or the log has. */
   get lines(): number {
-    return this.#line;
+    return this.#scanner.lines;
   }
 
   /** Take the next piece of the log. @returns the findings that are complete now. */
   push(chunk: string | Uint8Array): Finding[] {
-    this.#scan(this.#input.push(chunk));
+    this.#scanner.push(chunk);
     return this.#take();
   }
 
   /** The log ends here. @returns the findings that were still open. */
   end(): Finding[] {
-    this.#scan(this.#input.end());
+    this.#scanner.end();
     this.#assembly.end();
     this.#closeAll();
     return this.#take();
@@ -88,23 +93,16 @@ export class KernelLogParser {
     return done;
   }
 
-  #scan(text: string): void {
-    let at = 0;
-    while (at < text.length) {
-      const end = text.indexOf("\n", at);
-      const stop = end < 0 ? text.length : end;
-      const line = text.slice(at, Math.min(stop, at + maxLine));
-      at = stop + 1;
-      this.#line += 1;
-      this.#boots.see(line);
-      if (this.#line % 128 === 0) this.#expire();
-      this.#assembly.read(line, this.#line);
-    }
+  #read(text: string, number: number): void {
+    this.#boots.see(text);
+    if (number - this.#expired >= limit.silent) this.#expire(number);
+    this.#assembly.read(text, number);
   }
 
   /** A context that fell silent for good must not keep the parser looking at every line. */
-  #expire(): void {
-    const oldest = this.#line - limit.silent;
+  #expire(number: number): void {
+    this.#expired = number - limit.silent + 128;
+    const oldest = number - limit.silent;
     for (const [context, report] of [...this.#open]) if (report.lastLine < oldest) this.#close(context);
     for (const [context, cut] of [...this.#cuts]) if (cut.line < oldest) this.#cuts.delete(context);
     for (const [context, report] of [...this.#candidates])

@@ -145,6 +145,7 @@ export class Report {
       this.#ended = true;
       return true;
     }
+    if (text.includes("+0") && this.#readFrames(text)) return true;
     if (this.#format.list?.test(text)) return true;
     if (this.kind === "rcu-stall") this.#readStalledCpu(text);
     for (const section of sections) {
@@ -152,14 +153,15 @@ export class Report {
       this.#chains.section(section);
       return true;
     }
-    if (text.includes("+0") || text.includes(":")) {
-      const frames = readFrames(text);
-      if (frames.length > 0) {
-        this.#push(frames);
-        return true;
-      }
-    }
+    if (text.includes(":") && this.#readFrames(text)) return true;
     return this.#readInstruction(text) || this.#readHead(text) || this.#readFact(text);
+  }
+
+  #readFrames(text: string): boolean {
+    const frames = readFrames(text);
+    if (frames.length === 0) return false;
+    this.#push(frames);
+    return true;
   }
 
   #readInstruction(text: string): boolean {

@@ -16,7 +16,7 @@ const addressOnly = /^\[<[0-9a-f]+>\](?: \?)?$/;
  */
 export function rejoin(first: LogLine, second: LogLine): LogLine | undefined {
   if (second.text === "" || first.text === "") return undefined;
-  if (addressOnly.test(first.text)) {
+  if (first.text.startsWith("[<") && addressOnly.test(first.text)) {
     const whole = `${first.text} ${second.text}`;
     return readFrames(whole).length > 0 ? { ...first, text: whole, until: second.number } : undefined;
   }
