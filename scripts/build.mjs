@@ -39,14 +39,16 @@ for (const id of readdirSync(repros))
   ))
     cpSync(join(repros, id, part), join(dist, "tests/repros", id, part), { recursive: true });
 
+/** The package's entries: which module each is, and how it loads that. What is required, CommonJS can require too. */
 const modules = {
-  "index.js": "src/index",
-  "vitest/index.js": "src/vitest/index",
-  "vitest/config.js": "src/vitest/workers",
+  "index.js": { module: "src/index", by: "require" },
+  // vitest has to see this import: of a dstate that is linked into a project, it loads the modules itself.
+  "vitest/index.js": { module: "src/vitest/index", by: "import" },
+  "vitest/config.js": { module: "src/vitest/workers", by: "require" },
 };
 
 // Declarations that no entry leads to are nothing that a user can meet.
-const led = new Set(Object.values(modules).map((module) => join(dist, `${module}.d.ts`)));
+const led = new Set(Object.values(modules).map(({ module }) => join(dist, `${module}.d.ts`)));
 for (const file of led)
   for (const [, path] of readFileSync(file, "utf8").matchAll(/"(\.{1,2}\/[^"]+)\.ts"/g))
     led.add(join(dirname(file), `${path}.d.ts`));
@@ -56,19 +58,19 @@ for (const entry of readdirSync(dist, { recursive: true }))
 const { init, parse } = await import("es-module-lexer");
 await init;
 // The package's entries look at Node's version before they load what an old one could not even read.
-for (const [entry, module] of Object.entries(modules)) {
+for (const [entry, { module, by }] of Object.entries(modules)) {
   const file = join(dist, entry);
   const from = (path) => relative(dirname(file), path).replace(/^(?!\.)/, "./");
   const [, exported] = parse(readFileSync(join(dist, `${module}.js`), "utf8"));
   const names = exported.map(({ name }) => name).sort();
   mkdirSync(dirname(file), { recursive: true });
+  const load = by === "import" ? "await import" : "createRequire(import.meta.url)";
   writeFileSync(
     file,
-    `import { createRequire } from "node:module";
-import { needRecentNode } from "${from(join(home, "bin/node-version.mjs"))}";
+    `${by === "require" ? 'import { createRequire } from "node:module";\n' : ""}import { needRecentNode } from "${from(join(home, "bin/node-version.mjs"))}";
 
 needRecentNode();
-const module = createRequire(import.meta.url)("${from(join(dist, module))}.js");
+const module = ${load}("${from(join(dist, module))}.js");
 export const { ${names.join(", ")} } = module;
 `,
   );
