@@ -102,11 +102,11 @@ async function tarball(system: System): Promise<JobResult> {
   const { context, root, user } = system;
   const folder = join(root, homeOf(user), "package");
   await mkdir(folder, { recursive: true });
-  const { stdout } = await command(["npm", "pack", "--json", "--pack-destination", folder], {
-    within: "5m",
-    signal: context.signal,
-    cwd: context.settings.homeDir,
-  });
+  // A user's npm may be told to run no scripts, and `prepare` with them.
+  const here = { within: "10m", signal: context.signal, cwd: context.settings.homeDir } as const;
+  await command(["node", "scripts/build.mjs"], here);
+  const pack = ["npm", "pack", "--ignore-scripts", "--json", "--pack-destination", folder];
+  const { stdout } = await command(pack, here);
   const [packed] = z
     .array(z.object({ filename: z.string() }))
     .parse(JSON.parse(stdout.slice(stdout.indexOf("["))));

@@ -7,7 +7,7 @@ import { debianRoots } from "../supply/debian-roots.ts";
 import { type FoundNeed, findManager, findNeeds, howToInstall } from "./install.ts";
 import { namePackages, type PackageManager } from "./managers.ts";
 import { type NamespaceAnswer, probeNamespaces } from "./namespaces.ts";
-import { packagesFor } from "./needs.ts";
+import { needsFor, packagesFor } from "./needs.ts";
 
 /** One thing that was tried, what came of it, and what to do where it does not work. */
 export interface Finding {
@@ -44,11 +44,12 @@ export async function examineHost(context: Context): Promise<Examination> {
     describeNamespaces(await probeNamespaces(context)),
     await findArchive(context),
   ];
-  // Nix is for NixOS guests and for the tests.
-  const missing = needs.filter(({ need, path }) => path === undefined && need.part !== "nix");
+  // What only the tests need is shown, and is no fault of a user's host.
+  const work = needsFor("work");
+  const missing = needs.filter(({ need, path }) => path === undefined && work.includes(need));
   if (missing.length > 0) {
     const packages = packagesFor(missing.map(({ need }) => need));
-    const text = `${missing.length} things are not here`;
+    const text = `${missing.length} of what is needed`;
     findings.push({ what: "missing", works: false, text, next: howToInstall(manager, packages) });
   }
   return { needs, manager, acceleration, findings, good: findings.every(({ works }) => works) };
