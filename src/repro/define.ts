@@ -46,7 +46,7 @@ export interface ReproDefinition<Observation> {
   /** Links to the reports. */
   readonly upstream: readonly [string, ...string[]];
   readonly axes: Axes;
-  /** The cells that show the failure and its absence, the first of each is what `npm start` runs. */
+  /** The cells that show the failure and its absence, the first of each is what `dstate check` runs. */
   readonly cells: {
     readonly bad: readonly [CellChoice, ...CellChoice[]];
     readonly control: readonly [CellChoice, ...CellChoice[]];

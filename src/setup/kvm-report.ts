@@ -132,7 +132,7 @@ export function renderKvmReport(report: KvmReport): string {
     `QEMU: ${qemu}`,
     ...boots.map(describeBoot),
     ...(boots.length === 0 && facts.device === "opens"
-      ? ["no kernel to boot yet: `npm start` builds one"]
+      ? ["no kernel to boot yet: `dstate kernels get 6.1.129` builds one"]
       : []),
     `dstate would run machines with: ${decision ?? "not known yet"}`,
     ...(failure === undefined ? [] : [`a whole guest: failed: ${failure}`]),
