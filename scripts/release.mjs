@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { home, prepare, run } from "./prepare.mjs";
+import { home, prepare, run, startable } from "./prepare.mjs";
 
 /** Bytes. A tool that is fetched by npx again and again stays small. */
 const most = 1_000_000;
@@ -20,7 +20,7 @@ function refuse(sentence) {
 
 /** Run a program and return what it printed; when it fails, show that and end. */
 function output(argv, env) {
-  const [program, ...rest] = argv;
+  const [program, ...rest] = startable(argv);
   const { status, error, stdout, stderr } = spawnSync(program, rest, { cwd: home, env, encoding: "utf8" });
   if (error) refuse(`${program} could not be started: ${error.message}`);
   if (status !== 0) refuse(`${argv.join(" ")} ended with ${status}:\n${stdout}${stderr}`);

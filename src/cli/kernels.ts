@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { listKernels } from "../kernel/list.ts";
 import { pinKernel } from "../kernel/pin.ts";
+import type { KernelPin } from "../kernel/pins.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { renderAllKernels, renderKernels } from "../report/kernels.ts";
+import { nixPinName } from "../supply/nix.ts";
 import { withNotes } from "./help.ts";
 import type { Session } from "./session.ts";
 
@@ -14,13 +16,13 @@ export function addKernels(program: Command, session: Session): void {
   withNotes(
     kernels
       .command("pin <version>")
-      .description("record a release's sha256 in vm/kernels.json, after a check of kernel.org's signature")
+      .description("record a release: a sha256 that a signature vouches for, and where its source is")
+      .option("--nixpkgs <commit>", "the commit of nixpkgs that carries it, so that Nix need not build it")
       .option("--json", "one JSON document on standard output"),
     { examples: ["dstate kernels pin 6.6.58"] },
-  ).action(async (version: string, { json }: { json?: boolean }) => {
-    const { pin, added } = await pinKernel(version, await session.context());
-    const sentence = added ? "is pinned now" : "is pinned already";
-    const text = (): string => `Linux ${version} ${sentence}: ${pin.sha256}\n${pin.provenance}`;
+  ).action(async (version: string, { json, ...options }: { nixpkgs?: string; json?: boolean }) => {
+    const { pin, added } = await pinKernel(version, await session.context(), options);
+    const text = (): string => describePin(pin, added);
     session.result("kernels pin", { added, pin }, { json, text });
   });
   for (const [word, description] of [
@@ -60,4 +62,17 @@ function addList(kernels: Command, session: Session): void {
       isWhole ? renderAllKernels(list, { width, series }) : renderKernels(list, { width });
     session.result("kernels list", list, { json, text });
   });
+}
+
+function describePin(
+  { version, sha256, url, elsewhere, nixpkgs, provenance }: KernelPin,
+  added: boolean,
+): string {
+  return [
+    `Linux ${version} ${added ? "is pinned now" : "is pinned already"}: ${sha256}`,
+    `source: ${url ?? "the Debian archive's pool"}${elsewhere === undefined ? "" : `, or ${elsewhere}`}`,
+    ...(nixpkgs === undefined ? [] : [`carried by nixpkgs ${nixpkgs.revision}`]),
+    provenance,
+    `With Nix: nix build .#kernel-${nixPinName(version)}; nothing has to be added to flake.nix.`,
+  ].join("\n");
 }

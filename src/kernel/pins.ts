@@ -4,6 +4,12 @@ import { z } from "zod";
 import { InfraError } from "../base/errors.ts";
 import { releasePattern } from "./version.ts";
 
+const carrierSchema = z.strictObject({
+  revision: z.string().regex(/^[0-9a-f]{40}$/),
+  /** Needed only where Nix is told not to trust what GitHub says a revision is. */
+  narHash: z.string().startsWith("sha256-").optional(),
+});
+
 /** A kernel release whose content this project has recorded. */
 export const kernelPinSchema = z.strictObject({
   version: z.string().regex(releasePattern),
@@ -15,16 +21,11 @@ export const kernelPinSchema = z.strictObject({
   /** Where the tarball is; without it, it is the Debian archive's. vm/nixos/kernel-from-source.nix reads it too. */
   url: z.url().optional(),
   /** Where the same bytes are when that place has dropped them, such as Debian's snapshot archive. */
-  elsewhere: z.array(z.url()).optional(),
+  elsewhere: z.url().optional(),
   /** One sentence: where the hash comes from. */
   provenance: z.string().min(1),
   /** The nixpkgs that carries this kernel. */
-  nixpkgs: z
-    .strictObject({
-      revision: z.string().regex(/^[0-9a-f]{40}$/),
-      narHash: z.string().startsWith("sha256-").optional(),
-    })
-    .optional(),
+  nixpkgs: carrierSchema.optional(),
 });
 export type KernelPin = z.infer<typeof kernelPinSchema>;
 
@@ -41,17 +42,30 @@ export function pinsFile(homeDir: string): string {
 }
 
 /**
+ * The commits of nixpkgs that are known to carry a kernel, by its version, from `vm/nixos/carriers.json`.
+ *
+ * @throws {InfraError} when the file does not say what it should.
+ */
+export async function readCarriers(homeDir: string): Promise<Record<string, KernelPin["nixpkgs"]>> {
+  const path = join(homeDir, "vm", "nixos", "carriers.json");
+  return await parseFile(path, z.record(z.string(), carrierSchema), "a list of nixpkgs commits");
+}
+
+/**
  * The recorded kernels, from `vm/kernels.json`.
  *
  * @throws {InfraError} when the file does not say what it should.
  */
 export async function readPins(homeDir: string): Promise<KernelPin[]> {
-  const path = pinsFile(homeDir);
+  return await parseFile(pinsFile(homeDir), pinsSchema, "a list of kernel pins");
+}
+
+async function parseFile<Value>(path: string, schema: z.ZodType<Value>, what: string): Promise<Value> {
   try {
-    return pinsSchema.parse(JSON.parse(await readFile(path, "utf8")));
+    return schema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
-    throw new InfraError(`${path} is not a list of kernel pins: ${why}`, {
+    throw new InfraError(`${path} is not ${what}: ${why}`, {
       next: "Correct it, or take it back from version control.",
       cause: error,
     });

@@ -119,7 +119,7 @@ function pinned(pin: KernelPin, context: Context): KernelSourceTarball {
     const roots = await debianRoots(context).catch(() => undefined);
     const pool =
       roots && `${roots.main}/pool/main/l/linux/linux_${version.replace("-rc", "~rc")}.orig.tar.xz`;
-    return [pin.url, pool].filter((url) => url !== undefined);
+    return [pin.url, pool, pin.elsewhere].filter((url) => url !== undefined);
   };
   return {
     version,

@@ -44,6 +44,8 @@ export async function compile(options: CompileOptions, context: Context): Promis
   const argv = [
     compiler,
     ...against,
+    // nixpkgs' compilers name a loader in the store of the host.
+    ...(kind === "program" ? [`-Wl,--dynamic-linker=${loaderFor(options.compiler)}`] : []),
     ...["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"],
     ...(kind === "shared" ? ["-shared", "-fPIC"] : []),
     ...flags,
@@ -59,6 +61,10 @@ export async function compile(options: CompileOptions, context: Context): Promis
 }
 
 const { tuple } = guestPlatform.cLibraries.glibc;
+
+function loaderFor(compiler: Compiler): string {
+  return guestPlatform.cLibraries[compiler === "musl-gcc" ? "musl" : "glibc"].loader;
+}
 
 function compilerFor(compiler: Compiler, target: GuestTarget): [string, ...string[]] {
   if (target.type === "host") return [compiler];
@@ -78,7 +84,8 @@ function compilerFor(compiler: Compiler, target: GuestTarget): [string, ...strin
 
 /**
  * A compiler of the host looks beside itself for start files and libraries before it looks into a sysroot. The
- * headers of Debian's multiarch folder are named for compilers of other systems, which do not know of it.
+ * headers are named for compilers of other systems: they do not know of Debian's multiarch folder, and nixpkgs' does
+ * not look into `/usr/include` of any root.
  */
 function against({ dir }: Sysroot): string[] {
   const libraries = `${dir}/usr/lib/${tuple}`;
@@ -87,6 +94,7 @@ function against({ dir }: Sysroot): string[] {
     `-B${libraries}/`,
     `-L${libraries}`,
     `-L${dir}/lib/${tuple}`,
+    ...["-idirafter", `${dir}/usr/include`],
     ...["-idirafter", `${dir}/usr/include/${tuple}`],
   ];
 }

@@ -5,7 +5,7 @@ import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { timeouts } from "../base/timeouts.ts";
-import { debianKeyrings } from "../supply/signature.ts";
+import { findKeyring } from "../supply/signature.ts";
 import { installLine, namePackages, type PackageManager, packageManagers } from "./managers.ts";
 import { type Need, needsFor, type Purpose, packagesFor } from "./needs.ts";
 
@@ -26,8 +26,9 @@ async function placeOf({ look }: Need, context: Context): Promise<string | undef
   if ("header" in look) return await headerPlace(look.header, context.signal);
   if ("program" in look) return await firstThere(programPlaces(context, look.program), constants.X_OK);
   const { busybox, debianKeyring } = context.settings;
-  const places = { busybox: [busybox], debianKeyring: debianKeyring ? [debianKeyring] : debianKeyrings };
-  return await firstThere(places[look.setting], constants.R_OK);
+  return look.setting === "busybox"
+    ? await firstThere([busybox], constants.R_OK)
+    : await findKeyring(debianKeyring);
 }
 
 /** Where the compiler finds a header: only it knows, for on NixOS there is no one folder of headers. */

@@ -1,16 +1,28 @@
-import { access, readFile, rm } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { CommandError, type CommandOptions, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
 
-/** A file of keys; undefined: the Debian archive's keys, where Debian's own package puts them. */
+/** A file of keys, or the folder of the Debian archive's; undefined: where Debian's own package puts them. */
 export type Keyring = string | undefined;
 
-/** Where Debian's package debian-archive-keyring has the archive's keys: the second from Debian 13 on. */
-export const debianKeyrings = [
-  "/usr/share/keyrings/debian-archive-keyring.gpg",
-  "/usr/share/keyrings/debian-archive-keyring.pgp",
-] as const;
+/** Debian's package debian-archive-keyring has the archive's keys in the first; from Debian 13 on, in the second. */
+const names = ["debian-archive-keyring.gpg", "debian-archive-keyring.pgp"];
+
+function placesOf(keyring: Keyring): readonly string[] {
+  const folder = keyring ?? "/usr/share/keyrings";
+  return [...names.map((name) => join(folder, name)), ...(keyring === undefined ? [] : [keyring])];
+}
+
+/** The file of a keyring, if it is there. */
+export async function findKeyring(keyring: Keyring): Promise<string | undefined> {
+  for (const path of placesOf(keyring)) {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile()) return path;
+  }
+  return undefined;
+}
 
 export interface VerifyOptions {
   /** What the file is, for messages. */
@@ -20,15 +32,24 @@ export interface VerifyOptions {
 }
 
 /**
- * The text of a clear-signed file, and only what the signature covers, checked against a keyring. As apt does, one good signature by a known key is enough, and one bad signature too many: files
- * signed for several releases also carry keys that an older keyring does not know.
+ * The text of a clear-signed file, and only what the signature covers, checked against a keyring. As apt does, one
+ * good signature by a known key is enough, and one bad signature too many: files signed for several releases also
+ * carry keys that an older keyring does not know.
  *
  * @throws {InfraError} when no known key vouches for the file.
  * @see https://gnupg.org/documentation/manuals/gnupg/gpgv.html
  */
 export async function verifiedText(path: string, options: VerifyOptions): Promise<string> {
   const text = `${path}.verified`;
-  const keyring = options.keyring ?? (await archiveKeyring());
+  const keyring = await findKeyring(options.keyring);
+  if (keyring === undefined) {
+    throw new InfraError(
+      `the Debian archive's keys are not on this machine (looked for ${placesOf(options.keyring).join(", ")})`,
+      {
+        next: "Install them: `apt-get install debian-archive-keyring`. Elsewhere, name the file: DSTATE_DEBIAN_KEYRING.",
+      },
+    );
+  }
   try {
     const status = await signatureStatus(["gpgv", "--keyring", keyring, "--output", text, path], {
       within: timeouts.host.ask,
@@ -70,22 +91,4 @@ export async function signatureStatus(
 export function hasGoodSignature(status: string): boolean {
   const words = status.split("\n").map((line) => /^\[GNUPG:\] (\w+)/.exec(line)?.[1]);
   return words.includes("GOODSIG") && !words.includes("BADSIG");
-}
-
-async function archiveKeyring(): Promise<string> {
-  for (const keyring of debianKeyrings) {
-    if (
-      await access(keyring).then(
-        () => true,
-        () => false,
-      )
-    )
-      return keyring;
-  }
-  throw new InfraError(
-    `the Debian archive's keys are not on this machine (looked for ${debianKeyrings.join(", ")})`,
-    {
-      next: "Install them: `apt-get install debian-archive-keyring`. Elsewhere, name the file: DSTATE_DEBIAN_KEYRING.",
-    },
-  );
 }

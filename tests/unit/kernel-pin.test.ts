@@ -8,7 +8,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Context } from "../../src/base/context.ts";
 import { InfraError, UsageError } from "../../src/base/errors.ts";
 import { silent } from "../../src/base/progress.ts";
-import { readSettings } from "../../src/base/settings.ts";
+import { readSettings, type Settings } from "../../src/base/settings.ts";
 import { pinKernel } from "../../src/kernel/pin.ts";
 import { readPins } from "../../src/kernel/pins.ts";
 
@@ -25,7 +25,8 @@ beforeEach(async () => {
     spawnSync("gpgconf", ["--homedir", join(dir, "gpg"), "--kill", "all"]);
     await rm(dir, { recursive: true, force: true });
   });
-  await mkdir(join(dir, "vm"));
+  await mkdir(join(dir, "vm/nixos"), { recursive: true });
+  await writeFile(join(dir, "vm/nixos/carriers.json"), "{}");
   await mkdir(join(dir, "gpg"), { mode: 0o700 });
   vi.stubEnv("GNUPGHOME", join(dir, "gpg"));
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -47,25 +48,56 @@ async function serve(files: Record<string, Buffer | string>): Promise<string> {
   return typeof address === "object" && address ? `http://127.0.0.1:${address.port}` : "";
 }
 
-function contextWith(place: string): Context {
+function contextWith(place: string, debian: Partial<Settings> = {}): Context {
   const settings = {
     ...readSettings({}, dir),
     cacheDir: join(dir, "cache"),
     homeDir: dir,
     kernelPlaces: [place],
+    debianMirror: "http://127.0.0.1:1/debian",
+    ...debian,
   };
   return { settings, progress: silent, signal: new AbortController().signal };
 }
 
+function gpg(argv: string[], input = ""): Buffer {
+  const made = spawnSync("gpg", ["--batch", "--quiet", "--passphrase", "", ...argv], { input });
+  if (made.status !== 0) throw new Error(made.stderr.toString());
+  return made.stdout;
+}
+
 /** A list of sums, signed by a key that the keyring has. */
 function signedSums(text: string): string {
-  const gpg = (argv: string[], input = ""): string => {
-    const made = spawnSync("gpg", ["--batch", "--quiet", "--passphrase", "", ...argv], { input });
-    if (made.status !== 0) throw new Error(made.stderr.toString());
-    return made.stdout.toString();
-  };
   gpg(["--quick-generate-key", "sums@example.test", "ed25519", "sign", "never"]);
-  return gpg(["--clearsign"], text);
+  return gpg(["--clearsign"], text).toString();
+}
+
+/** A Debian archive that has one suite with one source, and the key that signs it. */
+async function debianArchive(
+  version: string,
+): Promise<{ files: Record<string, Buffer | string>; keyring: string }> {
+  const pack = (text: string): Buffer => spawnSync("xz", ["-c"], { input: text }).stdout;
+  const indexes = {
+    "main/binary-amd64/Packages.xz": pack(
+      "Package: linux-image-7.2.1-amd64\nVersion: 7.2.1-1\nFilename: pool/x.deb\nSize: 1\nSHA256: 00\n\n",
+    ),
+    "main/source/Sources.xz": pack(
+      `Package: linux\nVersion: ${version}-1\nDirectory: pool/main/l/linux\nChecksums-Sha256:\n ${sha256} ${tarball.length} linux_${version}.orig.tar.xz\n\n`,
+    ),
+  };
+  const listed = Object.entries(indexes).map(
+    ([path, body]) => ` ${createHash("sha256").update(body).digest("hex")} ${body.length} ${path}\n`,
+  );
+  const inRelease = signedSums(`Suite: unstable\nSHA256:\n${listed.join("")}`);
+  const keyring = join(dir, "archive.gpg");
+  await writeFile(keyring, gpg(["--export"]));
+  const below = Object.entries(indexes).map(([path, body]) => [`/debian/dists/sid/${path}`, body] as const);
+  const files = {
+    "/debian/dists/sid/InRelease": inRelease,
+    ...Object.fromEntries(below),
+    [`/debian/pool/main/l/linux/linux_${version}.orig.tar.xz`]: tarball,
+  };
+  return { files, keyring };
 }
 
 const sums = `${sha256}  linux-6.6.58.tar.xz\n`;
@@ -83,6 +115,8 @@ describe.runIf(haveGpg)("pinning a release whose list of sums is signed", () => 
       version: "6.6.58",
       sha256,
       url: `${place}/v6.x/linux-6.6.58.tar.xz`,
+      // A place of the user's own may go away; kernel.org stays.
+      elsewhere: "https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.6.58.tar.xz",
       nixpkgs: { revision },
     });
     expect(pin.provenance).toContain("signed sha256sums.asc");
@@ -114,6 +148,63 @@ describe.runIf(haveGpg)("pinning a release whose list of sums is signed", () => 
     });
     await expect(pinKernel("6.6.58", contextWith(place))).rejects.toThrow("is not the file expected");
     expect(await readPins(dir)).toEqual([unhashed]);
+  });
+});
+
+describe.runIf(haveGpg)("pinning a release that kernel.org cannot be asked for", () => {
+  test("records what the Debian archive's signed index says, and where the source is when the pool has dropped it", async () => {
+    const { files, keyring } = await debianArchive("6.1.148");
+    const debian = { debianMirror: `${await serve(files)}/debian`, debianKeyring: keyring };
+    const { pin } = await pinKernel("6.1.148", contextWith("http://127.0.0.1:1", debian));
+    expect(pin).toMatchObject({ version: "6.1.148", sha256 });
+    // Nix has its own list of mirrors of the pool.
+    expect(pin.url).toBeUndefined();
+    expect(pin.elsewhere).toMatch(
+      /^https:\/\/snapshot\.debian\.org\/archive\/debian\/\d{8}T\d{6}Z\/pool\/main\/l\/linux\/linux_6\.1\.148\.orig\.tar\.xz$/,
+    );
+    expect(pin.provenance).toContain("signed index of sid");
+  });
+
+  test("believes no archive that another key signed", async () => {
+    const { files } = await debianArchive("6.1.148");
+    const mirror = `${await serve(files)}/debian`;
+    await writeFile(join(dir, "other.gpg"), "");
+    const debian = { debianMirror: mirror, debianKeyring: join(dir, "other.gpg") };
+    const pinning = pinKernel("6.1.148", contextWith("http://127.0.0.1:1", debian));
+    await expect(pinning).rejects.toThrow("carries no good signature");
+    expect(await readPins(dir)).toEqual([unhashed]);
+  });
+});
+
+describe("the nixpkgs that carries a release", () => {
+  const pinned = { version: "6.6.58", sha256: "a".repeat(64), provenance: "by hand" };
+  const nowhere = "http://127.0.0.1:1";
+  beforeEach(async () => {
+    await writeFile(join(dir, "vm/kernels.json"), JSON.stringify([pinned]));
+    const carriers = { "6.6.58": { revision, narHash: "sha256-x" } };
+    await writeFile(join(dir, "vm/nixos/carriers.json"), JSON.stringify(carriers));
+  });
+
+  test("is recorded when it is known, without asking anybody", async () => {
+    const { pin, added } = await pinKernel("6.6.58", contextWith(nowhere));
+    expect([added, pin.nixpkgs]).toEqual([true, { revision, narHash: "sha256-x" }]);
+    expect(pin).toMatchObject(pinned);
+    expect(await pinKernel("6.6.58", contextWith(nowhere))).toEqual({ pin, added: false });
+  });
+
+  test("is the one that is asked for, if one is", async () => {
+    const nixpkgs = "d".repeat(40);
+    const { pin } = await pinKernel("6.6.58", contextWith(nowhere), { nixpkgs });
+    expect(pin.nixpkgs).toEqual({ revision: nixpkgs });
+    expect(await readPins(dir)).toEqual([pin]);
+    const again = await pinKernel("6.6.58", contextWith(nowhere));
+    expect(again).toEqual({ pin, added: false });
+  });
+
+  test.each(["main", "nixos-25.11", "d".repeat(39)])("is a commit, and not %j", async (nixpkgs) => {
+    await expect(pinKernel("6.6.58", contextWith(nowhere), { nixpkgs })).rejects.toThrow(
+      "not a commit of nixpkgs",
+    );
   });
 });
 

@@ -3,13 +3,17 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { command } from "../../src/base/command.ts";
 import { readSettings } from "../../src/base/settings.ts";
 import { containerConfig } from "../../src/diagnose/bundle.ts";
 import { readInitramfsRecipe } from "../../src/kernel/initramfs.ts";
+import { compile } from "../../src/runtime/compile.ts";
 import { versionsInHeaders } from "../../src/runtime/headers.ts";
 import { findManager, findNeeds, howToInstall } from "../../src/setup/install.ts";
 import { nameOf } from "../../src/setup/needs.ts";
+import { findKeyring } from "../../src/supply/signature.ts";
+import { testContext } from "../../src/vitest/test.ts";
 
 const aborts = (): AbortSignal => AbortSignal.timeout(30_000);
 const home = fileURLToPath(new URL("../..", import.meta.url));
@@ -72,4 +76,42 @@ test("a host without a package manager that is known is sent to nix develop, and
   const said = howToInstall(manager, ["qemu-utils"]);
   expect(said).toContain("qemu-utils");
   expect(said).toContain("on NixOS, `nix develop` has them");
+});
+
+test("a compiler that has its own loader and looks into no /usr/include, as nixpkgs' does, makes programs for guests", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "dstate-nix-gcc-"));
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    await rm(dir, { recursive: true, force: true });
+  });
+  const which = async (program: string): Promise<string> =>
+    (await command(["sh", "-c", `command -v ${program}`], { within: "10s" })).stdout.trim();
+  const cc = await which("gcc");
+  const own = (await command([cc, "-print-file-name=include"], { within: "10s" })).stdout.trim();
+  const before = `-nostdinc -isystem ${own} -Wl,-dynamic-linker=/nix/store/glibc/lib/ld-linux-x86-64.so.2`;
+  await writeFile(join(dir, "gcc"), `#!/bin/sh\nexec ${cc} ${before} "$@"\n`, { mode: 0o755 });
+  vi.stubEnv("PATH", `${dir}:${process.env.PATH}`);
+  const source = join(dir, "hello.c");
+  await writeFile(source, '#include <stdio.h>\nint main(void) { return puts("hello") < 0; }\n');
+  const context = testContext(AbortSignal.timeout(600_000));
+  for (const [compiler, loader] of [
+    ["gcc", "/lib64/ld-linux-x86-64.so.2"],
+    ["musl-gcc", "/lib/ld-musl-x86_64.so.1"],
+  ] as const) {
+    const to = join(dir, compiler.replace("gcc", "hello"));
+    await compile({ compiler, kind: "program", sources: [source], to }, context);
+    const { stdout } = await command(["readelf", "--program-headers", to], { within: "10s" });
+    expect(stdout).toContain(`[Requesting program interpreter: ${loader}]`);
+  }
+}, 600_000);
+
+test("the archive's keys are found in a folder, under the name of either Debian", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "dstate-keys-"));
+  onTestFinished(async () => await rm(dir, { recursive: true, force: true }));
+  expect(await findKeyring(dir)).toBeUndefined();
+  await writeFile(join(dir, "debian-archive-keyring.pgp"), "");
+  expect(await findKeyring(dir)).toBe(join(dir, "debian-archive-keyring.pgp"));
+  await writeFile(join(dir, "my.gpg"), "");
+  expect(await findKeyring(join(dir, "my.gpg"))).toBe(join(dir, "my.gpg"));
+  expect(await findKeyring(join(dir, "none.gpg"))).toBeUndefined();
 });

@@ -9,13 +9,13 @@ let
   src = pkgs.fetchurl {
     name = "linux-${pin.version}.tar.xz";
     # A pin without a URL is of the source as the Debian archive has it; its pool drops a superseded one after a while,
-    # and then the pin's other places have the same bytes.
+    # and then the pin's other place has the same bytes.
     urls = [
       (pin.url
         or "mirror://debian/pool/main/l/linux/linux_${lib.replaceStrings [ "-rc" ] [ "~rc" ] pin.version}.orig.tar.xz"
       )
     ]
-    ++ pin.elsewhere or [ ];
+    ++ lib.optional (pin ? elsewhere) pin.elsewhere;
     inherit (pin) sha256;
   };
 
