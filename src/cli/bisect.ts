@@ -23,11 +23,11 @@ import type { Repro } from "../repro/define.ts";
 import { findRepro } from "../repro/find.ts";
 import { knownLibuv } from "../runtime/node.ts";
 import { withNotes } from "./help.ts";
-import { recorded, reproRun } from "./recording.ts";
+import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-interface BisectCommandOptions extends CellOptions {
+interface BisectCommandOptions extends CellOptions, ReportOptions {
   readonly git?: string;
   readonly range?: string;
   readonly confidence: number;
@@ -55,6 +55,7 @@ export function addBisect(program: Command, session: Session): void {
       "trials side by side; default: as many machines as have processors",
       positiveInteger,
     )
+    .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(addCellOptions(command), {
     about: ["Started again, it goes on where it was. Exit codes: 0 found, 125 not found."],
@@ -74,17 +75,22 @@ export function addBisect(program: Command, session: Session): void {
     const shape = shapeOf(repro.machine);
     const jobs = options.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = await Ledger.open(context);
-    const { id, campaign, result } = await recorded(reproRun("bisect", found), context, async (run) => {
-      const tell = (id: string, campaign: Campaign): void =>
-        run.tell({ bisect: bisectRecord(id, campaign, ledger) });
-      const done = await runBisect(
-        { ...options, jobs, found, range, candidates, details, run, onTrial: tell },
-        ledger,
-        context,
-      );
-      tell(done.id, done.campaign);
-      return done;
-    });
+    const { id, campaign, result } = await recorded(
+      reproRun("bisect", found),
+      options,
+      context,
+      async (run) => {
+        const tell = (id: string, campaign: Campaign): void =>
+          run.tell({ bisect: bisectRecord(id, campaign, ledger) });
+        const done = await runBisect(
+          { ...options, jobs, found, range, candidates, details, run, onTrial: tell },
+          ledger,
+          context,
+        );
+        tell(done.id, done.campaign);
+        return done;
+      },
+    );
     const { newTrials } = result;
     show("bisect", { id, campaign, state: result, json: options.json, newTrials });
     process.exitCode = result.conclusion.type === "found" ? exitCode.clean : exitCode.inconclusive;

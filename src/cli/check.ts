@@ -9,7 +9,7 @@ import { findRepro } from "../repro/find.ts";
 import type { Outcome } from "../repro/outcome.ts";
 import type { TrialResult } from "../repro/trial.ts";
 import { withNotes } from "./help.ts";
-import { recorded, reproRun } from "./recording.ts";
+import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
 import type { Session } from "./session.ts";
 
 /** `dstate check`: the bad cell shows the failure and the control does not. */
@@ -20,11 +20,12 @@ export function addCheck(program: Command, session: Session): void {
       "run a repro in its bad cell and in a control cell, and say whether both are as the report says",
     )
     .option("--all", "in all its bad and control cells")
+    .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(command, {
     about: ["Exit codes: 0 every cell is as the report says, 1 one is not, 70 infra-error."],
     examples: ["dstate check io-uring-dstate --all"],
-  }).action(async (name: string, options: { all?: boolean; json?: boolean }) => {
+  }).action(async (name: string, options: ReportOptions & { all?: boolean; json?: boolean }) => {
     const context = await session.context();
     const found = await findRepro(name);
     const { repro } = found;
@@ -36,7 +37,7 @@ export function addCheck(program: Command, session: Session): void {
     ];
     using ledger = await Ledger.open(context);
     const definition = await definitionOf(found);
-    const trials = await recorded(reproRun("check", found), context, async (run) => {
+    const trials = await recorded(reproRun("check", found), options, context, async (run) => {
       const tries = await openTries({ repro, definition, ranBy: "check", run }, ledger, context);
       const ended: (TrialResult & { expected: Outcome })[] = [];
       for (const { cell, expected } of plan) {

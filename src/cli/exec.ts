@@ -14,11 +14,11 @@ import { checkName } from "../guest/take.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderExec } from "../report/exec.ts";
 import { withNotes } from "./help.ts";
-import { recorded } from "./recording.ts";
+import { type ReportOptions, recorded, reportOption } from "./recording.ts";
 import { addCellOptions, type CellOptions, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-interface ExecOptions extends Omit<CellOptions, "axis"> {
+interface ExecOptions extends Omit<CellOptions, "axis">, ReportOptions {
   readonly copy?: string;
   readonly take?: readonly string[];
   readonly out?: string;
@@ -46,6 +46,7 @@ export function addExec(program: Command, session: Session): void {
     .option("--cpus <n>", "processors of each machine", positiveInteger)
     .option("--memory <size>", "memory of each machine, such as 2GiB", size)
     .option("--network", "let the guest reach beyond the machine")
+    .addOption(reportOption())
     .option("--json", "one JSON document on standard output; the command's output goes to standard error");
   withNotes(addCellOptions(command, { several: true }), {
     about: [
@@ -81,6 +82,7 @@ export function addExec(program: Command, session: Session): void {
     const about = { kind: "exec", about: "exec", title: `$ ${argv.join(" ")}` };
     const cells = await recorded(
       about,
+      options,
       context,
       async (run) =>
         await execInCells(

@@ -22,11 +22,11 @@ import { matrixRecord } from "../report/run-facts.ts";
 import type { Repro } from "../repro/define.ts";
 import { findRepro } from "../repro/find.ts";
 import { withNotes } from "./help.ts";
-import { recorded, reproRun } from "./recording.ts";
+import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
 import { imageKind, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-interface MatrixCommandOptions {
+interface MatrixCommandOptions extends ReportOptions {
   readonly kernel?: readonly string[];
   readonly node?: readonly string[];
   readonly env?: readonly Readonly<Record<string, string>>[];
@@ -59,6 +59,7 @@ export function addMatrix(program: Command, session: Session): void {
     .option("--jobs <n>", "machines side by side; default from processors and memory", positiveInteger)
     .option("--confidence <p>", "of the rates' intervals", confidence, 0.95)
     .option("--cold", "boot each machine: neither use nor make a frozen one")
+    .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(command, {
     about: [
@@ -85,7 +86,7 @@ export function addMatrix(program: Command, session: Session): void {
     let soFar: readonly MatrixRow[] = [];
     try {
       const { cold, fresh } = options;
-      const rows = await recorded(reproRun("matrix", found), context, async (run) => {
+      const rows = await recorded(reproRun("matrix", found), options, context, async (run) => {
         const onChange = (changed: readonly MatrixRow[]): void => {
           soFar = changed;
           run.tell({ matrix: matrixRecord(changed, plan) });

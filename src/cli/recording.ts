@@ -1,20 +1,37 @@
+import { resolve } from "node:path";
+import { InvalidArgumentError, Option } from "commander";
 import type { Context } from "../base/context.ts";
 import { Run, type RunOptions } from "../record/run.ts";
+import { isReporter, reporters, type WantedReport, writeReports } from "../report/ci/reporters.ts";
 import type { FoundRepro } from "../repro/find.ts";
 import { aboutRepro } from "../repro/rerun.ts";
 
+/** The option of every command that runs trials. */
+export interface ReportOptions {
+  readonly report?: readonly WantedReport[];
+}
+
+/** `--report`, which may be repeated. */
+export function reportOption(): Option {
+  const names = Object.keys(reporters).join("|");
+  return new Option(`--report <${names}=FILE>`, "also write a report for CI; may be repeated").argParser(
+    wanted,
+  );
+}
+
 /**
  * Do a command's work as a run: it has a folder whose `run.json` is whole at every moment, and says how it ended,
- * however it ends.
+ * however it ends; then its reports are written.
  *
- * @example await recorded(reproRun("check", found), context, async (run) => { ... });
+ * @example await recorded(reproRun("check", found), options, context, async (run) => { ... });
  */
 export async function recorded<Result>(
-  options: RunOptions,
+  about: RunOptions,
+  { report = [] }: ReportOptions,
   context: Context,
   work: (run: Run) => Promise<Result>,
 ): Promise<Result> {
-  await using run = await Run.open(options, context);
+  await using run = await Run.open(about, context);
   try {
     const result = await work(run);
     await run.finish();
@@ -22,10 +39,23 @@ export async function recorded<Result>(
   } catch (error) {
     await run.fail(error);
     throw error;
+  } finally {
+    await writeReports(report, run);
   }
 }
 
 /** A run of a command about a repro. */
 export function reproRun(kind: string, { repro, file }: FoundRepro): RunOptions {
   return { kind, ...aboutRepro(repro), file };
+}
+
+function wanted(text: string, before: readonly WantedReport[] = []): readonly WantedReport[] {
+  const [name = "", ...file] = text.split("=");
+  if (!isReporter(name) || file.join("=") === "")
+    throw new InvalidArgumentError(
+      `expected one of ${Object.keys(reporters)
+        .map((each) => `${each}=FILE`)
+        .join(", ")}.`,
+    );
+  return [...before, { name, file: resolve(file.join("=")) }];
 }

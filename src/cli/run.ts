@@ -9,11 +9,11 @@ import { findRepro } from "../repro/find.ts";
 import { exitCodeOf, worstOutcome } from "../repro/outcome.ts";
 import type { TrialResult } from "../repro/trial.ts";
 import { withNotes } from "./help.ts";
-import { recorded, reproRun } from "./recording.ts";
+import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-interface RunOptions extends CellOptions {
+interface RunOptions extends CellOptions, ReportOptions {
   readonly json?: boolean;
   readonly trials: number;
   readonly memoryDump?: boolean;
@@ -26,6 +26,7 @@ export function addRun(program: Command, session: Session): void {
     .description("run a repro in one cell and say what was seen")
     .option("--trials <n>", "how often; stops at the first reproduction", positiveInteger, 1)
     .option("--memory-dump", "save the guest's memory of a trial that cannot be judged")
+    .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(addCellOptions(command), {
     about: ["For rates, or several cells side by side, see `dstate matrix`."],
@@ -40,7 +41,7 @@ export function addRun(program: Command, session: Session): void {
     using ledger = await Ledger.open(context);
     const { cold, memoryDump } = options;
     const definition = await definitionOf(found);
-    const trials = await recorded(reproRun("run", found), context, async (run) => {
+    const trials = await recorded(reproRun("run", found), options, context, async (run) => {
       const tries = await openTries(
         { repro, definition, ranBy: "run", cold, memoryDump, run },
         ledger,

@@ -69,6 +69,7 @@ export const needs: readonly Need[] = [
   need(guestPlatform.qemu.userProgram, "qemu-user", "is another system call layer for workloads", "repros"),
   need("readelf", "binutils", "reads what programs ask of their system", "repros"),
   need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
+  need("xmllint", "libxml2-utils", "checks JUnit XML in the tests", "pages"),
   need("chromium", "chromium", "opens the page of `dstate show` in the tests", "pages"),
 ];
 
