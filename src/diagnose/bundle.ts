@@ -20,6 +20,13 @@ export interface ContainerOptions {
   readonly pidsLimit?: number;
   /** By name; a number is the soft and the hard limit. */
   readonly rlimits?: Readonly<Record<RlimitName, number | { readonly soft: number; readonly hard: number }>>;
+  /**
+   * What the container's `/` is, both times with the guest's own files.
+   * - `read-only`, the default: the guest's file system itself (ext4), bound read-only; `/tmp` is a tmpfs of its own.
+   * - `overlay`: a real overlayfs over it, as container engines make, and writable; `/tmp` is part of it. `/proc`,
+   *   `/dev`, `/sys` and `/run` are no part of it, neither are the binds.
+   */
+  readonly root?: "read-only" | "overlay" | undefined;
   /** Beside /opt/node, /srv/work and NixOS' /run/current-system, which are there read-only. */
   readonly binds?: readonly Bind[];
 }
@@ -35,7 +42,7 @@ const tmpfs = (destination: string, mode: string): object => ({
 });
 
 /**
- * The `config.json` of an OCI bundle: namespaces of its own, no capabilities, a read-only root.
+ * The `config.json` of an OCI bundle: namespaces of its own, no capabilities.
  *
  * @param rootfs the root file system, as seen by the runtime.
  * @see https://github.com/opencontainers/runtime-spec/blob/main/config.md
@@ -68,7 +75,7 @@ export function containerConfig(
       })),
       noNewPrivileges: true,
     },
-    root: { path: rootfs, readonly: true },
+    root: { path: rootfs, readonly: options.root !== "overlay" },
     hostname: "container",
     mounts: [
       { destination: "/proc", type: "proc", source: "proc" },
@@ -79,7 +86,7 @@ export function containerConfig(
         options: ["nosuid", "strictatime", "mode=755"],
       },
       { destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "mode=1777"] },
-      tmpfs("/tmp", "1777"),
+      ...(options.root === "overlay" ? [] : [tmpfs("/tmp", "1777")]),
       tmpfs("/run", "755"),
       {
         destination: "/sys/fs/cgroup",

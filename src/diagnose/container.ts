@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import type { Within } from "../base/deadline.ts";
-import { InfraError } from "../base/errors.ts";
+import { InfraError, UsageError } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { type ContainerOptions, containerConfig, guestFolders } from "./bundle.ts";
 import { type ContainerFacts, factsScript, parseFacts } from "./container-facts.ts";
@@ -9,6 +10,11 @@ import { runTraced, type Trace, type TraceOptions } from "./run-traced.ts";
 import { loggingDenials, provideSeccomp, type SeccompProfile } from "./seccomp.ts";
 
 export interface RunOptions extends ContainerOptions {
+  /**
+   * Where an `overlay` keeps what the container writes: on the guest's disk (ext4), as container engines do, or in its
+   * memory. Default: `disk`.
+   */
+  readonly upper?: "disk" | "tmpfs" | undefined;
   readonly within: Within;
   readonly signal?: AbortSignal | undefined;
   /** A profile, or what {@link provideSeccomp} takes: a name, or the path of a file. Default: unconfined. */
@@ -36,23 +42,33 @@ const bundles = "/run/dstate/containers";
 /** Where a container finds the folder that its facts go to. */
 const factsFolder = "/run/dstate-facts";
 
-// The root is the guest's own, bound once more so that crun can pivot into it; mounts below it are not part of it.
+/** Where overlays keep what containers write: on the guest's disk, and in its memory. */
+const uppers = { disk: "/var/lib/dstate/containers", tmpfs: bundles } as const;
+
+// The root is the guest's own, bound once more so that crun can pivot into it, or below an overlay; mounts below it
+// are not part of it.
 const prepareBundle = `set -eu
-bundle=$1
-shift
+bundle=$1 upper=$2
+shift 2
 mkdir -p "$bundle/rootfs" "$@"
 install -d -m 1777 "$bundle/facts"
-mount --bind / "$bundle/rootfs"
+if [ -z "$upper" ]; then mount --bind / "$bundle/rootfs"
+else
+  mkdir -p "$upper/upper" "$upper/work"
+  mount -t overlay overlay -o "lowerdir=/,upperdir=$upper/upper,workdir=$upper/work" "$bundle/rootfs"
+fi
 cat > "$bundle/config.json"`;
 const removeBundle = `crun delete --force "$2" 2>/dev/null
-umount "$1/rootfs"
-rm -rf "$1"`;
+umount "$1/rootfs" || umount -l "$1/rootfs"
+# Whatever is still mounted there is no part of it.
+rm -rf --one-file-system "$1"
+[ -z "$3" ] || rm -rf --one-file-system "$3"`;
 
 /**
- * Run a container with crun in a guest, to its end. Its root is the guest's, read-only; /opt/node and /srv/work are
- * in it.
+ * Run a container with crun in a guest, to its end. Its root is the guest's own file system, read-only; with
+ * `root: "overlay"` a writable overlayfs over it, as container engines have. /opt/node and /srv/work are in it.
  *
- * @throws {UsageError} when the seccomp profile cannot be used.
+ * @throws {UsageError} when the seccomp profile cannot be used, or the guest's kernel has no overlayfs.
  * @throws {InfraError} when crun cannot start it and `facts` was asked for.
  * @throws {DeadlineError} after `within`.
  * @see https://github.com/containers/crun/blob/main/crun.1.md
@@ -70,13 +86,10 @@ export async function runContainer(host: GuestHost, options: RunOptions): Promis
   const { signal, within } = options;
   const id = `dstate-${randomBytes(4).toString("hex")}`;
   const bundle = `${bundles}/${id}`;
+  const upper = options.root === "overlay" ? join(uppers[options.upper ?? "disk"], `${id}-layer`) : "";
   const config = await configOf(options, bundle);
-  await host.exec(["sh", "-c", prepareBundle, "sh", bundle, ...guestFolders], {
-    within: timeouts.guest.exec,
-    signal,
-    input: JSON.stringify(config),
-  });
   try {
+    await prepare(host, [bundle, upper], { signal, config });
     const crun = ["crun", "run", "--bundle", bundle, id];
     const result = options.trace
       ? await runTraced(host, crun, { trace: options.trace, within, signal })
@@ -92,9 +105,32 @@ export async function runContainer(host: GuestHost, options: RunOptions): Promis
   } finally {
     // What is left of a container that outlived its deadline, too.
     await host
-      .exec(["sh", "-c", removeBundle, "sh", bundle, id], { within: timeouts.guest.exec, allowFailure: true })
+      .exec(["sh", "-c", removeBundle, "sh", bundle, id, upper], {
+        within: timeouts.guest.exec,
+        allowFailure: true,
+      })
       .catch(() => {});
   }
+}
+
+async function prepare(
+  host: GuestHost,
+  places: readonly [bundle: string, upper: string],
+  { signal, config }: { readonly signal: AbortSignal | undefined; readonly config: object },
+): Promise<void> {
+  const made = await host.exec(["sh", "-c", prepareBundle, "sh", ...places, ...guestFolders], {
+    within: timeouts.guest.exec,
+    signal,
+    input: JSON.stringify(config),
+    allowFailure: true,
+  });
+  if (made.exitCode === 0) return;
+  const said = made.stderr.trim();
+  if (said.includes("unknown filesystem type 'overlay'"))
+    throw new UsageError("the guest's kernel has no overlayfs", {
+      next: "Choose a kernel with CONFIG_OVERLAY_FS=y, or leave out `root`: it is a read-only bind then.",
+    });
+  throw new InfraError(`the container's folder could not be made in the guest: ${said}`);
 }
 
 /** crun's own failures end with 1 and a line about them; a shell that could not go on names its script. */

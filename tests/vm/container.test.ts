@@ -53,6 +53,34 @@ describe("a container in the guest", () => {
     expect((await vm.guest.exec("grep -c dstate/containers /proc/mounts || true")).stdout).toBe("0\n");
   });
 
+  test.each(["disk", "tmpfs"] as const)(
+    "has a real overlayfs as its root where that is asked for, with what it writes on %s, and leaves the guest as it was",
+    async (upper) => {
+      const script = `
+        stat -f -c %T / /tmp; grep -o "^overlay / overlay rw" /proc/mounts
+        df --output=size / | tail -1; echo mark > /etc/mark && cat /etc/mark && rm /etc/hostname && [ ! -e /etc/hostname ] && echo written`;
+      const run = await runContainer(vm.guest, {
+        // Root, so that the files of the guest's root are its own; without capabilities all the same.
+        args: ["sh", "-c", script],
+        uid: 0,
+        root: "overlay",
+        upper,
+        within: "60s",
+      });
+      expect(run.stderr).toBe("");
+      // An overlay is as large as the file system that it writes to.
+      const place = upper === "disk" ? "/" : "/run";
+      const size = await vm.guest.exec(["sh", "-c", `df --output=size ${place} | tail -1`]);
+      expect(run.stdout).toBe(`overlayfs\noverlayfs\noverlay / overlay rw\n${size.stdout}mark\nwritten\n`);
+      expect((await vm.guest.exec("cat /etc/hostname; ls /etc/mark 2>&1 || true")).stdout).toMatch(
+        /^\S+\nls: .*No such file/,
+      );
+      const left = "ls /run/dstate/containers /var/lib/dstate/containers 2>/dev/null | grep dstate- || true";
+      expect((await vm.guest.exec(left)).stdout).toBe("");
+      expect((await vm.guest.exec("grep -c dstate/containers /proc/mounts || true")).stdout).toBe("0\n");
+    },
+  );
+
   test("that crun cannot start is no result", async () => {
     const seccomp = { defaultAction: "SCMP_ACT_ALLOW", flags: ["SECCOMP_FILTER_FLAG_NONE"] } as const;
     const options = { args: ["true"], facts: true, within: "60s" } as const;
