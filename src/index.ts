@@ -32,7 +32,7 @@ export type { TlsSymbol, TlsUse } from "./diagnose/tls.ts";
 export type { TracedCall, TracedSignal, TraceEvent } from "./diagnose/trace.ts";
 export { callsNamed, parseTrace, signalsNamed } from "./diagnose/trace.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
-export { CommandFailed } from "./guest/exec.ts";
+export { CommandDeadline, CommandFailed } from "./guest/exec.ts";
 export type { Guest } from "./guest/guest.ts";
 export type { KillVerdict, StuckThread } from "./guest/kill-verdict.ts";
 export { hasOnStack } from "./guest/kill-verdict.ts";

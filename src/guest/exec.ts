@@ -1,9 +1,9 @@
 import type { Within } from "../base/deadline.ts";
-import { DstateError } from "../base/errors.ts";
+import { DeadlineError, DstateError } from "../base/errors.ts";
 import { ConnectionLost } from "../machine/fault.ts";
-import { BoundedOutput } from "./output.ts";
 import type { Command, CommandPlace } from "./shell.ts";
 import type { CommandExit, SshCommand } from "./ssh.ts";
+import type { CommandOutput } from "./unfinished.ts";
 
 export interface ExecOptions extends CommandPlace {
   /** Default 60 s. */
@@ -39,15 +39,36 @@ export class CommandFailed extends DstateError {
   }
 }
 
+/** A command in the guest had not ended when its time was over. */
+export class CommandDeadline extends DeadlineError {
+  /** What it had printed by then, as far as it was kept (16 MiB of each stream). */
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly truncated: boolean;
+
+  constructor(reached: DeadlineError, { stdout, stderr }: CommandOutput) {
+    super(reached.what, reached.milliseconds);
+    const last = (stderr.text.trim() || stdout.text.trim()).slice(-300);
+    this.message = `${reached.message}; ${last === "" ? "it had printed nothing" : `it had printed last: ${last}`}`;
+    this.stdout = stdout.text;
+    this.stderr = stderr.text;
+    this.truncated = stdout.truncated || stderr.truncated;
+  }
+}
+
 /**
  * Collect what a started command prints until it ends.
  *
+ * @param output is filled as it prints.
  * @throws {ConnectionLost} when the connection breaks off first.
  */
-export async function collect(started: SshCommand, input: string | Buffer | undefined): Promise<ExecResult> {
+export async function collect(
+  started: SshCommand,
+  input: string | Buffer | undefined,
+  output: CommandOutput,
+): Promise<ExecResult> {
   const { channel } = started;
-  const stdout = new BoundedOutput();
-  const stderr = new BoundedOutput();
+  const { stdout, stderr } = output;
   const ended = Promise.withResolvers<CommandExit>();
   channel.on("data", (chunk: Buffer) => stdout.add(chunk));
   channel.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));

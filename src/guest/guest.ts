@@ -1,14 +1,17 @@
 import { trace } from "../base/debug.ts";
+import { DeadlineError } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
 import type { WaitOptions } from "../base/wait.ts";
 import type { GuestSystem } from "../image/system.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { WatchGuest } from "./events.ts";
-import { CommandFailed, collect, type ExecOptions, type ExecResult } from "./exec.ts";
+import { CommandDeadline, CommandFailed, collect, type ExecOptions, type ExecResult } from "./exec.ts";
 import { FastShell } from "./fast-shell.ts";
+import { BoundedOutput } from "./output.ts";
 import { GuestProcess, type SpawnOptions } from "./process.ts";
 import { type Command, type CommandPlace, shellText } from "./shell.ts";
 import { connectSsh, type SshCommand, type SshConnection } from "./ssh.ts";
+import { UnfinishedCommands } from "./unfinished.ts";
 
 /** The system inside a machine, over ssh as root. */
 export class Guest implements Disposable {
@@ -27,6 +30,12 @@ export class Guest implements Disposable {
    * @internal
    */
   readonly watch: WatchGuest;
+  /**
+   * Commands that did not end, so far.
+   *
+   * @internal
+   */
+  readonly unfinished = new UnfinishedCommands();
   #lastCommand = 0;
   readonly #env: Readonly<Record<string, string>> | undefined;
   #connection: Promise<SshConnection> | undefined;
@@ -83,20 +92,24 @@ export class Guest implements Disposable {
    * Run a command and collect what it prints.
    *
    * @throws {CommandFailed} on another exit code than 0, unless `allowFailure`.
-   * @throws {DeadlineError} after `within`: the command's channel is closed, whatever state the process is in.
+   * @throws {CommandDeadline} after `within`, with what it had printed: the command's channel is closed, whatever
+   * state the process is in.
    * @example const { stdout } = await vm.guest.exec("uname -r");
    * @example await vm.guest.exec(["node", "-p", "process.versions.uv"], { within: "10s" });
    */
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
     const line = lineOf(command);
     const race = { within: options.within ?? timeouts.guest.exec, signal: options.signal };
+    const what = `"${line.slice(0, 80)}" in the guest`;
+    const output = { stdout: new BoundedOutput(), stderr: new BoundedOutput() };
+    const ended = options.unwatched === true ? undefined : this.unfinished.begin(line, output);
     const done = trace("guest", line);
     const run = async (signal: AbortSignal): Promise<ExecResult> => {
       const started = await this.#start(shellText(command, this.#place(options)), signal);
       const closeOnAbort = (): void => started.channel.close();
       signal.addEventListener("abort", closeOnAbort, { once: true });
       try {
-        return await collect(started, options.input);
+        return await collect(started, options.input, output);
       } finally {
         signal.removeEventListener("abort", closeOnAbort);
       }
@@ -105,8 +118,14 @@ export class Guest implements Disposable {
       "ssh",
       command,
       options,
-      async () => await this.machine.race(`"${line.slice(0, 80)}" in the guest`, race, run),
-    ).finally(done);
+      async () => await this.machine.race(what, race, run),
+    )
+      .catch((error: unknown) => {
+        const isOurs = error instanceof DeadlineError && error.what === what;
+        throw isOurs ? new CommandDeadline(error, output) : error;
+      })
+      .finally(done);
+    ended?.();
     if (options.allowFailure !== true && result.exitCode !== 0) throw new CommandFailed(command, result);
     return result;
   }
@@ -127,6 +146,7 @@ export class Guest implements Disposable {
         const started = await this.#start(text, signal);
         const job = await GuestProcess.adopt(this, started, { ...options, signal });
         this.watch({ type: "job", pid: job.pid, command: lineOf(command) });
+        void job.exited.then(this.unfinished.begin(lineOf(command), job));
         return job;
       },
     );

@@ -3,7 +3,7 @@ import { access, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Within } from "../base/deadline.ts";
 import { messageOf } from "../base/errors.ts";
-import { sanitize } from "../base/text.ts";
+import { oneLine, sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
 import type { Finding } from "../kernel-log/finding.ts";
@@ -100,6 +100,7 @@ export class EvidenceCollector {
     if (this.#log === undefined) await this.#useConsole();
     if (!ended && depth !== "log" && monitor) await this.#askKernel(depth);
     if (depth === "full") {
+      await this.#saveUnfinished();
       if (!ended && monitor) await this.#lastMeans();
       await this.#step("last screen", timeouts.evidence.screen, async () => {
         const lines = sanitize(machine.console.text).trimEnd().split("\n").slice(-screenLines);
@@ -126,6 +127,25 @@ export class EvidenceCollector {
       this.#said.push(text);
       await this.#folder.saveJson("findings.json", parseKernelLog(text));
       return await this.#save("dmesg.txt", text);
+    });
+  }
+
+  /** What the guest's commands had printed that nobody saw the end of. */
+  async #saveUnfinished(): Promise<void> {
+    const unfinished = this.#vm.guest.unfinished.list();
+    if (unfinished.length === 0) return;
+    await this.#step("unfinished commands", "5s", async () => {
+      const texts = unfinished.map(({ command, stdout, stderr, truncated }) =>
+        [
+          `$ ${oneLine(command, { maxLength: 2000 })}`,
+          "--- standard output",
+          stdout.trimEnd(),
+          "--- standard error",
+          stderr.trimEnd(),
+          ...(truncated ? ["--- it printed more than was kept"] : []),
+        ].join("\n"),
+      );
+      return await this.#save("unfinished-commands.txt", `${texts.join("\n\n")}\n`);
     });
   }
 

@@ -5,6 +5,7 @@ import { ownHome } from "../base/home.ts";
 import { hostTroubleOf } from "../base/host-trouble.ts";
 import { type SourcePoint, stackFrames } from "../base/stack.ts";
 import { oneLine, sanitize } from "../base/text.ts";
+import { CommandFailed } from "../guest/exec.ts";
 
 /** An error that ended a trial, as it is saved and shown. */
 export interface Problem {
@@ -36,9 +37,20 @@ export type Blame = "author" | "ours";
 export function blameFor(error: unknown, own: typeof here = here): Blame {
   // dstate throws errors only.
   if (!(error instanceof Error)) return "author";
-  if (ownErrorOf(error) || isHostTrouble(error)) return "ours";
+  if (ownErrorOf(error) || isHostTrouble(error) || isFailedProgram(error)) return "ours";
   const [innermost] = codePoints(error, own);
   return innermost === undefined || innermost.file.startsWith(own.code) ? "ours" : "author";
+}
+
+/**
+ * Whether an error says that a program failed: what dstate, zx and their like throw for another exit code than 0.
+ *
+ * @example isFailedProgram(await vm.$`false`.catch((error) => error)) // true
+ */
+export function isFailedProgram(error: unknown): boolean {
+  return causesOf(error).some(
+    (each) => each instanceof CommandFailed || ("exitCode" in each && "stdout" in each && "stderr" in each),
+  );
 }
 
 /** The error of ours that an error is, or was made from by whoever caught it. */

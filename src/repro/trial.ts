@@ -5,7 +5,6 @@ import { type Step, step } from "../base/progress.ts";
 import { keyOf } from "../base/store.ts";
 import { oneLine } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
-import { CommandFailed } from "../guest/exec.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
 import { openVm } from "../lab/open.ts";
 import type { Parts } from "../lab/parts.ts";
@@ -20,7 +19,7 @@ import { type Collected, type Depth, EvidenceCollector, ensureFindings } from ".
 import type { Repro } from "./define.ts";
 import { openEvidence } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
-import { describeProblem, ownErrorOf, type Problem } from "./problem.ts";
+import { describeProblem, isFailedProgram, ownErrorOf, type Problem } from "./problem.ts";
 import { aboutRepro, rerunLine } from "./rerun.ts";
 
 /** One trial, as it is saved and shown. */
@@ -220,7 +219,7 @@ function failureOf(error: unknown, { booted }: { readonly booted: boolean }): Tr
   if (own instanceof UsageError) throw own;
   const unfinished =
     own instanceof DeadlineError ||
-    own instanceof CommandFailed ||
+    isFailedProgram(error) ||
     (own instanceof MachineFault && (own.kind === "panic" || own.kind === "oops"));
   return {
     outcome: booted && unfinished ? "inconclusive" : "infra-error",
