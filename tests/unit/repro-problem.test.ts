@@ -80,6 +80,10 @@ describe("an error out of a repro's own function", () => {
       "a network that does not answer",
       new TypeError("fetch failed", { cause: Object.assign(new Error("connect"), { code: "ECONNREFUSED" }) }),
     ],
+    [
+      "a program that failed, as zx says it",
+      Object.assign(new Error("exit code: 3"), { exitCode: 3, stdout: "", stderr: "" }),
+    ],
     ["what dstate throws on purpose", new InfraError("QEMU ended")],
     ["what was made from that", new Error("the set-up failed", { cause: new DeadlineError("a file", 1000) })],
   ])("is not the author's when it is %s", (_what, error) => {

@@ -20,7 +20,7 @@ beforeAll(async () => {
     import { trial } from "./trial.ts";
     export default defineRepro({
       id: "mistaken", title: "none", upstream: ["https://example.org"], deadline: "1m",
-      axes: { kernel: [${JSON.stringify(kernel)}], own: { shows: ["mistake", "in-signature", "command", "nothing"] } },
+      axes: { kernel: [${JSON.stringify(kernel)}], own: { shows: ["mistake", "in-signature", "command", "shell", "late", "nothing"] } },
       cells: { bad: [{}], control: [{ axes: { shows: "nothing" } }] },
       machine: { cpus: 1, memory: "512MiB" },
       trial,
@@ -35,9 +35,15 @@ beforeAll(async () => {
       "  const { shows } = cell.axes;",
       '  if (shows === "mistake") read(undefined);',
       '  if (shows === "command") await vm.guest.exec("echo why >&2; exit 3", { signal });',
+      '  if (shows === "shell") await vm.$`echo why >&2; exit 3`;',
+      '  if (shows === "late") await late(vm, signal);',
       "  return { shows };",
       "}",
       "const read = (value) => value.nothing;",
+      "const late = async (vm, signal) => {",
+      '  await vm.guest.spawn("echo a job begins; sleep 1000", { signal });',
+      '  await vm.guest.exec("echo well so far; echo trouble >&2; sleep 1000", { within: "3s", signal });',
+      "};",
     ].join("\n"),
   );
 });
@@ -69,7 +75,7 @@ test("a mistake in a repro's trial is told with its stack, saved, and ends a che
   expect(exitCode).toBe(2);
   expect(stderr).toContain('`trial` of the repro "mistaken" threw TypeError: ');
   expect(stderr).toMatch(
-    /^ {4}at read \(.*\/trial\.ts:7:31\)\n {4}at (?:async )?trial \(.*\/trial\.ts:3:28\)$/m,
+    /^ {4}at read \(.*\/trial\.ts:9:31\)\n {4}at (?:async )?trial \(.*\/trial\.ts:3:28\)$/m,
   );
   expect(stderr.match(/^trial: /gm)).toHaveLength(1);
   expect(await savedTrial(stderr)).toMatchObject({
@@ -80,7 +86,7 @@ test("a mistake in a repro's trial is told with its stack, saved, and ends a che
       qemu: expect.stringMatching(/^\d+\.\d+/),
       repro: expect.stringMatching(/^[0-9a-f]{12}$/),
     },
-    problem: { type: "TypeError", place: { file: join(dir, "repros/mistaken/trial.ts"), line: 7 } },
+    problem: { type: "TypeError", place: { file: join(dir, "repros/mistaken/trial.ts"), line: 9 } },
   });
 });
 
@@ -99,9 +105,36 @@ test("a mistake in a signature ends a matrix at once, and what the trial saw is 
   expect(stdout).not.toContain("usage-error");
 });
 
-test("a command that fails in the guest leaves a trial inconclusive, and says where it was run", async () => {
-  const { exitCode, stdout } = await dstate("run", "mistaken", "--axis", "shows=command");
+test.each([
+  ["command", 4, /^ {2}"echo why .*ended with exit code 3: why$/m],
+  ["shell", 5, /exit code: 3/],
+] as const)(
+  "a failing %s in the guest leaves a trial inconclusive, and says where it was run",
+  async (shows, line, words) => {
+    const { exitCode, stdout } = await dstate("run", "mistaken", "--axis", `shows=${shows}`);
+    expect(exitCode).toBe(125);
+    expect(stdout).toMatch(words);
+    expect(stdout).toMatch(new RegExp(`^ {2}at .*/trial\\.ts:${line}:\\d+$`, "m"));
+  },
+);
+
+test("a command that is late has what it printed in the trial's folder, and so has a job that still runs", async () => {
+  const { exitCode, stdout } = await dstate("run", "mistaken", "--axis", "shows=late");
   expect(exitCode).toBe(125);
-  expect(stdout).toMatch(/^ {2}"echo why .*ended with exit code 3: why$/m);
-  expect(stdout).toMatch(/^ {2}at .*\/trial\.ts:4:\d+$/m);
+  expect(stdout).toMatch(/waited 3\.0 s for "echo well so far.*it had printed last: trouble$/m);
+  const folder = /^ {2}evidence: (.+)$/m.exec(stdout)?.[1] ?? "";
+  expect(await readFile(join(folder, "unfinished-commands.txt"), "utf8")).toBe(
+    [
+      ...[
+        "$ echo a job begins; sleep 1000",
+        "--- standard output",
+        "a job begins",
+        "--- standard error",
+        "",
+        "",
+      ],
+      "$ echo well so far; echo trouble >&2; sleep 1000",
+      ...["--- standard output", "well so far", "--- standard error", "trouble", ""],
+    ].join("\n"),
+  );
 });
