@@ -90,7 +90,13 @@ export async function driveMatrix(
   const getReady = async (state: State): Promise<void> => {
     try {
       const earlier = (await world.earlier(state.cell)).filter(saysSomething);
-      state.trials = earlier.map((trial) => ({ ...trial, earlier: true }));
+      // The ledger knows more of each.
+      state.trials = earlier.map(({ outcome, summary, evidence }) => ({
+        outcome,
+        summary,
+        evidence,
+        earlier: true,
+      }));
       const tally = earlier.reduce((sum, { outcome }) => count(sum, outcome), noTrials);
       state.progress = { ...state.progress, tally };
       const counted =
