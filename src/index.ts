@@ -64,6 +64,8 @@ export type { Wait, WaitingTask } from "./kernel-log/waits.ts";
 export { describeWaits, readWaits } from "./kernel-log/waits.ts";
 export type { Axes, Cell, CellChoice } from "./lab/cell.ts";
 export { chooseCell, describeCell } from "./lab/cell.ts";
+export type { Kept } from "./lab/kept.ts";
+export { keepVm, reviveVm } from "./lab/kept.ts";
 export { npmProject } from "./lab/npm-project.ts";
 export type { CellOptions, OpenVmOptions, RunningOptions } from "./lab/open.ts";
 export { contextOf, openVm } from "./lab/open.ts";

@@ -24,11 +24,13 @@ export function trace(where: CommandEvent["where"], what: string): () => void {
 }
 
 /**
- * Write a line for each command as it starts and ends, as `DSTATE_DEBUG=1` asks.
+ * Write a line for each command as it starts and ends, as `DSTATE_DEBUG=1` asks. Once is enough: a second call does
+ * nothing.
  *
  * @example traceTo((line) => process.stderr.write(`${line}\n`));
  */
 export function traceTo(write: (line: string) => void): void {
+  if (commands.hasSubscribers) return;
   subscribe(commands.name, (message) => {
     const { where, what, took } = message as CommandEvent;
     // One line each, and nothing in it that a terminal obeys.

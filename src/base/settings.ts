@@ -11,6 +11,8 @@ export type ImageKind = (typeof imageKinds)[number];
 
 /** Where things are kept and fetched from. Read once, at the program's edge, and passed down. */
 export interface Settings {
+  /** Trace every command on the host and in guests. */
+  readonly debug: boolean;
   /** Downloads, kernels, images, runtimes, snapshots: everything that can be made again. */
   readonly cacheDir: string;
   /** Sockets and other short-lived files of machines; a short path, for UNIX sockets hold 107 bytes. */
@@ -42,6 +44,7 @@ export interface Settings {
 }
 
 const environment = z.object({
+  DSTATE_DEBUG: z.string().optional(),
   DSTATE_CACHE: z.string().min(1).optional(),
   DSTATE_LOGS: z.string().min(1).optional(),
   DSTATE_KERNEL_PLACES: z.string().optional(),
@@ -84,6 +87,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     value.DSTATE_CACHE ?? join(value.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "dstate"),
   );
   return {
+    debug: !["", "0"].includes(value.DSTATE_DEBUG ?? ""),
     cacheDir,
     layersDir: join(cacheDir, "layers"),
     runtimeDir: resolve(value.TMPDIR ?? "/tmp", `dstate-${process.getuid?.() ?? 0}`),

@@ -19,6 +19,7 @@ export const timeouts = {
       "20s",
       "a frozen machine has gone on after 0.1 s, and answers its first command after 0.5 s",
     ),
+    revive: after("2m", "a kept machine's memory, unpacked: 290 MB in 3 s"),
     freeze: after(
       "60s",
       "a machine's devices are 0.4 MB; its memory is a file that only has to be written back",

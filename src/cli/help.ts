@@ -18,6 +18,7 @@ export const groups: readonly Group[] = [
       matrix: "in which kernels, Nodes, environments it fails, and how often",
       bisect: "what broke it, also when it fails only sometimes",
       shell: "a terminal in a machine of a cell",
+      attach: "the wedged machine that a run kept, as it was",
       show: "a run as a page: time axes, logs, what differs",
       exec: "run any command or test suite on any kernels",
       repros: "the repros there are",

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAttach } from "./attach.ts";
 import { addBench } from "./bench.ts";
 import { addBisect } from "./bisect.ts";
 import { addCheck } from "./check.ts";
@@ -42,6 +43,7 @@ export function makeProgram(session: Session, version: string): Command {
     addKernels,
     addImages,
     addShell,
+    addAttach,
     addShow,
     addDmesg,
     addDoctor,

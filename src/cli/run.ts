@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Context } from "../base/context.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import { openTries } from "../campaign/tries.ts";
@@ -17,6 +18,21 @@ interface RunOptions extends CellOptions, ReportOptions {
   readonly json?: boolean;
   readonly trials: number;
   readonly memoryDump?: boolean;
+  readonly keep?: boolean;
+}
+
+/** Whether to keep a machine: as was said, or, with somebody at the terminal, as they say after a reproduction. */
+function wishOf(
+  options: RunOptions,
+  session: Session,
+  { signal }: Context,
+): boolean | (() => Promise<boolean>) {
+  if (options.keep === true) return true;
+  if (options.json || !process.stdin.isTTY || !process.stderr.isTTY) return false;
+  return async () => {
+    const question = "It reproduced. Keep this machine for `dstate attach`? y or n (n after 20 s): ";
+    return (await session.ask(question, { within: "20s", signal })) === "y";
+  };
 }
 
 /** `dstate run`: one cell of a repro. */
@@ -26,6 +42,7 @@ export function addRun(program: Command, session: Session): void {
     .description("run a repro in one cell and say what was seen")
     .option("--trials <n>", "how often; stops at the first reproduction", positiveInteger, 1)
     .option("--memory-dump", "save the guest's memory of a trial that cannot be judged")
+    .option("--keep", "save the whole machine of a trial that is not clean, for `dstate attach`")
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(addCellOptions(command), {
@@ -43,7 +60,7 @@ export function addRun(program: Command, session: Session): void {
     const definition = await definitionOf(found);
     const trials = await recorded(reproRun("run", found), options, context, async (run) => {
       const tries = await openTries(
-        { repro, definition, ranBy: "run", cold, memoryDump, run },
+        { repro, definition, ranBy: "run", cold, memoryDump, keep: wishOf(options, session, context), run },
         ledger,
         context,
       );

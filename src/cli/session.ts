@@ -1,7 +1,10 @@
 import type { Context } from "../base/context.ts";
-import { DstateError, exitCode, InterruptedError, messageOf } from "../base/errors.ts";
+import { traceTo } from "../base/debug.ts";
+import type { Duration } from "../base/duration.ts";
+import { DeadlineError, DstateError, exitCode, InterruptedError, messageOf } from "../base/errors.ts";
 import { readSettings } from "../base/settings.ts";
 import { sanitize } from "../base/text.ts";
+import { wait } from "../base/wait.ts";
 import { reap } from "../machine/run-directory.ts";
 import {
   type DocumentBody,
@@ -28,6 +31,12 @@ export interface Session extends Disposable {
   expectDocument(command: string): void;
   /** Tell something beside the result, on standard error. */
   say(text: string): void;
+  /**
+   * Ask whoever sits at the terminal for one key.
+   *
+   * @returns it, in lower case; undefined when nobody answers in time.
+   */
+  ask(question: string, options: { within: Duration; signal: AbortSignal }): Promise<string | undefined>;
   /** Tell of an error on standard error; returns the exit code for it. */
   report(error: unknown): number;
 }
@@ -73,6 +82,7 @@ export function openSession(): Session {
     width: process.stdout.columns ?? 120,
     context: async (options = {}) => {
       const settings = readSettings();
+      if (settings.debug) traceTo(say);
       close();
       view = viewProgress(process.stderr, { quiet: options.quiet, signal: interrupt.signal });
       const reaped = await reap(settings.runtimeDir);
@@ -90,6 +100,28 @@ export function openSession(): Session {
       documentOf = command;
     },
     say,
+    ask: async (question, { within, signal }) => {
+      say(question);
+      const { stdin } = process;
+      const answered = Promise.withResolvers<string>();
+      const onKey = (key: Buffer): void => answered.resolve(key.toString());
+      stdin.setRawMode(true);
+      stdin.once("data", onKey);
+      stdin.resume();
+      try {
+        const key = await wait("an answer", answered.promise, { within, signal });
+        // In raw mode the terminal makes no signal of it.
+        if (key === "\u0003") stop("SIGINT");
+        return key.toLowerCase();
+      } catch (error) {
+        if (error instanceof DeadlineError) return undefined;
+        throw error;
+      } finally {
+        stdin.removeListener("data", onKey);
+        stdin.setRawMode(false);
+        stdin.pause();
+      }
+    },
     report: (error) => {
       close();
       const own = error instanceof DstateError;

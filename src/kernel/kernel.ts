@@ -10,11 +10,11 @@ export interface Kernel {
   readonly id: string;
   /** What QEMU's `-kernel` is given: an ELF vmlinux with a PVH note where there is one, else a bzImage. */
   readonly boot: string;
-  readonly initrd?: string;
+  readonly initrd?: string | undefined;
   /** The ELF image with its symbol table. */
-  readonly vmlinux?: string;
+  readonly vmlinux?: string | undefined;
   /** The kernel's .config. */
-  readonly config?: string;
+  readonly config?: string | undefined;
   /** One sentence for a report: where it came from and what was checked. */
   readonly provenance: string;
 }

@@ -3,7 +3,7 @@ import type { Stretch } from "../base/pace.ts";
 import type { GuestSystem } from "../image/system.ts";
 import { guestSystems } from "../image/systems.ts";
 import type { Accelerator, Disk } from "../machine/argv.ts";
-import type { MachineOptions } from "../machine/start.ts";
+import type { MachineOptions } from "../machine/options.ts";
 import type { Platform } from "../platform/platform.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import type { Parts, Shape } from "./parts.ts";

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
+import { traceTo } from "../base/debug.ts";
 import type { Progress } from "../base/progress.ts";
 import { imageKinds, readSettings, type Settings } from "../base/settings.ts";
 import { slowProgress } from "../base/slow-progress.ts";
@@ -103,10 +104,13 @@ export async function openVm(options: OpenVmOptions): Promise<Vm> {
  * @example const context = contextOf({ signal });
  */
 export function contextOf(options: Pick<RunningOptions, "settings" | "signal" | "progress">): Context {
+  const settings = options.settings ?? readSettings();
+  const write = (line: string): void => void process.stderr.write(`${line}\n`);
+  if (settings.debug) traceTo(write);
   return {
-    settings: options.settings ?? readSettings(),
+    settings,
     signal: options.signal ?? new AbortController().signal,
-    progress: options.progress ?? slowProgress((line) => process.stderr.write(`${line}\n`)),
+    progress: options.progress ?? slowProgress(write),
   };
 }
 

@@ -1,4 +1,4 @@
-import { copyFile, stat } from "node:fs/promises";
+import { copyFile, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
@@ -9,8 +9,8 @@ import { timeouts } from "../base/timeouts.ts";
 import { guestSystems } from "../image/systems.ts";
 import { qemuArguments } from "../machine/argv.ts";
 import { identifyProcessor } from "../machine/host-processor.ts";
+import type { MachineOptions } from "../machine/options.ts";
 import { identifyQemu } from "../machine/qemu-binary.ts";
-import type { MachineOptions } from "../machine/start.ts";
 import { bootOptions, disksOf } from "./boot.ts";
 import { freezeInto, partsOfSnapshot, tries } from "./freeze.ts";
 import type { Shape } from "./parts.ts";
@@ -100,6 +100,10 @@ export function restoreOptions(shape: Shape, snapshot: Snapshot, context: Contex
     ...bootOptions(shape, context),
     disks: disksOf(shape.parts, { path: root, format: "qcow2", access: "private" }),
     memoryFile: { path: memory, use: "clone" },
-    incoming: { statePath: state, hostKey: snapshot.hostKey },
+    incoming: {
+      open: async () => (await open(state)).createReadStream(),
+      memory: "in a file",
+      hostKey: snapshot.hostKey,
+    },
   };
 }

@@ -40,8 +40,8 @@ export class Vm implements AsyncDisposable {
   readonly parts: Parts;
   /** How the machine runs and why, for the report. */
   readonly acceleration: string;
-  /** `warm`: it went on from a frozen machine; `cold`: it booted. */
-  readonly start: "warm" | "cold";
+  /** `warm`: it went on from a frozen machine; `cold`: it booted; `revived`: it was kept. */
+  readonly start: "warm" | "cold" | "revived";
   /** Where its evidence is. */
   readonly evidenceDir: string;
   /**
@@ -61,7 +61,7 @@ export class Vm implements AsyncDisposable {
   private constructor(
     machine: Machine,
     options: VmOptions,
-    about: { acceleration: string; start: "warm" | "cold"; room: Lease },
+    about: { acceleration: string; start: Vm["start"]; room: Lease },
   ) {
     this.machine = machine;
     this.#timeline = new TimelineRecorder(join(options.evidenceDir, "timeline.jsonl"), machine);
@@ -106,6 +106,12 @@ export class Vm implements AsyncDisposable {
       if (options.room === undefined) room[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** A machine that was kept and runs again: its guest stays who it was. See `reviveVm`. */
+  static revived(machine: Machine, options: VmOptions, room: Lease): Vm {
+    const { type } = machine.options.accelerator;
+    return new Vm(machine, options, { acceleration: type.toUpperCase(), start: "revived", room });
   }
 
   static async #warm(

@@ -25,14 +25,22 @@ export interface MachineArguments {
   readonly initrd?: string | undefined;
   readonly commandLine: string;
   readonly disks: readonly Disk[];
-  /** The guest's memory as a file: `freeze` writes to it, `clone` reads it and keeps its own changes private. */
-  readonly memoryFile?: { readonly path: string; readonly use: "freeze" | "clone" } | undefined;
+  /**
+   * The guest's memory as a file: `freeze` writes to it, `clone` reads it and keeps its own changes private.
+   * `stream`: by the same name, but filled by the state that comes in.
+   */
+  readonly memoryFile?:
+    | { readonly path: string; readonly use: "freeze" | "clone" }
+    | { readonly use: "stream" }
+    | undefined;
   /** Wait for a frozen machine's state to go on from, instead of booting. */
   readonly incoming?: boolean | undefined;
   /** UNIX sockets; sun_path holds 107 bytes. */
   readonly qmpSocket: string;
   readonly consoleSocket: string;
   readonly commandsSocket: string;
+  /** A second monitor, for a person. */
+  readonly userMonitorSocket?: string | undefined;
   readonly errorsSocket: string;
   /** Whether the guest may reach beyond the machine. */
   readonly network: "isolated" | "user";
@@ -63,6 +71,7 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ...["-chardev", `socket,id=console,path=${escapeOption(machine.consoleSocket)},server=on,wait=on`],
     ...["-chardev", `socket,id=qmp,path=${escapeOption(machine.qmpSocket)},server=on,wait=off`],
     ...["-mon", "chardev=qmp,mode=control"],
+    ...(machine.userMonitorSocket === undefined ? [] : userMonitor(machine.userMonitorSocket)),
     ...["-serial", "chardev:console"],
     ...["-device", "virtio-serial-pci"],
     ...portArguments("commands", machine.commandsSocket),
@@ -80,8 +89,17 @@ export function qemuArguments(machine: MachineArguments): string[] {
   ];
 }
 
+function userMonitor(socket: string): string[] {
+  return [
+    ...["-chardev", `socket,id=user-qmp,path=${escapeOption(socket)},server=on,wait=off`],
+    ...["-mon", "chardev=user-qmp,mode=control"],
+  ];
+}
+
 function memoryArguments(machine: MachineArguments): string[] {
   if (!machine.memoryFile) return [];
+  if (machine.memoryFile.use === "stream")
+    return ["-object", `memory-backend-ram,id=memory,size=${machine.memory}`];
   const { path, use } = machine.memoryFile;
   const share = use === "freeze" ? "on" : "off";
   return [

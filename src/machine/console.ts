@@ -14,6 +14,9 @@ const keptCharacters = 4 * 1024 * 1024;
 /** A line longer than this is cut into several: a guest decides what it prints. */
 const longestLine = 64 * 1024;
 
+/** Ctrl-], as in telnet: no program in the guest needs it. */
+const leavingKey = 0x1d;
+
 export interface ConsoleLine {
   /** Counts every line since the machine started. */
   readonly number: number;
@@ -121,6 +124,42 @@ export class Console implements AsyncDisposable {
   /** Type text on the serial line. */
   type(text: string): void {
     this.#socket.write(text);
+  }
+
+  /**
+   * Connect a terminal with the serial line, until Ctrl-] is typed, the machine ends or the signal aborts.
+   *
+   * @example await vm.machine.console.interact({ input: process.stdin, output: process.stdout, signal });
+   */
+  async interact(options: {
+    readonly input: NodeJS.ReadStream;
+    readonly output: NodeJS.WritableStream;
+    readonly signal: AbortSignal;
+  }): Promise<void> {
+    const { input, output, signal } = options;
+    const left = Promise.withResolvers<void>();
+    const leave = (): void => left.resolve();
+    const show = (chunk: Buffer): void => void output.write(chunk);
+    const send = (keys: Buffer): void => {
+      if (keys.includes(leavingKey)) leave();
+      else this.#socket.write(keys);
+    };
+    this.#socket.on("data", show);
+    this.#socket.once("close", leave);
+    signal.addEventListener("abort", leave, { once: true });
+    input.setRawMode(true);
+    input.on("data", send);
+    input.resume();
+    try {
+      await left.promise;
+    } finally {
+      input.removeListener("data", send);
+      input.setRawMode(false);
+      input.pause();
+      this.#socket.removeListener("data", show);
+      this.#socket.removeListener("close", leave);
+      signal.removeEventListener("abort", leave);
+    }
   }
 
   /**

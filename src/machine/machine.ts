@@ -6,10 +6,10 @@ import type { Pace } from "../base/pace.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Disk } from "./argv.ts";
 import type { Console } from "./console.ts";
 import { ConnectionLost, crashIn, MachineFault } from "./fault.ts";
 import { diskFault } from "./layers.ts";
+import type { MachineOptions } from "./options.ts";
 import type { Qmp } from "./qmp.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import type { Seed } from "./seed.ts";
@@ -25,6 +25,7 @@ export interface MachineExit {
 /** What a running machine is put together from: see `startMachine`. */
 export interface MachineParts {
   readonly platform: Platform;
+  readonly options: MachineOptions;
   readonly qmp: Qmp;
   readonly console: Console;
   readonly seed: Seed;
@@ -36,9 +37,6 @@ export interface MachineParts {
   readonly pace: Pace;
   readonly exited: Promise<MachineExit>;
   readonly directory: RunDirectory;
-  readonly disks: readonly Disk[];
-  /** What the guest writes to its private disks goes below this folder. */
-  readonly layersDir: string;
 }
 
 /** A running QEMU. Dispose it to end it; nothing of it is left then but its evidence. */
@@ -48,6 +46,8 @@ export class Machine implements AsyncDisposable {
   readonly console: Console;
   /** @internal */
   readonly seed: Seed;
+  /** What it was started with. */
+  readonly options: MachineOptions;
   /**
    * The host's ends of the two virtio-serial ports that the guest's root shell is behind.
    *
@@ -74,6 +74,7 @@ export class Machine implements AsyncDisposable {
     this.qmp = parts.qmp;
     this.console = parts.console;
     this.seed = parts.seed;
+    this.options = parts.options;
     this.shell = parts.shell;
     this.#process = parts.process;
     this.pid = parts.process.pid ?? 0;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { type FileHandle, mkdir, open, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
@@ -12,41 +12,16 @@ import { hostEnvironment } from "../base/program.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { pause } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
-import { type Accelerator, type Disk, type MachineArguments, qemuArguments } from "./argv.ts";
+import { qemuArguments } from "./argv.ts";
 import { Console } from "./console.ts";
 import { prepareLayers } from "./layers.ts";
 import { Machine } from "./machine.ts";
+import type { MachineOptions } from "./options.ts";
 import { Qmp } from "./qmp.ts";
 import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
 import { connectSocket } from "./socket.ts";
 import { thawMachine } from "./thaw.ts";
-
-export interface MachineOptions {
-  readonly platform: Platform;
-  readonly accelerator: Accelerator;
-  readonly cpus: number;
-  /** Bytes. */
-  readonly memory: number;
-  readonly kernel: { readonly boot: string; readonly initrd?: string | undefined };
-  readonly commandLine: string;
-  /** Without the seed disk, which the machine adds. The first one is the root. */
-  readonly disks: readonly Disk[];
-  readonly network: MachineArguments["network"];
-  readonly hostname: string;
-  /** Memory as a file and a state to go on from: see {@link freezeMachine}. */
-  readonly memoryFile?: MachineArguments["memoryFile"];
-  readonly incoming?: { readonly statePath: string; readonly hostKey: Buffer } | undefined;
-  /** Short-lived files go below this folder. */
-  readonly runtimeRoot: string;
-  /** What the guest writes to its private disks goes below this folder, which is made if it is not there. */
-  readonly layersDir: string;
-  /** Evidence goes into this folder: console.log, qemu.log, qemu-arguments.json. */
-  readonly evidenceDir: string;
-  readonly signal: AbortSignal;
-  /** How much slower this host is than the one of the table of time-outs, and who is told when it is busy. */
-  readonly pace?: Partial<Pick<Pace, "factor" | "onStretch">> | undefined;
-}
 
 /**
  * Start QEMU and connect to its monitor and console.
@@ -56,7 +31,14 @@ export interface MachineOptions {
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const fresh = makeSeed(options.hostname);
   // A machine that goes on from a frozen state keeps the host key its ssh daemon has in memory.
-  const seed = options.incoming ? { ...fresh, hostKey: options.incoming.hostKey } : fresh;
+  const { incoming } = options;
+  const seed = incoming
+    ? {
+        ...fresh,
+        hostKey: incoming.hostKey,
+        ...(incoming.identity && { clientKey: incoming.identity.clientKey }),
+      }
+    : fresh;
   await mkdir(options.evidenceDir, { recursive: true });
   const directory = await makeRunDirectory(options.runtimeRoot);
   let child: ChildProcess | undefined;
@@ -68,14 +50,15 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   });
   try {
     const seedPath = join(directory.path, "seed.img");
-    await writeSeedDisk(seedPath, seed);
+    if (incoming?.identity) await copyFile(incoming.identity.seedDisk, seedPath);
+    else await writeSeedDisk(seedPath, seed);
     const consoleLog = join(options.evidenceDir, "console.log");
-    await using state = options.incoming ? await open(options.incoming.statePath) : undefined;
+    const state = await incoming?.open();
     const { platform } = options;
     const argv = qemuArguments({
       platform,
       memoryFile: options.memoryFile,
-      incoming: state !== undefined,
+      incoming: incoming !== undefined,
       accelerator: options.accelerator,
       cpus: options.cpus,
       memory: options.memory,
@@ -90,6 +73,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       consoleSocket: join(directory.path, "console"),
       commandsSocket: join(directory.path, "commands"),
       errorsSocket: join(directory.path, "errors"),
+      userMonitorSocket: options.userMonitorSocket,
       network: options.network,
     });
     await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
@@ -107,11 +91,11 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       consoleLog,
       said,
       pace,
-      disks: options.disks,
-      layersDir: options.layersDir,
-      signal: options.signal,
+      options,
     });
-    if (state) await thawMachine(machine, { within: timeouts.machine.restore, signal: options.signal });
+    const { restore, revive } = timeouts.machine;
+    const within = incoming?.memory === "in the stream" ? revive : restore;
+    if (incoming) await thawMachine(machine, incoming, { within, signal: options.signal });
     return machine;
   } catch (error) {
     // What QEMU said before it ended is a better story than a socket that broke off.
@@ -133,9 +117,7 @@ async function connectTo(
     consoleLog: string;
     said: string[];
     pace: Pace;
-    disks: readonly Disk[];
-    layersDir: string;
-    signal: AbortSignal;
+    options: MachineOptions;
   },
 ): Promise<Machine> {
   const ended = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>();
@@ -152,7 +134,8 @@ async function connectTo(
   const own = process.pid === undefined ? undefined : identify(process.pid);
   if (own) await parts.directory.claim(own);
   const socket = (name: string): string => join(parts.directory.path, name);
-  const { signal, pace } = parts;
+  const { pace, options } = parts;
+  const { signal } = options;
   const limits = { within, pace, signal };
   // QEMU waits for each of these in turn before it goes on; the order is its own.
   const [console, commands, errors] = await Promise.race([
@@ -165,7 +148,7 @@ async function connectTo(
   ]);
   const qmp = await Promise.race([early, Qmp.connect(socket("qmp"), limits)]);
   console.useMonitor(qmp);
-  const sshPort = readSshPort(await qmp.human("info usernet", { signal: parts.signal }));
+  const sshPort = readSshPort(await qmp.human("info usernet", { signal }));
   const exited = ended.promise.then((exit) => {
     const shutdown = qmp.latest("SHUTDOWN");
     return {
@@ -179,14 +162,13 @@ async function connectTo(
     console,
     shell: { commands, errors },
     seed: parts.seed,
+    options: parts.options,
     process,
     command: parts.command,
     sshPort,
     pace,
     exited,
     directory: parts.directory,
-    disks: parts.disks,
-    layersDir: parts.layersDir,
   });
 }
 
@@ -215,11 +197,11 @@ function launch(
  *
  * @see https://www.qemu.org/docs/master/about/removed-features.html (fd: URI when used for file migration)
  */
-function feed(state: FileHandle, child: ChildProcess): void {
+function feed(state: Readable, child: ChildProcess): void {
   const into = child.stdio[3];
   if (!(into instanceof Writable)) return;
   // A QEMU that takes no more of it tells why over its monitor, or ends.
-  pipeline(state.createReadStream({ autoClose: false }), into).catch(() => {});
+  pipeline(state, into).catch(() => {});
 }
 
 /** The failure of a QEMU that ended by itself within a moment, else the error that was seen first. */

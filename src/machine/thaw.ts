@@ -1,11 +1,10 @@
 import { InfraError } from "../base/errors.ts";
 import type { WaitOptions } from "../base/wait.ts";
 import type { Machine } from "./machine.ts";
+import type { Incoming } from "./options.ts";
 
 /** Memory that is a shared file stays out of the migration stream, on both sides. */
 export const ignoreShared = { capabilities: [{ capability: "x-ignore-shared", state: true }] };
-
-const withEvents = { capabilities: [...ignoreShared.capabilities, { capability: "events", state: true }] };
 
 /** The first descriptor of QEMU behind its standard ones: where it is given the frozen state. */
 const stateDescriptor = 3;
@@ -18,6 +17,7 @@ const stateDescriptor = 3;
  */
 export async function thawMachine(
   machine: Pick<Machine, "qmp" | "race">,
+  { memory }: Pick<Incoming, "memory">,
   options: WaitOptions,
 ): Promise<void> {
   await machine.race("the frozen machine to go on", options, async (signal) => {
@@ -27,7 +27,11 @@ export async function thawMachine(
       if (data.status === "completed") loaded.resolve();
       if (data.status === "failed") loaded.reject(new InfraError("QEMU cannot go on from the frozen state"));
     });
-    await machine.qmp.call("migrate-set-capabilities", withEvents, { signal });
+    const capabilities = [
+      { capability: "x-ignore-shared", state: memory === "in a file" },
+      { capability: "events", state: true },
+    ];
+    await machine.qmp.call("migrate-set-capabilities", { capabilities }, { signal });
     await machine.qmp.call("migrate-incoming", { uri: `fd:${stateDescriptor}` }, { signal });
     await loaded.promise;
     // It was stopped when it was frozen, and still is.

@@ -32,8 +32,8 @@ const machineSchema = z.object({
   qemu: z.string(),
   /** The accelerator, and why this one. */
   acceleration: z.string(),
-  /** `warm`: it went on from a frozen machine; `cold`: it booted. */
-  start: z.enum(["warm", "cold"]),
+  /** `warm`: it went on from a frozen machine; `cold`: it booted; `revived`: it was kept. */
+  start: z.enum(["warm", "cold", "revived"]),
 });
 export type MachineRecord = z.infer<typeof machineSchema>;
 

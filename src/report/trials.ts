@@ -1,3 +1,4 @@
+import { formatBytes } from "../base/size.ts";
 import { pointText } from "../base/stack.ts";
 import { describeCell } from "../lab/cell.ts";
 import type { Collected } from "../repro/collect-evidence.ts";
@@ -23,6 +24,9 @@ export function renderTrials(trials: readonly TrialResult[], options: { width: n
       ...(trial.problem?.place ? [`at ${pointText(trial.problem.place)}`] : []),
       `evidence: ${trial.evidence}`,
       ...renderCollected(trial.collected),
+      ...(trial.kept
+        ? [`kept: its machine, ${formatBytes(trial.kept.bytes)}; revive it: dstate attach ${trial.evidence}`]
+        : []),
     ].join("\n  "),
   );
   return `${renderTable(head, rows, options)}\n${lines.join("\n")}`;

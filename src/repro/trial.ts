@@ -6,6 +6,7 @@ import { keyOf } from "../base/store.ts";
 import { oneLine } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
+import { Keeper, type KeptMachine } from "../lab/keeper.ts";
 import { openVm } from "../lab/open.ts";
 import type { Parts } from "../lab/parts.ts";
 import { shapeOf } from "../lab/shape.ts";
@@ -41,6 +42,8 @@ export interface TrialResult<Observation = unknown> {
   readonly collected: readonly Collected[];
   /** The error that ended it, where one did. */
   readonly problem?: Problem | undefined;
+  /** Its machine, which `dstate attach` revives. */
+  readonly kept?: KeptMachine | undefined;
 }
 
 /**
@@ -62,6 +65,11 @@ export interface TrialOptions {
   /** Also save the guest's memory when the trial cannot be judged. As large as the guest's memory, at worst. */
   readonly memoryDump?: boolean | undefined;
   /**
+   * Keep the machine of a trial that is not clean, as it was before it was told to power off. A function is asked
+   * when the trial reproduced, and keeps the machine as it is then.
+   */
+  readonly keep?: boolean | (() => Promise<boolean>) | undefined;
+  /**
    * The run that it is a trial of. Default: one of its own.
    *
    * @internal
@@ -76,7 +84,7 @@ export interface TrialOptions {
 /** What a trial comes to, before it is known where and when. */
 type TrialEnd<Observation = unknown> = Pick<
   TrialResult<Observation>,
-  "outcome" | "summary" | "columns" | "observation" | "problem"
+  "outcome" | "summary" | "columns" | "observation" | "problem" | "kept"
 >;
 
 /**
@@ -165,8 +173,10 @@ async function trialOf<Observation>(
       progress.update({ detail: text });
     };
     collector = new EvidenceCollector(vm, evidence, { signal, say, memoryDump: options.memoryDump });
+    const keeper = new Keeper(vm, evidence.dir, { signal, say });
     vm.beforePowerOff(async () => {
       await collector?.throughGuest();
+      if (options.keep === true) await keeper.keep();
       say("powering off");
     });
     const given = { vm, cell, workload: "/srv/work", deadline: repro.deadline, evidence, say };
@@ -180,11 +190,12 @@ async function trialOf<Observation>(
       // Whatever the trial made of it: what a machine does without its disk says nothing.
       if (vm.machine.fatal?.kind === "host") throw vm.machine.fatal;
       await collector.collect(depthFor[judged.outcome]);
-      return judged;
+      return { ...judged, kept: await keeper.decide(judged.outcome, options.keep) };
     } catch (error) {
       // Whatever went wrong, the machine is still there to be asked. An author's mistake does not need its answer.
       signal.throwIfAborted();
       await collector.collect(error instanceof AuthorError ? "log" : "full");
+      await keeper.decide(error instanceof AuthorError ? "clean" : "inconclusive", options.keep);
       throw error;
     }
   };

@@ -12,6 +12,7 @@ export function programToLookAt(): Command {
       context: unused,
       print: unused,
       say: unused,
+      ask: unused,
       result: unused,
       expectDocument: unused,
       report: unused,

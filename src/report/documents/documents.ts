@@ -30,6 +30,7 @@ export const documents = {
   "bisect replay": { version: 1, body: trials.bisect },
   "bisect visualize": { version: 1, body: trials.bisect },
   show: { version: 1, body: trials.show },
+  attach: { version: 1, body: trials.attach },
   repros: { version: 1, body: stock.repros },
   "kernels list": { version: 1, body: stock.kernelsList },
   "kernels pin": { version: 1, body: stock.kernelsPin },

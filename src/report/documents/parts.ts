@@ -55,6 +55,14 @@ export const trial = z
     evidence: z.string().describe("The folder."),
     collected: z.array(collected),
     problem: problem.optional(),
+    kept: z
+      .object({
+        folder: z.string(),
+        bytes: z.int(),
+        took: z.number().describe("Milliseconds that it stood still."),
+      })
+      .optional()
+      .describe("Its machine, which `dstate attach` revives."),
   })
   .meta({ id: "Trial", description: "One trial: what trial.json holds, too." });
 

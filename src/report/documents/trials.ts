@@ -119,3 +119,12 @@ export const show = z.object({
   trials: z.int().optional(),
   text: z.string().optional().describe("With --for: the text of the report."),
 });
+
+export const attach = z.object({
+  argv: z.array(z.string()).describe("The command that was run in the revived machine."),
+  stdout: z.string(),
+  stderr: z.string(),
+  exitCode: z.int().nullable().describe("null when a signal ended it."),
+  signal: z.string().nullable(),
+  truncated: z.boolean().describe("Whether it printed more than was kept."),
+});

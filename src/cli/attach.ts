@@ -1,0 +1,137 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Context } from "../base/context.ts";
+import { exitCode, messageOf, UsageError } from "../base/errors.ts";
+import { sanitize } from "../base/text.ts";
+import { debugKernelOf } from "../decode/debug-kernel.ts";
+import { parseKernelSelector } from "../kernel/selector.ts";
+import { reviveVm } from "../lab/kept.ts";
+import type { Vm } from "../lab/vm.ts";
+import { openDebugger } from "../machine/debugger.ts";
+import { findRun, readRun } from "../record/read-run.ts";
+import { withNotes } from "./help.ts";
+import type { Session } from "./session.ts";
+
+interface AttachOptions {
+  readonly console?: boolean;
+  readonly gdb?: boolean;
+  readonly qmp?: boolean;
+  readonly json?: boolean;
+}
+
+/** `dstate attach`: a kept machine, as it was. */
+export function addAttach(program: Command, session: Session): void {
+  const command = program
+    .command("attach <run>")
+    .description("revive the machine that a run kept, as it was, and look at it; it ends with you")
+    .argument("[command...]", "after `--`: run this in the guest as root, print what it says, and end")
+    .option("--console", "its serial console; Ctrl-] leaves it")
+    .option("--gdb", "let gdb come to it, and print the command line for that")
+    .option("--qmp", "print the socket of QEMU's monitor")
+    .option("--json", "with a command: one JSON document on standard output");
+  withNotes(command, {
+    about: [
+      "Without an option: a root shell, or the console where the guest gives none any more.",
+      "Each time it is the same machine in the same state; nothing of what was kept is changed. A run keeps its machine with `dstate run REPRO --keep`.",
+    ],
+    examples: [
+      "dstate attach last",
+      "dstate attach last --gdb",
+      "dstate attach last -- ps -eLo pid,stat,wchan:24,comm",
+    ],
+  }).action(async (name: string, argv: readonly string[], options: AttachOptions) => {
+    const interactive = argv.length === 0 && !options.gdb && !options.qmp;
+    if (interactive && !process.stdin.isTTY)
+      throw new UsageError("dstate attach needs a terminal", {
+        next: "Without one, name a command after --, such as: dstate attach RUN -- dmesg",
+      });
+    const context = await session.context();
+    await using vm = await reviveVm(await keptIn(await findRun(name, context.settings)), context);
+    if (argv.length > 0) {
+      process.exitCode = await runCommand(vm, argv, options, session, context);
+      return;
+    }
+    if (options.gdb) await tellOfGdb(vm, session, context);
+    if (options.qmp) session.print(`${vm.machine.options.userMonitorSocket}`);
+    if (interactive) process.exitCode = await enter(vm, options, session, context);
+    else await untilInterrupted(vm, session, context);
+  });
+}
+
+/** Where a run kept its machine: itself, or the last of its trials that did. */
+async function keptIn(run: string): Promise<string> {
+  const { record } = await readRun(run);
+  const folders = [".", ...record.trials.map(({ folder }) => folder)].map((folder) =>
+    join(run, folder, "kept"),
+  );
+  for (const folder of folders.toReversed()) {
+    const isThere = await access(join(folder, "kept.json")).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return folder;
+  }
+  throw new UsageError(`the run ${run} kept no machine`, {
+    next: "A run keeps the machine of a trial that is not clean with `dstate run REPRO --keep`.",
+  });
+}
+
+async function runCommand(
+  vm: Vm,
+  argv: readonly string[],
+  options: AttachOptions,
+  session: Session,
+  { signal }: Context,
+): Promise<number> {
+  const result = await vm.guest.quick([...argv], { within: "1m", signal, allowFailure: true });
+  const { stdout, stderr } = result;
+  if (stderr !== "" && options.json !== true) session.say(sanitize(stderr).replace(/\n$/, ""));
+  session.result(
+    "attach",
+    { argv: [...argv], ...result },
+    { json: options.json, text: () => sanitize(stdout).replace(/\n$/, "") },
+  );
+  return result.exitCode === 0 ? exitCode.clean : exitCode.reproduced;
+}
+
+async function enter(vm: Vm, options: AttachOptions, session: Session, context: Context): Promise<number> {
+  const { signal } = context;
+  if (options.console !== true) {
+    try {
+      await vm.guest.connect({ within: "15s", signal });
+      session.say("a root shell in the kept machine; it ends with the shell");
+      return await vm.guest.interact({ signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      session.say(`the guest gives no shell any more (${messageOf(error)}): its console instead`);
+    }
+  }
+  session.say("the serial console; Ctrl-] leaves it");
+  await vm.machine.console.interact({ input: process.stdin, output: process.stdout, signal });
+  return exitCode.clean;
+}
+
+async function tellOfGdb(vm: Vm, session: Session, context: Context): Promise<void> {
+  const { kernel } = vm.parts;
+  const port = await openDebugger(vm.machine, context);
+  const debug = await debugKernelOf(parseKernelSelector(kernel.selector), context).catch((error: unknown) => {
+    session.say(`no source lines: ${messageOf(error)}`);
+    return undefined;
+  });
+  const image = debug?.vmlinux ?? kernel.vmlinux ?? kernel.boot;
+  session.print(`gdb -ex 'target remote 127.0.0.1:${port}' ${quoteForShell(image)}`);
+}
+
+async function untilInterrupted(vm: Vm, session: Session, { signal }: Context): Promise<void> {
+  session.say("the machine runs until Ctrl-C");
+  const interrupted = new Promise<void>((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+  await Promise.race([interrupted, vm.machine.exited]);
+}
+
+/** A path in a line that a person copies. */
+function quoteForShell(path: string): string {
+  return /^[\w./+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,212 @@
+import { constants as fsConstants } from "node:fs";
+import {
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  stat,
+  statfs,
+  writeFile,
+} from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { constants, createZstdCompress } from "node:zlib";
+import { z } from "zod";
+import { command } from "../base/command.ts";
+import { InfraError } from "../base/errors.ts";
+import { formatBytes } from "../base/size.ts";
+import { pause, type WaitOptions, withDeadline } from "../base/wait.ts";
+import type { Disk } from "./argv.ts";
+import type { Machine } from "./machine.ts";
+
+/** A private disk of a kept machine: what was written since the image it started from. */
+export interface KeptLayer {
+  readonly serial: string;
+  /** In the kept machine's folder. */
+  readonly file: string;
+  /** The image below it, on this host. */
+  readonly base: string;
+}
+
+/** What {@link keepMachine} wrote. */
+export interface KeptParts {
+  /** Memory and devices, packed by zstd. */
+  readonly state: string;
+  readonly layers: readonly KeptLayer[];
+  /** The keys by which the guest is entered, as it has them in memory. */
+  readonly hostKey: string;
+  /** QEMU's own version, such as `7.2.22`. */
+  readonly qemu: string;
+  /** Of all files together. */
+  readonly bytes: number;
+}
+
+/** Names of the files in a kept machine's folder. */
+export const keptFiles = { state: "state.zst", seed: "seed.img", clientKey: "client-key" } as const;
+
+const versionSchema = z.object({ qemu: z.object({ major: z.int(), minor: z.int(), micro: z.int() }) });
+const statusSchema = z.object({ status: z.string().optional(), "error-desc": z.string().optional() });
+const runningSchema = z.object({ running: z.boolean() });
+const blockSchema = z.array(
+  z.object({
+    device: z.string(),
+    inserted: z.object({ image: z.object({ filename: z.string() }) }).optional(),
+  }),
+);
+/** How QEMU names a layer of its own over an image. */
+const layerSchema = z.object({ file: z.object({ filename: z.string() }) });
+
+/**
+ * Save a whole machine into a folder: memory, devices and what its disks hold beyond their images. The machine stands
+ * still meanwhile, for seconds, and goes on as if nothing had been.
+ *
+ * @param dir is made here; whoever may read it may enter the guest, so only its owner may.
+ * @throws {InfraError} when the disk has no room or QEMU fails; nothing of it is left then, and the machine goes on.
+ * @see https://www.qemu.org/docs/master/devel/migration/main.html
+ * @example await keepMachine(vm.machine, join(evidence.dir, "kept"), { within: "2m", signal })
+ */
+export async function keepMachine(machine: Machine, dir: string, options: WaitOptions): Promise<KeptParts> {
+  return await withDeadline("the machine to be saved", options, async (signal) => {
+    const { running } = runningSchema.parse(await machine.qmp.call("query-status", {}, { signal }));
+    const draft = `${dir}.draft`;
+    await rm(draft, { recursive: true, force: true });
+    await mkdir(draft, { recursive: true, mode: 0o700 });
+    try {
+      await requireRoom(draft, machine.options.memory);
+      await machine.qmp.call("stop", {}, { signal });
+      const parts = await write(machine, draft, signal);
+      await rename(draft, dir);
+      return parts;
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true });
+      throw error;
+    } finally {
+      if (running && !machine.fatal) await machine.qmp.call("cont", {}, { within: "30s" });
+    }
+  });
+}
+
+async function write(machine: Machine, dir: string, signal: AbortSignal): Promise<KeptParts> {
+  const { qmp, seed } = machine;
+  await writeState(machine, join(dir, keptFiles.state), signal);
+  const layers: KeptLayer[] = [];
+  for (const [index, disk] of machine.options.disks.entries()) {
+    if (disk.access !== "private") continue;
+    layers.push(await writeLayer(machine, { disk, device: `disk${index}`, dir }, signal));
+  }
+  await copyFile(join(machine.runPath, keptFiles.seed), join(dir, keptFiles.seed), fsConstants.COPYFILE_EXCL);
+  await writeFile(join(dir, keptFiles.clientKey), seed.clientKey, { mode: 0o600 });
+  const { qemu } = versionSchema.parse(await qmp.call("query-version", {}, { signal }));
+  let bytes = 0;
+  for (const name of await readdir(dir)) bytes += (await stat(join(dir, name))).size;
+  return {
+    state: keptFiles.state,
+    layers,
+    hostKey: seed.hostKey.toString("base64"),
+    qemu: `${qemu.major}.${qemu.minor}.${qemu.micro}`,
+    bytes,
+  };
+}
+
+async function writeState({ qmp, runPath }: Machine, path: string, signal: AbortSignal): Promise<void> {
+  const arrived = Promise.withResolvers<Socket>();
+  const socketPath = join(runPath, "kept");
+  const server = createServer((socket) => arrived.resolve(socket));
+  server.on("error", arrived.reject);
+  signal.addEventListener("abort", () => arrived.reject(signal.reason), { once: true });
+  try {
+    await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+    // Its memory is this machine's own, wherever it came from: it goes into the stream.
+    const whole = [{ capability: "x-ignore-shared", state: false }];
+    await qmp.call("migrate-set-capabilities", { capabilities: whole }, { signal });
+    await qmp.call("migrate-set-parameters", { "max-bandwidth": 2 ** 40 }, { signal });
+    await qmp.call("migrate", { uri: `unix:${socketPath}` }, { signal });
+    const file = await open(path, "wx", 0o600);
+    await pipeline(await arrived.promise, packer(), file.createWriteStream(), { signal });
+    for (;;) {
+      const answer = statusSchema.parse(await qmp.call("query-migrate", {}, { signal }));
+      if (answer.status === "completed") return;
+      if (answer.status === "failed" || answer.status === "cancelled")
+        throw new InfraError(`QEMU could not save the machine: ${answer["error-desc"] ?? answer.status}`);
+      await pause("10ms", signal);
+    }
+  } finally {
+    server.close();
+  }
+}
+
+/** Level 3 packs a guest's memory to a sixth, as fast as QEMU hands it over. */
+function packer(): ReturnType<typeof createZstdCompress> {
+  return createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } });
+}
+
+/**
+ * The private layer of a disk is a file of QEMU's that has no name any more; its content is complete, for QEMU has
+ * given its disks up to whoever goes on with the machine.
+ */
+async function writeLayer(
+  machine: Machine,
+  { disk, device, dir }: { disk: Disk; device: string; dir: string },
+  signal: AbortSignal,
+): Promise<KeptLayer> {
+  const blocks = blockSchema.parse(await machine.qmp.call("query-block", {}, { signal }));
+  const name = blocks.find((block) => block.device === device)?.inserted?.image.filename ?? "";
+  const layer = layerSchema.safeParse(safeJson(name.replace(/^json:/, "")));
+  const found = layer.success ? await openFileOf(machine.pid, layer.data.file.filename) : undefined;
+  if (found === undefined)
+    throw new InfraError(`QEMU does not say where the disk ${disk.serial} is: ${name}`);
+  const file = `${disk.serial}.qcow2`;
+  const work = join(dir, `${file}.work`);
+  await copyFile(found, work);
+  const run = async (...argv: string[]): Promise<string> =>
+    (await command(["qemu-img", ...argv], { within: "2m", signal })).stdout;
+  await run("rebase", "-u", "-b", disk.path, "-F", disk.format, work);
+  const base = disk.format === "raw" ? disk.path : await imageBelow(disk.path, run);
+  // What lies between the layer and the image, such as a frozen machine's own layer, becomes part of the layer.
+  if (base !== disk.path) await run("rebase", "-b", base, "-F", "raw", work);
+  await run("convert", "-O", "qcow2", "-c", "-B", base, "-F", "raw", work, join(dir, file));
+  await rm(work);
+  return { serial: disk.serial, file, base };
+}
+
+const chainSchema = z.array(z.object({ filename: z.string(), format: z.string() }));
+
+async function imageBelow(path: string, run: (...argv: string[]) => Promise<string>): Promise<string> {
+  const chain = chainSchema.parse(JSON.parse(await run("info", "--backing-chain", "--output=json", path)));
+  const last = chain.at(-1);
+  if (last?.format !== "raw") throw new InfraError(`the disk ${path} stands on no plain image`);
+  return last.filename;
+}
+
+/** A process' open file, by the name it had before it was removed. */
+async function openFileOf(pid: number, name: string): Promise<string | undefined> {
+  const folder = `/proc/${pid}/fd`;
+  for (const fd of await readdir(folder)) {
+    const link = await readlink(join(folder, fd)).catch(() => "");
+    if (link === name || link === `${name} (deleted)`) return join(folder, fd);
+  }
+  return undefined;
+}
+
+async function requireRoom(dir: string, memory: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dir);
+  const free = bavail * bsize;
+  // Memory that does not pack takes its whole size.
+  if (free >= memory * 1.1) return;
+  throw new InfraError(
+    `the disk of ${dir} has ${formatBytes(free)} free, and a machine of ${formatBytes(memory)} may need as much`,
+    { next: "Free some disk space, or set DSTATE_LOGS to a larger disk." },
+  );
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
