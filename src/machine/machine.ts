@@ -93,7 +93,7 @@ export class Machine implements AsyncDisposable {
         );
     });
     this.qmp.onEvent((event) => {
-      const fault = diskFault(event, { ...parts, ...evidence });
+      const fault = diskFault(event, { ...parts.options, ...evidence });
       if (fault) this.#fault(fault);
     });
     void this.exited.then((exit) => {
