@@ -5,6 +5,7 @@ import { openVm } from "../lab/open.ts";
 import { provideParts } from "../lab/provide.ts";
 import { findRepro } from "../repro/find.ts";
 import { prepareView } from "../repro/view.ts";
+import { withNotes } from "./help.ts";
 import { addCellOptions, type CellOptions, choiceOf } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -17,12 +18,10 @@ export function addShell(program: Command, session: Session): void {
   const command = program
     .command("shell <repro>")
     .description("boot a machine of the chosen cell and open a shell in it; the machine ends with the shell")
-    .option("--view", "the reporter's screen: the workload loops, ps watches it, a kill -9 waits for Enter")
-    .addHelpText(
-      "after",
-      "\nExample: dstate shell io-uring-dstate --kernel 6.1.115\nExample: dstate shell io-uring-dstate --view",
-    );
-  addCellOptions(command).action(async (name: string, options: ShellOptions) => {
+    .option("--view", "the reporter's screen: the workload loops, ps watches it, a kill -9 waits for Enter");
+  withNotes(addCellOptions(command), {
+    examples: ["dstate shell io-uring-dstate --kernel 6.1.115", "dstate shell io-uring-dstate --view"],
+  }).action(async (name: string, options: ShellOptions) => {
     if (!process.stdin.isTTY)
       throw new UsageError("dstate shell needs a terminal", {
         next: "To run commands without one, write a repro or use `vm.guest.exec`.",
@@ -42,8 +41,9 @@ export function addShell(program: Command, session: Session): void {
     );
     const parts = await provideParts(repro, cell, context);
     await using vm = await openVm({ ...context, ...repro.machine, parts, cold: options.cold, name: "shell" });
+    const start = vm.start === "cold" ? "it booted" : "it went on from a frozen machine";
     session.say(
-      `${describeCell(cell)}; the workload is in /srv/work; the console's log: ${vm.machine.console.logFile}`,
+      `${describeCell(cell)}; ${start}; the workload is in /srv/work; the console's log: ${vm.machine.console.logFile}`,
     );
     const { homeDir } = context.settings;
     const shown = view && (await prepareView(vm.guest, view, { homeDir, signal: context.signal }));

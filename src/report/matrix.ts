@@ -67,22 +67,29 @@ function renderGrid(
   const [downValues, acrossValues] = [down, across].map(({ values }) => [...new Set(values)]);
   if (!downValues || !acrossValues || downValues.length * acrossValues.length !== rows.length)
     return undefined;
-  // A cell's text needs so much; wider tables are rows.
-  if ((acrossValues.length + 1) * 22 > options.width) return undefined;
-  const table = renderTable(
-    [`${down.name} \\ ${across.name}`, ...acrossValues],
-    downValues.map((value) => [
-      value,
-      ...acrossValues.map((other) => {
-        const row = rows.find((_, index) => down.values[index] === value && across.values[index] === other);
-        return row
-          ? [verdictText(row), ...countTexts(row), rateText(row.verdict)].filter(Boolean).join("\n")
-          : "";
-      }),
-    ]),
-    options,
-  );
+  const head = [`${down.name} \\ ${across.name}`, ...acrossValues];
+  const body = downValues.map((value) => [
+    value,
+    ...acrossValues.map((other) => {
+      const row = rows.find((_, index) => down.values[index] === value && across.values[index] === other);
+      return row
+        ? [verdictText(row), ...countTexts(row), rateText(row.verdict)].filter(Boolean).join("\n")
+        : "";
+    }),
+  ]);
+  // A grid whose words are broken is worse than rows.
+  if (widthOf([head, ...body]) > options.width) return undefined;
+  const table = renderTable(head, body, options);
   return `${table}\nBelow each count the interval of the rate, at ${percent(options.plan.confidence)}.`;
+}
+
+/** Columns that a table takes without breaking a line. */
+function widthOf(table: readonly (readonly string[])[]): number {
+  const columns = Math.max(...table.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...table.flatMap((row) => (row[column] ?? "").split("\n").map((line) => line.length))),
+  );
+  return widths.reduce((sum, width) => sum + width + 3, 1);
 }
 
 function renderRows(
@@ -114,7 +121,7 @@ function countTexts({ tally, verdict, trials }: MatrixRow): string[] {
   return [
     ...(verdict.judged === 0
       ? []
-      : [`${tally.reproduced} of ${verdict.judged}${earlier > 0 ? ` (${earlier} earlier)` : ""}`]),
+      : [`${tally.reproduced} of ${verdict.judged}`, ...(earlier > 0 ? [`(${earlier} earlier)`] : [])]),
     ...(tally.inconclusive > 0 ? [`${tally.inconclusive} inconclusive`] : []),
     ...(tally["infra-error"] > 0 ? [`${tally["infra-error"]} infra-error`] : []),
   ];

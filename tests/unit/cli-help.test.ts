@@ -56,7 +56,9 @@ describe("help", () => {
       let text = "";
       command.configureOutput({ writeOut: (written) => (text += written), getOutHelpWidth: () => 80 });
       command.outputHelp();
-      expect(text).toMatch(new RegExp(`Examples?:[^]*dstate ${words.replace(" list", "(?: list)?")}\\b`));
+      expect(text).toMatch(
+        new RegExp(`Examples?:[\\s\\S]*dstate ${words.replace(" list", "(?: list)?")}\\b`),
+      );
     },
   );
 });

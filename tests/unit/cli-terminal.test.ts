@@ -48,7 +48,7 @@ describe("a terminal", () => {
     const argv = [process.execPath, bin, "matrix", "known", "--trials", "2"];
     const { exitCode, screen } = await runInTerminal(argv, { cwd: dir, env });
     expect(exitCode, screen).toBe(1);
-    expect(screen).toContain("done: known in 1 cell");
+    expect(screen).toContain("done: known in 1 cell: 1 fail (");
     expect(screen.trimEnd().split("\n").at(-1)).toBe("  evidence: /logs/the-last-line");
   });
 

@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { UsageError } from "../../src/base/errors.ts";
+import type { ProgressEvent } from "../../src/base/progress.ts";
 import { readSettings } from "../../src/base/settings.ts";
 import { type BuildTree, openBuildTree } from "../../src/kernel/build-tree.ts";
 import { resolveCommit } from "../../src/kernel/git-tree.ts";
+import { provideKernel } from "../../src/kernel/provide.ts";
 
 const { signal } = new AbortController();
 const haveGit = spawnSync("git", ["--version"]).status === 0;
@@ -50,6 +52,25 @@ describe.runIf(haveGit)("a commit of a git tree", () => {
 
   test("of a folder that is no git tree is the user's mistake", async () => {
     await expect(resolveCommit(join(dir, "nowhere"), "main", signal)).rejects.toThrow(UsageError);
+  });
+
+  test("is checked out and built under the name that the user gave it, with what that will take", async () => {
+    const events: ProgressEvent[] = [];
+    const settings = readSettings(
+      { DSTATE_CACHE: join(dir, "cache"), DSTATE_LOGS: join(dir, "logs"), PATH: process.env.PATH },
+      dir,
+    );
+    const provided = provideKernel(
+      { type: "git", tree, revision: "v1" },
+      { settings, signal, progress: (event) => void events.push(event) },
+    );
+    const name = `git:linux@v1 (${git("rev-parse", "v1").slice(0, 12)})`;
+    // It has no Makefile.
+    await expect(provided).rejects.toThrow(`Linux ${name} could not be built`);
+    expect(events.filter(({ type }) => type === "start")).toMatchObject([
+      { title: `check out ${name}` },
+      { title: `build Linux ${name}`, expected: { measured: 0 } },
+    ]);
   });
 
   const open = async (): Promise<BuildTree> => {

@@ -44,17 +44,18 @@ const grid = [
 test("two axes that vary make a grid; what is the same everywhere stands above it", () => {
   expect(renderMatrix(grid, { width: 80, plan })).toMatchInlineSnapshot(`
     "In every cell: node 20.9.0
-    ┌──────────────┬──────────────┬────────────────────┐
-    │ kernel \\ env │ none         │ UV_USE_IO_URING=0  │
-    ├──────────────┼──────────────┼────────────────────┤
-    │ 6.1.106      │ not seen     │ not seen           │
-    │              │ 0 of 5       │ 0 of 5 (2 earlier) │
-    │              │ below 43 %   │ below 43 %         │
-    ├──────────────┼──────────────┼────────────────────┤
-    │ 6.1.115      │ fails always │ not seen so far    │
-    │              │ 5 of 5       │ 0 of 4             │
-    │              │ above 57 %   │ below 66 %         │
-    └──────────────┴──────────────┴────────────────────┘
+    ┌──────────────┬──────────────┬───────────────────┐
+    │ kernel \\ env │ none         │ UV_USE_IO_URING=0 │
+    ├──────────────┼──────────────┼───────────────────┤
+    │ 6.1.106      │ not seen     │ not seen          │
+    │              │ 0 of 5       │ 0 of 5            │
+    │              │ below 43 %   │ (2 earlier)       │
+    │              │              │ below 43 %        │
+    ├──────────────┼──────────────┼───────────────────┤
+    │ 6.1.115      │ fails always │ not seen so far   │
+    │              │ 5 of 5       │ 0 of 4            │
+    │              │ above 57 %   │ below 66 %        │
+    └──────────────┴──────────────┴───────────────────┘
     Below each count the interval of the rate, at 95 %.
     reproduced: kernel 6.1.115, node 20.9.0
       what was seen

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { quote } from "../../src/guest/shell.ts";
 
 /** What a command left on a terminal of 80 columns. */
@@ -19,18 +19,39 @@ export interface TerminalRun {
  */
 export async function runInTerminal(
   argv: readonly string[],
-  options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
+  options: {
+    readonly cwd?: string;
+    readonly env?: NodeJS.ProcessEnv;
+    /** What a person types, each as soon as the terminal shows what it answers. Default: an end of input at once. */
+    readonly typed?: readonly { readonly after: string; readonly text: string }[];
+  },
 ): Promise<TerminalRun> {
   const line = `stty cols 80 rows 24; exec ${argv.map(quote).join(" ")}`;
-  return await new Promise((resolve) => {
-    const child = execFile(
-      "script",
-      ["--quiet", "--return", "--command", line, "/dev/null"],
-      { cwd: options.cwd, env: { ...process.env, TERM: "xterm", ...options.env }, maxBuffer: 2 ** 24 },
-      (_error, raw) => resolve({ exitCode: child.exitCode, raw, screen: screenOf(raw) }),
-    );
-    child.stdin?.end();
+  const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TERM: "xterm", ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
+  const left = [...(options.typed ?? [])];
+  let raw = "";
+  let answered = 0;
+  const type = (): void => {
+    const [next] = left;
+    if (!next) return;
+    const at = raw.indexOf(next.after, answered);
+    if (at < 0) return;
+    answered = at + next.after.length;
+    left.shift();
+    child.stdin.write(next.text);
+    type();
+  };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    raw += text;
+    type();
+  });
+  if (left.length === 0) child.stdin.end();
+  const exitCode = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { exitCode, raw, screen: screenOf(raw) };
 }
 
 /**

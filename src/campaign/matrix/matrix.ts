@@ -120,6 +120,20 @@ function typeOf(tally: Tally, complete: boolean): VerdictType {
 }
 
 /**
+ * How many cells came to what, in words.
+ *
+ * @example countVerdicts(["fails", "fails-always", "not-seen"]) // "2 fail, 1 not seen"
+ */
+export function countVerdicts(verdicts: readonly VerdictType[]): string {
+  const counts = new Map<string, number>();
+  for (const type of verdicts) {
+    const word = type.startsWith("fails") ? "fail" : type.replace("not-", "not ");
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return [...counts].map(([word, count]) => `${count} ${word}`).join(", ");
+}
+
+/**
  * The exit code of a matrix: 1 when some cell fails; else 0 when all were clean throughout, 70 when there were
  * infra-errors only, and 125 when some cell is undecided.
  */

@@ -8,7 +8,7 @@ import { definitionOf } from "../cell-key.ts";
 import type { Ledger } from "../ledger.ts";
 import { openTries } from "../tries.ts";
 import { driveMatrix, type MatrixRow } from "./drive.ts";
-import type { MatrixPlan } from "./matrix.ts";
+import { countVerdicts, type MatrixPlan } from "./matrix.ts";
 
 export interface RunMatrixOptions {
   readonly found: FoundRepro;
@@ -58,7 +58,7 @@ export async function runMatrix(
         ledger,
         { ...context, signal },
       );
-      return await driveMatrix(
+      const rows = await driveMatrix(
         { cells, plan, jobs, stop, step: progress, onChange },
         {
           isHere: (cell) => tries.isBuilt(cell),
@@ -67,6 +67,8 @@ export async function runMatrix(
           run: async (cell) => await tries.run(cell),
         },
       );
+      progress.conclude(countVerdicts(rows.map(({ verdict }) => verdict.type)));
+      return rows;
     },
   );
 }

@@ -1,0 +1,37 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "vitest";
+import { runInTerminal } from "../unit/terminal.ts";
+import { kernel } from "./vm.ts";
+
+const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
+const dir = await mkdtemp(join(tmpdir(), "dstate-shell-"));
+afterAll(async () => await rm(dir, { recursive: true, force: true }));
+
+test.each([
+  ["warm", [], "it went on from a frozen machine", true],
+  ["cold, as asked with --cold,", ["--cold"], "it booted", false],
+] as const)(
+  "a shell in a machine that starts %s ends with the code of the guest's shell",
+  async (_start, argv, sentence, isWarm) => {
+    const { exitCode, raw } = await runInTerminal(
+      [process.execPath, bin, "shell", "io-uring-dstate", "--kernel", kernel, ...argv],
+      {
+        env: { DSTATE_LOGS: join(dir, "logs") },
+        typed: [
+          // The prompt of the guest's root.
+          { after: "# ", text: "uname -r; pwd\r" },
+          { after: "/srv/work\r\n", text: "exit 7\r" },
+        ],
+      },
+    );
+    expect(raw).toContain(sentence);
+    expect(raw).toContain(`${kernel}\r\n/srv/work\r\n`);
+    expect(exitCode).toBe(7);
+    const log = /console's log: (\S+console\.log)/.exec(raw.replaceAll("\r\n", "\n"))?.[1] ?? "";
+    const qemu = await readFile(join(dirname(log), "qemu-arguments.json"), "utf8");
+    expect(qemu.includes('"-incoming"')).toBe(isWarm);
+  },
+);
