@@ -7,7 +7,7 @@ export type { Duration } from "./base/duration.ts";
 export type { DstateErrorOptions } from "./base/errors.ts";
 export { DeadlineError, DstateError, InfraError, InterruptedError, UsageError } from "./base/errors.ts";
 export type { Pace, Stretch } from "./base/pace.ts";
-export type { Progress, ProgressEvent } from "./base/progress.ts";
+export type { Expectation, Progress, ProgressEvent } from "./base/progress.ts";
 export type { ImageKind, Settings } from "./base/settings.ts";
 export { readSettings } from "./base/settings.ts";
 export type { Size } from "./base/size.ts";

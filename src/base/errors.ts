@@ -15,9 +15,9 @@ export const exitCode = {
 
 export interface DstateErrorOptions {
   /** What the reader can do next, as one sentence. */
-  readonly next?: string;
+  readonly next?: string | undefined;
   /** A file that shows what happened. */
-  readonly evidence?: string;
+  readonly evidence?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -59,7 +59,7 @@ export class DeadlineError extends DstateError {
     milliseconds: number,
     options: DstateErrorOptions & {
       /** How much of it a busy host gave. Milliseconds. */
-      readonly served?: number;
+      readonly served?: number | undefined;
     } = {},
   ) {
     const seconds = (value: number): string => `${(value / 1000).toFixed(1)} s`;

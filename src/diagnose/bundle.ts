@@ -12,14 +12,16 @@ export interface Bind {
 /** What runs in a container, and what it may do. */
 export interface ContainerOptions {
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
   /** User and group; without capabilities, whoever it is. Default 1000: RLIMIT_NPROC does not count root. */
-  readonly uid?: number;
+  readonly uid?: number | undefined;
   /** The cgroup's `pids.max`. */
-  readonly pidsLimit?: number;
+  readonly pidsLimit?: number | undefined;
   /** By name; a number is the soft and the hard limit. */
-  readonly rlimits?: Readonly<Record<RlimitName, number | { readonly soft: number; readonly hard: number }>>;
+  readonly rlimits?:
+    | Readonly<Record<RlimitName, number | { readonly soft: number; readonly hard: number }>>
+    | undefined;
   /**
    * What the container's `/` is, both times with the guest's own files.
    * - `read-only`, the default: the guest's file system itself (ext4), bound read-only; `/tmp` is a tmpfs of its own.
@@ -28,7 +30,7 @@ export interface ContainerOptions {
    */
   readonly root?: "read-only" | "overlay" | undefined;
   /** Beside /opt/node, /srv/work and NixOS' /run/current-system, which are there read-only. */
-  readonly binds?: readonly Bind[];
+  readonly binds?: readonly Bind[] | undefined;
 }
 
 /** The guest's folders that are on file systems of their own, and so no part of the container's root. */

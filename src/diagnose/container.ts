@@ -20,14 +20,14 @@ export interface RunOptions extends ContainerOptions {
   /** A profile, or what {@link provideSeccomp} takes: a name, or the path of a file. Default: unconfined. */
   readonly seccomp?: SeccompProfile | string | undefined;
   /** Have the kernel log a line for every call that the profile denies. Nothing changes for the program. */
-  readonly logDenials?: boolean;
+  readonly logDenials?: boolean | undefined;
   /**
    * Have a shell as the container's first process, which writes down at its end what the kernel counted: the
    * cgroup is gone together with the container. It is one process more for a pids limit.
    */
-  readonly facts?: boolean;
+  readonly facts?: boolean | undefined;
   /** Put the runtime and everything in the container under strace. */
-  readonly trace?: TraceOptions;
+  readonly trace?: TraceOptions | undefined;
 }
 
 export interface ContainerResult extends GuestResult {

@@ -15,10 +15,10 @@ export interface GuestHost {
     options: {
       readonly within?: Within | undefined;
       readonly signal?: AbortSignal | undefined;
-      readonly input?: string;
+      readonly input?: string | undefined;
       readonly cwd?: string | undefined;
       readonly env?: Readonly<Record<string, string>> | undefined;
-      readonly allowFailure?: boolean;
+      readonly allowFailure?: boolean | undefined;
     },
   ): Promise<GuestResult>;
 }

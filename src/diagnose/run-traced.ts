@@ -9,11 +9,11 @@ export interface TraceOptions {
   /** Names of system calls. */
   readonly calls: readonly string[];
   /** Told too when they arrive. Default: none. */
-  readonly signals?: "all" | "none";
+  readonly signals?: "all" | "none" | undefined;
   /** Which calls are told: `failed` keeps the trace short. Default: all. */
-  readonly only?: "all" | "failed";
+  readonly only?: "all" | "failed" | undefined;
   /** Show the path of each file descriptor. Default: no. */
-  readonly paths?: boolean;
+  readonly paths?: boolean | undefined;
 }
 
 export interface Trace {
@@ -50,8 +50,8 @@ export async function runTraced(
   options: {
     readonly trace: TraceOptions;
     readonly within: Within;
-    readonly cwd?: string;
-    readonly env?: Readonly<Record<string, string>>;
+    readonly cwd?: string | undefined;
+    readonly env?: Readonly<Record<string, string>> | undefined;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<GuestResult & { readonly trace: Trace }> {

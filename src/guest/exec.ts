@@ -9,11 +9,11 @@ export interface ExecOptions extends CommandPlace {
   /** Default 60 s. */
   readonly within?: Within | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly input?: string | Buffer;
+  readonly input?: string | Buffer | undefined;
   /** Do not throw on a failing command: return its exit code or signal. */
-  readonly allowFailure?: boolean;
+  readonly allowFailure?: boolean | undefined;
   /** It is a look of ours and no step of a trial: whoever watches the guest is not told. */
-  readonly unwatched?: boolean;
+  readonly unwatched?: boolean | undefined;
 }
 
 /** How a command in the guest ended. */

@@ -158,7 +158,7 @@ export class Guest implements Disposable {
    * @returns the shell's exit code.
    */
   async interact(
-    options: CommandPlace & { command?: Command; term?: string; signal: AbortSignal },
+    options: CommandPlace & { command?: Command | undefined; term?: string | undefined; signal: AbortSignal },
   ): Promise<number> {
     const { stdin, stdout } = process;
     const size = (): { rows: number; cols: number } => ({

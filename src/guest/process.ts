@@ -45,12 +45,12 @@ export interface StallOptions {
   readonly progress?: (() => number) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** How long nothing may happen before the job counts as stalled, in time that the host gave. Default 8 s. */
-  readonly quiet?: Duration;
-  readonly policy?: Partial<StallPolicy>;
+  readonly quiet?: Duration | undefined;
+  readonly policy?: Partial<StallPolicy> | undefined;
   /** Time between looks. Default 2 s: a look takes the guest up to a tenth of that. */
-  readonly every?: Duration;
+  readonly every?: Duration | undefined;
   /** Told after each look why the job counts as alive or how long it has been quiet. */
-  readonly onLook?: (state: StallState) => void;
+  readonly onLook?: ((state: StallState) => void) | undefined;
 }
 
 /** How a job is started. */

@@ -58,16 +58,16 @@ export function sameFingerprint(a: string, b: string): boolean {
 
 /** What a finding is to be like; what is left out does not matter. */
 export interface FindingPattern {
-  readonly kind?: FindingKind | readonly FindingKind[];
+  readonly kind?: FindingKind | readonly FindingKind[] | undefined;
   /**
    * Functions that the call chain holds in this order, innermost first; others may stand between them. Without what
    * the compiler appended: `__mutex_lock`, not `__mutex_lock.constprop.0`.
    */
-  readonly frames?: readonly string[];
+  readonly frames?: readonly string[] | undefined;
   /** The whole title, or a pattern that is found in it. */
-  readonly title?: string | RegExp;
+  readonly title?: string | RegExp | undefined;
   /** The task's name, with `#` for any number: `iou-sqp-#`. */
-  readonly task?: string;
+  readonly task?: string | undefined;
 }
 
 /**

@@ -17,11 +17,13 @@ export interface Cell {
 /** What a repro can vary. `kernel`, `node` and `env` mean the same everywhere; other names are the repro's own. */
 export interface Axes {
   readonly kernel: readonly [string, ...string[]];
-  readonly node?: readonly [string, ...string[]];
-  readonly env?: readonly [Readonly<Record<string, string>>, ...Readonly<Record<string, string>>[]];
-  readonly own?: Readonly<Record<string, readonly [string, ...string[]]>>;
+  readonly node?: readonly [string, ...string[]] | undefined;
+  readonly env?:
+    | readonly [Readonly<Record<string, string>>, ...Readonly<Record<string, string>>[]]
+    | undefined;
+  readonly own?: Readonly<Record<string, readonly [string, ...string[]]>> | undefined;
   /** Which of its own axes also take the path of a file of the user's, such as a seccomp profile. */
-  readonly files?: readonly string[];
+  readonly files?: readonly string[] | undefined;
   /** The kernel and Node that come first in guests of a kind, where others are nearer to the report's own machine. */
   readonly images?:
     | Readonly<

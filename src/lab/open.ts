@@ -24,7 +24,7 @@ export interface CellOptions {
   /** Node release in the guest, such as `20.9.0`. Default: none. */
   readonly node?: string | undefined;
   /** npm release to go with it. Default: the one that came with that Node. */
-  readonly npm?: PartsRequest["npm"];
+  readonly npm?: PartsRequest["npm"] | undefined;
   /** Default: `DSTATE_IMAGE`, else `debian`. */
   readonly image?: Cell["image"] | undefined;
   /** A folder of the host whose files the guest finds in `/srv/work`. */

@@ -204,7 +204,9 @@ export class Vm implements AsyncDisposable {
    * @example (await vm.tls({ pid: job.pid }))[0]?.symbols
    */
   async tls(
-    target: { readonly pid: number } | { readonly files: readonly string[]; readonly others?: "skip" },
+    target:
+      | { readonly pid: number }
+      | { readonly files: readonly string[]; readonly others?: "skip" | undefined },
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<TlsAudit[]> {
     const { node } = this.parts;

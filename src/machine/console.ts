@@ -110,7 +110,7 @@ export class Console implements AsyncDisposable {
   async waitForLine(
     what: string,
     accept: (text: string) => boolean,
-    options: { within: Within; signal?: AbortSignal | undefined; from?: number },
+    options: { within: Within; signal?: AbortSignal | undefined; from?: number | undefined },
   ): Promise<string> {
     const early = this.#lines.slice(Math.max(0, (options.from ?? 0) - this.#dropped)).find(accept);
     if (early !== undefined) return early;

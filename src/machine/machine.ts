@@ -41,6 +41,7 @@ export interface MachineParts {
 
 /** A running QEMU. Dispose it to end it; nothing of it is left then but its evidence. */
 export class Machine implements AsyncDisposable {
+  /** @internal */
   readonly platform: Platform;
   readonly qmp: Qmp;
   readonly console: Console;

@@ -120,7 +120,7 @@ export class Qmp implements Disposable {
     return this.#version;
   }
 
-  /** The latest event of a name; undefined: there was none. @example qmp.latest("SHUTDOWN")?.data.reason */
+  /** The latest event of a name; undefined: there was none. @example vm.machine.qmp.latest("SHUTDOWN")?.data.reason */
   latest(name: string): QmpEvent | undefined {
     return this.#latest.get(name);
   }

@@ -42,7 +42,7 @@ export type Depth = "log" | "light" | "full";
 export interface CollectOptions {
   readonly signal: AbortSignal;
   /** Told what is being done. */
-  readonly say?: (text: string) => void;
+  readonly say?: ((text: string) => void) | undefined;
   /** Also write the guest's memory to a file, at `full` depth. */
   readonly memoryDump?: boolean | undefined;
 }

@@ -28,7 +28,7 @@ export interface TrialContext {
 /** The reporter's screen: see vm/view/view.sh. */
 export interface ReproView {
   /** Values of the repro's own axes that prepare what the view runs. */
-  readonly axes?: Readonly<Record<string, string>>;
+  readonly axes?: Readonly<Record<string, string>> | undefined;
   /** Where the command runs in the guest. */
   readonly folder: string;
   /** How the command line of the process starts that is watched and may be killed. */
@@ -66,19 +66,19 @@ export interface ReproDefinition<Observation> {
       | undefined;
   };
   /** Folder whose files the guest finds in `/srv/work`. */
-  readonly workload?: URL;
-  readonly prepare?: Preparation;
+  readonly workload?: URL | undefined;
+  readonly prepare?: Preparation | undefined;
   /** Version of npm to go with the Node of the cell. */
-  readonly npm?: string | ((node: string) => string | undefined);
+  readonly npm?: string | ((node: string) => string | undefined) | undefined;
   /** Look at a cell before anything is fetched or booted: throw a UsageError for a value that cannot be used. */
-  readonly check?: (cell: Cell, context: Context) => Promise<unknown>;
+  readonly check?: ((cell: Cell, context: Context) => Promise<unknown>) | undefined;
   /** Kernel configuration for a cell, such as `CONFIG_MEMBARRIER=n`: for kernels that are built here. */
-  readonly kernelFragments?: (cell: Cell) => readonly string[];
+  readonly kernelFragments?: ((cell: Cell) => readonly string[]) | undefined;
   /** Another NixOS system than the plain guest, for `--image nixos`: `image-<name>` of flake.nix. */
   readonly nixosSystem?: (cell: Cell) => string | undefined;
-  readonly machine?: MachineShape;
+  readonly machine?: MachineShape | undefined;
   /** What `dstate shell --view` shows: the workload in a loop, and the process it is about. */
-  readonly view?: ReproView;
+  readonly view?: ReproView | undefined;
   readonly deadline: Duration;
   /** One trial in a fresh machine. What it returns is saved as evidence, so it is plain data. */
   trial(context: TrialContext): Promise<Observation>;

@@ -23,8 +23,8 @@ export interface CompileOptions {
   /** `shared`: a library, or an addon of Node. */
   readonly kind: "program" | "shared";
   /** More for the command line, such as `-ftls-model=initial-exec`. */
-  readonly flags?: readonly string[];
-  readonly include?: readonly string[];
+  readonly flags?: readonly string[] | undefined;
+  readonly include?: readonly string[] | undefined;
 }
 
 /**

@@ -54,7 +54,7 @@ export function runtimeStore(context: Pick<Context, "settings">): Store {
 export async function provideNode(
   selector: string,
   context: Context,
-  options: { npm?: string } = {},
+  options: { npm?: string | undefined } = {},
 ): Promise<NodeRuntime> {
   if (!/^\d+(\.\d+){0,2}$/.test(selector)) {
     throw new UsageError(`"${selector}" is not a Node version`, {

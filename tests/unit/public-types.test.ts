@@ -2,6 +2,8 @@ import { type Node, SyntaxKind } from "typescript/unstable/ast";
 import {
   isConstructorDeclaration,
   isExpressionWithTypeArguments,
+  isParameterDeclaration,
+  isPropertySignatureDeclaration,
   isTypeReferenceNode,
 } from "typescript/unstable/ast/is";
 import type { Symbol as TypeSymbol } from "typescript/unstable/sync";
@@ -73,4 +75,35 @@ test("every type that the public interface names is exported by it", () => {
   expect(
     missing.map(([symbol, by]) => `${symbol.name} of ${declarations.placeOf(symbol)}, named by ${by}`).sort(),
   ).toEqual([]);
+});
+
+/** Types whose values a user writes. */
+const written = /(Options|Definition|Axes|Choice|View|Pattern|Request|Shape|Preparation)$/;
+
+/** Optional properties below a node that do not take `undefined`, which a strict project has to leave out by hand. */
+function withoutUndefined(node: Node, isWritten: boolean): string[] {
+  if (isPrivate(node)) return [];
+  const inside = isWritten || isParameterDeclaration(node);
+  const found: string[] = [];
+  if (
+    inside &&
+    isPropertySignatureDeclaration(node) &&
+    node.postfixToken?.kind === SyntaxKind.QuestionToken
+  ) {
+    const text = node.type?.getText() ?? "";
+    if (!/\bundefined$/.test(text) && text !== "unknown") found.push(node.name.getText());
+  }
+  node.forEachChild((child) => void found.push(...withoutUndefined(child, inside)));
+  return found;
+}
+
+test("every optional property that a user writes may be undefined", () => {
+  const odd = declarations.names.flatMap(({ name, symbol }) =>
+    declarations
+      .nodesOf(symbol)
+      .flatMap((node) =>
+        withoutUndefined(node, written.test(name)).map((property) => `${name}: ${property}`),
+      ),
+  );
+  expect([...new Set(odd)].sort()).toEqual([]);
 });
