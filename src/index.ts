@@ -42,6 +42,7 @@ export type { GuestProcess, ProcessExit, SpawnOptions, StallOptions, WaitOutcome
 export type { Command, CommandPlace } from "./guest/shell.ts";
 export type { Shutdown } from "./guest/shutdown.ts";
 export type { CommandExit } from "./guest/ssh.ts";
+export type { CommandOutput } from "./guest/unfinished.ts";
 export type { GuestCommand, GuestShell, GuestShellOptions } from "./guest/zx.ts";
 export type { Image } from "./image/image.ts";
 export type { ShutdownProcess, ShutdownRequest } from "./image/system.ts";
@@ -64,6 +65,7 @@ export type { Wait, WaitingTask } from "./kernel-log/waits.ts";
 export { describeWaits, readWaits } from "./kernel-log/waits.ts";
 export type { Axes, Cell, CellChoice } from "./lab/cell.ts";
 export { chooseCell, describeCell } from "./lab/cell.ts";
+export type { KeptMachine } from "./lab/keeper.ts";
 export type { Kept } from "./lab/kept.ts";
 export { keepVm, reviveVm } from "./lab/kept.ts";
 export { npmProject } from "./lab/npm-project.ts";

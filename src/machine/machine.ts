@@ -47,7 +47,11 @@ export class Machine implements AsyncDisposable {
   readonly console: Console;
   /** @internal */
   readonly seed: Seed;
-  /** What it was started with. */
+  /**
+   * What it was started with.
+   *
+   * @internal
+   */
   readonly options: MachineOptions;
   /**
    * The host's ends of the two virtio-serial ports that the guest's root shell is behind.
