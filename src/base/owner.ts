@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
+import { uptime } from "node:os";
 import { z } from "zod";
 
 /**
@@ -7,7 +8,13 @@ import { z } from "zod";
  *
  * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html (field 22, starttime)
  */
-export const ownerSchema = z.object({ pid: z.int().positive(), startTime: z.string(), boot: z.string() });
+export const ownerSchema = z.object({
+  pid: z.int().positive(),
+  startTime: z.string(),
+  boot: z.string(),
+  /** In which the pid counts: a container has one of its own. Earlier versions did not write it down. */
+  pidNamespace: z.string().optional(),
+});
 export type Owner = z.infer<typeof ownerSchema>;
 
 /** Read an owner that was written as JSON; undefined: the text names none, for example because it was cut short. */
@@ -31,6 +38,7 @@ export function identify(pid: number): Owner | undefined {
       pid,
       startTime: fields[19] ?? "",
       boot: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+      pidNamespace: readlinkSync("/proc/self/ns/pid"),
     };
   } catch {
     return undefined;
@@ -44,8 +52,21 @@ export function ownIdentity(): Owner {
   return own;
 }
 
-/** Whether the process that made a thing still runs. */
+/** How long a process is taken for alive that cannot be seen from here. */
+const unseenLife = 24 * 3600;
+/** Ticks of the times in /proc: the same for every program on Linux. @see https://man7.org/linux/man-pages/man3/sysconf.3.html */
+const ticksPerSecond = 100;
+
+/**
+ * Whether the process that made a thing still runs. One of another container, which shares a folder with us, cannot be
+ * seen: it is taken for alive for a day, until the host's next boot at the most.
+ *
+ * @see https://man7.org/linux/man-pages/man7/pid_namespaces.7.html
+ */
 export function isAlive(owner: Owner): boolean {
-  const now = identify(owner.pid);
-  return now !== undefined && now.startTime === owner.startTime && now.boot === owner.boot;
+  const own = identify(process.pid);
+  if (owner.boot !== own?.boot) return false;
+  if (owner.pidNamespace !== undefined && owner.pidNamespace !== own.pidNamespace)
+    return uptime() - Number(owner.startTime) / ticksPerSecond < unseenLife;
+  return identify(owner.pid)?.startTime === owner.startTime;
 }

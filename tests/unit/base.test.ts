@@ -1,5 +1,5 @@
-import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -76,6 +76,14 @@ describe("processes", () => {
     expect(isAlive(own)).toBe(true);
     expect(isAlive({ ...own, startTime: "1" })).toBe(false);
     expect(identify(4_194_304 + 1)).toBeUndefined();
+  });
+
+  test("one of another container cannot be seen, and is taken for alive for a day, until the next boot", () => {
+    const elsewhere = { ...ownIdentity(), pid: 4_194_304, pidNamespace: "pid:[1]" };
+    expect(isAlive(elsewhere)).toBe(true);
+    const dayAgo = Math.round((uptime() - 25 * 3600) * 100);
+    expect(isAlive({ ...elsewhere, startTime: `${dayAgo}` })).toBe(false);
+    expect(isAlive({ ...elsewhere, boot: "another" })).toBe(false);
   });
 
   test("arguments reach a program as they are", async () => {
@@ -241,6 +249,15 @@ describe("the store", () => {
     await writeFile(join(root, `.draft-${own.pid}-${own.startTime}-alive`), "");
     await new Store(root).sweep();
     expect(await readdir(root)).toEqual([`.draft-${own.pid}-${own.startTime}-alive`]);
+  });
+
+  test("what a process of another container is making is left to it", async () => {
+    const draft = join(root, ".draft-7-1-elsewhere");
+    await mkdir(draft);
+    const owner = { ...ownIdentity(), pid: 7, pidNamespace: "pid:[1]" };
+    await writeFile(join(draft, ".owner.json"), JSON.stringify(owner));
+    await new Store(root).sweep();
+    expect(await readdir(root)).toEqual([".draft-7-1-elsewhere"]);
   });
 
   test("keys depend on every fact", () => {
