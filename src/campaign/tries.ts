@@ -1,12 +1,12 @@
 import type { Context } from "../base/context.ts";
 import { isFixedSelector } from "../kernel/selector.ts";
 import { storedKernels } from "../kernel/stored.ts";
-import { type Cell, describeCell } from "../lab/cell.ts";
+import type { Cell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import type { Repro } from "../repro/define.ts";
 import { runTrial, type TrialOptions, type TrialResult } from "../repro/trial.ts";
-import { cellKey } from "./cell-key.ts";
 import type { Ledger, RanBy } from "./ledger.ts";
+import { nameCell, recordTrial } from "./record-trial.ts";
 
 /** Trials of one repro, each recorded in the ledger as it ends. Whoever runs trials runs them through this. */
 export interface Tries<Observation = unknown> {
@@ -45,8 +45,7 @@ export async function openTries<Observation>(
   const built = new Set((await storedKernels(context)).map(({ about }) => about.selector));
   const keys = new Map<string, string>();
   const name = (cell: Cell, kernelId: string | undefined): string => {
-    const key = cellKey(definition, cell, kernelId);
-    ledger.nameCell(key, { definition, description: describeCell(cell) });
+    const key = nameCell(ledger, { definition, cell, kernelId });
     keys.set(JSON.stringify(cell), key);
     return key;
   };
@@ -63,8 +62,7 @@ export async function openTries<Observation>(
       const parts = await provideParts(repro, cell, context);
       built.add(cell.kernel);
       const trial = await runTrial(repro, cell, parts, context, { ...options, ...about });
-      const key = name(cell, isFixedSelector(cell.kernel) ? undefined : parts.kernel.id);
-      ledger.addTrial(repro.id, { ...trial, cell: key, ranBy });
+      recordTrial(ledger, { ...trial, repro: repro.id, definition, cell, kernelId: parts.kernel.id, ranBy });
       return trial;
     },
   };

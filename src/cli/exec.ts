@@ -7,6 +7,7 @@ import { isSize, type Size } from "../base/size.ts";
 import { sanitize } from "../base/text.ts";
 import { execInCells } from "../campaign/exec/cells.ts";
 import { worstOf } from "../campaign/exec/outcome.ts";
+import { Ledger } from "../campaign/ledger.ts";
 import { splitSelectors } from "../campaign/matrix/cells.ts";
 import { expandRanges } from "../campaign/matrix/expand.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
@@ -80,6 +81,7 @@ export function addExec(program: Command, session: Session): void {
     const shape = { cpus: options.cpus, memory: options.memory };
     const lines = new LineWriter(session, { json: options.json === true });
     const about = { kind: "exec", about: "exec", title: `$ ${argv.join(" ")}` };
+    using ledger = await Ledger.open(context);
     const cells = await recorded(
       about,
       options,
@@ -102,7 +104,7 @@ export function addExec(program: Command, session: Session): void {
             image,
             copy: options.copy === undefined ? undefined : resolve(options.copy),
           },
-          { jobs: options.jobs ?? defaultJobs(shapeOf(shape), hostRoom(context.settings)), run },
+          { jobs: options.jobs ?? defaultJobs(shapeOf(shape), hostRoom(context.settings)), run, ledger },
           context,
         ),
     );

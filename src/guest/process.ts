@@ -38,6 +38,8 @@ export type WaitOutcome =
 export interface StallOptions {
   /** In time that the host gave: a busy host makes no job late, up to ten times this by the clock. */
   readonly deadline: Duration;
+  /** Count the deadline by the clock instead. */
+  readonly byTheClock?: boolean | undefined;
   /**
    * How many of its own steps, such as rounds, the job has done. With it, a job that still advances at its deadline
    * gets more time: see {@link MoreTime}, up to four times the deadline.
@@ -157,8 +159,12 @@ export class GuestProcess {
   async untilExitOrStall(options: StallOptions): Promise<WaitOutcome> {
     const { signal, onLook } = options;
     const { machine } = this.#guest;
-    const deadline = new Deadline(served(options.deadline), machine.pace);
+    const deadline = new Deadline(
+      options.byTheClock ? options.deadline : served(options.deadline),
+      machine.pace,
+    );
     const more = new MoreTime(toMilliseconds(options.deadline));
+    const lost = machine.pace.count();
     const detector = new StallDetector({
       ...(options.quiet === undefined ? {} : { quiet: toMilliseconds(options.quiet) }),
       ...options.policy,
@@ -171,11 +177,13 @@ export class GuestProcess {
       const next = await machine.race(
         "the job",
         { within: timeouts.guest.patientLook, signal },
-        async (inner) => await Promise.race([exited, pause(rest > 0 ? Math.min(every, rest) : every, inner)]),
+        async (inner) =>
+          await Promise.race([exited, pause(rest > 0 ? Math.min(every, Math.max(rest, 50)) : every, inner)]),
       );
       if (next) return { ...next, after: this.age };
-      more.observe(deadline.served, options.progress?.() ?? 0);
-      const isOver = deadline.left === 0 && !more.isGranted(deadline.served);
+      const given = deadline.elapsed - lost();
+      more.observe(given, options.progress?.() ?? 0);
+      const isOver = deadline.left === 0 && !more.isGranted(given);
       const output = this.stdout.bytes + this.stderr.bytes;
       if (output !== printed && !isOver) {
         // It lives: looking closer would only take time from it.
@@ -186,8 +194,7 @@ export class GuestProcess {
       const sample = await this.#sample({ within: timeouts.guest.patientLook, signal });
       const { processes } = sample;
       // On the guest's clock, less what others took from the machine meanwhile.
-      const at = sample.at - (deadline.elapsed - deadline.served);
-      const state = detector.observe({ at, output, processes });
+      const state = detector.observe({ at: sample.at - lost(), output, processes });
       onLook?.(state);
       if (isOver) {
         const working = state.type === "progress" ? state.because : undefined;

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { CommandError, command } from "../../src/base/command.ts";
@@ -13,7 +14,7 @@ import { documentIn } from "../unit/documents.ts";
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const library = new URL("../../src/index.ts", import.meta.url).href;
 
-test("trials of run and check are in the ledger, and a matrix counts them", async ({ signal }) => {
+test("trials of run, check and exec are in the ledger, and a matrix counts them", async ({ signal }) => {
   const dir = await mkdtemp(join(tmpdir(), "dstate-ledger-"));
   onTestFinished(async () => await rm(dir, { recursive: true, force: true }));
   await mkdir(join(dir, "repros/uname"), { recursive: true });
@@ -60,4 +61,18 @@ test("trials of run and check are in the ledger, and a matrix counts them", asyn
   const matrix = await dstate("matrix", "uname", "--kernel", "6.1.129", "--trials", "3", "--full", "--json");
   expect(documentIn("matrix", matrix)).toMatchObject({ cells: [{ trials: [{}, {}, {}] }] });
   expect(ledger.trialsOfDefinition(definition)).toHaveLength(3);
+  for (const word of ["true", "false", "true"])
+    await dstate("exec", "--kernel", "6.1.129", "--json", "--", word);
+  using database = new DatabaseSync(join(dir, "logs/ledger.sqlite"));
+  const commands = database
+    .prepare("SELECT cell, outcome, ranBy FROM trials WHERE repro = 'exec' ORDER BY id")
+    .all();
+  expect(commands.map(({ outcome, ranBy }) => `${ranBy} ${outcome}`)).toEqual([
+    "exec clean",
+    "exec reproduced",
+    "exec clean",
+  ]);
+  // The same command counts together.
+  expect(commands[0]?.cell).toBe(commands[2]?.cell);
+  expect(commands[0]?.cell).not.toBe(commands[1]?.cell);
 });

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../../base/context.ts";
 import { step } from "../../base/progress.ts";
+import { keyOf } from "../../base/store.ts";
 import { type Cell, describeCell } from "../../lab/cell.ts";
 import { diskSizeFor, inspectFolder, writeFolderDisk } from "../../lab/disk-of-folder.ts";
 import type { Parts } from "../../lab/parts.ts";
@@ -8,8 +9,11 @@ import { provideParts } from "../../lab/provide.ts";
 import type { Vm } from "../../lab/vm.ts";
 import { makeRunDirectory, reap } from "../../machine/run-directory.ts";
 import type { Run } from "../../record/run.ts";
+import type { Outcome } from "../../repro/outcome.ts";
 import { aboutMachine } from "../../repro/trial.ts";
+import type { Ledger } from "../ledger.ts";
 import { runPool } from "../pool.ts";
+import { recordTrial } from "../record-trial.ts";
 import { describeEnd, type ExecCell } from "./outcome.ts";
 import { type ExecPlan, execInCell } from "./run.ts";
 
@@ -35,7 +39,7 @@ export interface ExecPlaces {
 export async function execInCells(
   plan: ExecPlan,
   places: ExecPlaces,
-  options: { readonly jobs: number; readonly run: Run },
+  options: { readonly jobs: number; readonly run: Run; readonly ledger: Ledger },
   context: Context,
 ): Promise<ExecCell[]> {
   const copies = join(context.settings.cacheDir, "copies");
@@ -63,13 +67,28 @@ export async function execInCells(
     const cell = cellOf(kernel);
     const folder = kernel.replaceAll(/[^\w.+-]+/g, "_");
     const trial = await options.run.begin({ title: describeCell(cell), cell, folder });
-    const provide = async (): Promise<Parts> => await provideInTurn(kernel);
+    const startedAt = new Date().toISOString();
+    let kernelId: string | undefined;
+    const provide = async (): Promise<Parts> => {
+      const parts = await provideInTurn(kernel);
+      kernelId = parts.kernel.id;
+      return parts;
+    };
     const started = async (vm: Vm): Promise<void> => await trial.started(aboutMachine(vm), vm.parts);
     const ran = await execInCell(plan, { kernel, provide, started, evidence: trial.dir }, own);
-    await trial.ended({
-      outcome: recordedAs[ran.outcome],
-      summary: ran.end ? describeEnd(ran.end) : ran.failure,
+    const summary = ran.end ? describeEnd(ran.end) : ran.failure;
+    await trial.ended({ outcome: recordedAs[ran.outcome], summary, took: ran.took });
+    recordTrial(options.ledger, {
+      definition: definitionOf(plan, places, options.run),
+      repro: "exec",
+      cell,
+      kernelId,
+      outcome: ledgerOutcomeOf(ran),
+      summary: summary ?? "",
+      evidence: ran.evidence,
+      startedAt,
       took: ran.took,
+      ranBy: "exec",
     });
     return ran;
   };
@@ -86,6 +105,23 @@ export async function execInCells(
     // No machine outlives its run.
     await Promise.allSettled(started);
   }
+}
+
+/**
+ * What a command is known by in the ledger. What is in a folder that is copied may change from run to run: each
+ * counts for itself.
+ */
+function definitionOf(plan: ExecPlan, places: ExecPlaces, run: Pick<Run, "dir">): string {
+  const { argv, network, cpus, memory } = plan;
+  const copied = places.copy === undefined ? undefined : run.dir;
+  return `exec ${keyOf({ argv, network, cpus, memory, copied })}`;
+}
+
+/** A command that failed is what `git bisect run` calls bad; one that was not done in time says nothing. */
+function ledgerOutcomeOf({ outcome, end }: ExecCell): Outcome {
+  if (outcome === "green") return "clean";
+  if (outcome === "infra-error") return outcome;
+  return end?.type === "late" ? "inconclusive" : "reproduced";
 }
 
 /**

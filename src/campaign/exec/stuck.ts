@@ -28,7 +28,7 @@ export async function untilEndOrStuck(
   const end = performance.now() + toMilliseconds(options.within);
   for (;;) {
     const left = Math.max(0, Math.round(end - performance.now()));
-    const outcome = await job.untilExitOrStall({ deadline: left, signal });
+    const outcome = await job.untilExitOrStall({ deadline: left, byTheClock: true, signal });
     if (outcome.type === "exit") return { type: "exit", exit: outcome.exit };
     if (outcome.type === "deadline") return { type: "late" };
     if (!outcome.processes.some(({ threads }) => threads.some(({ state }) => state === "D"))) continue;
