@@ -5,7 +5,14 @@ export default defineConfig({
     // One machine at a time: two virtual CPUs under TCG fill a small host.
     projects: [
       // A busy host may be five times slower: nothing of these waits for long by itself.
-      { test: { name: "unit", include: ["tests/unit/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["tests/unit/**/*.test.ts"],
+          testTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
+        },
+      },
       {
         test: {
           name: "vm",
@@ -13,6 +20,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { command } from "../../base/command.ts";
 import { UsageError } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
+import { timeouts } from "../../base/timeouts.ts";
 import type { UpstreamFacts } from "./facts.ts";
 
 /**
@@ -23,7 +24,7 @@ export async function recipientsOf(
   if (files.length === 0) return { files, people: [] };
   const argv = ["perl", "scripts/get_maintainer.pl", "--no-git", "--no-git-fallback", "--norolestats"];
   const { stdout } = await command([...argv, ...files.flatMap((file) => ["-f", file])], {
-    within: "2m",
+    within: timeouts.host.git,
     cwd: root,
     signal: options.signal,
   });
@@ -48,7 +49,9 @@ async function filesOf(facts: UpstreamFacts, root: string, signal: AbortSignal):
     // A definition begins a line; a call does not.
     const pattern = `^[a-zA-Z].*[ *]${name}\\(`;
     const argv = ["grep", "-rlE", "--include=*.c", pattern, "."];
-    const { stdout } = await command(argv, { within: "2m", cwd: root, signal }).catch(() => ({ stdout: "" }));
+    const { stdout } = await command(argv, { within: timeouts.host.git, cwd: root, signal }).catch(() => ({
+      stdout: "",
+    }));
     signal.throwIfAborted();
     for (const file of stdout.split("\n").filter(Boolean)) files.add(file.replace(/^\.\//, ""));
   }
