@@ -62,11 +62,7 @@ export async function runMatrix(
         { cells, plan, jobs, stop, step: progress, onChange },
         {
           isHere: (cell) => tries.isBuilt(cell),
-          earlier: async (cell) => {
-            const trials = options.fresh ? [] : ledger.trialsOf(await tries.key(cell));
-            // What else the ledger knows of a trial is no part of a matrix.
-            return trials.map(({ outcome, summary, evidence }) => ({ outcome, summary, evidence }));
-          },
+          earlier: async (cell) => (options.fresh ? [] : ledger.trialsOf(await tries.key(cell))),
           provide: async (cell) => await tries.provide(cell),
           run: async (cell) => await tries.run(cell),
         },
