@@ -116,6 +116,7 @@ export const timeouts = {
     build: after("90m", "a kernel is built in 5 min on two cores, a distribution's configuration in an hour"),
     kernel: after("2h", "source and build together"),
     page: after("3m", "the page's script is bundled in seconds"),
+    kept: after("3m", "a wedged machine's memory and disks are written down at the speed of the host's disk"),
     ledger: after("60s", "another process has the ledger only while it sets a torn one aside"),
     cleanUp: after("10s", "a half-made entry of some GB is removed in seconds"),
   },
@@ -129,6 +130,8 @@ export const timeouts = {
     silence: after("60s", "a server that sends nothing for a minute sends nothing more"),
     mirror: after("20s", "one of several places: another may answer"),
   },
+  /** A person who is asked something, while a machine waits for the answer. */
+  question: after("20s", "who looks on answers at once; who does not is not there"),
   /** A test's body, where it does not say. */
   test: after("5m", "a trial of a hang takes a minute"),
 } as const;

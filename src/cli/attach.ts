@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Context } from "../base/context.ts";
 import { exitCode, messageOf, UsageError } from "../base/errors.ts";
 import { sanitize } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { debugKernelOf } from "../decode/debug-kernel.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { reviveVm } from "../lab/kept.ts";
@@ -84,7 +85,7 @@ async function runCommand(
   session: Session,
   { signal }: Context,
 ): Promise<number> {
-  const result = await vm.guest.quick([...argv], { within: "1m", signal, allowFailure: true });
+  const result = await vm.guest.quick([...argv], { within: timeouts.guest.exec, signal, allowFailure: true });
   const { stdout, stderr } = result;
   if (stderr !== "" && options.json !== true) session.say(sanitize(stderr).replace(/\n$/, ""));
   session.result(
@@ -99,7 +100,7 @@ async function enter(vm: Vm, options: AttachOptions, session: Session, context: 
   const { signal } = context;
   if (options.console !== true) {
     try {
-      await vm.guest.connect({ within: "15s", signal });
+      await vm.guest.connect({ within: timeouts.guest.start, signal });
       session.say("a root shell in the kept machine; it ends with the shell");
       return await vm.guest.interact({ signal });
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../base/context.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import { openTries } from "../campaign/tries.ts";
@@ -31,7 +32,7 @@ function wishOf(
   if (options.json || !process.stdin.isTTY || !process.stderr.isTTY) return false;
   return async () => {
     const question = "It reproduced. Keep this machine for `dstate attach`? y or n (n after 20 s): ";
-    return (await session.ask(question, { within: "20s", signal })) === "y";
+    return (await session.ask(question, { within: timeouts.question.milliseconds, signal })) === "y";
   };
 }
 

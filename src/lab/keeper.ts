@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../base/errors.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { keepVm } from "./kept.ts";
 import type { Vm } from "./vm.ts";
 
@@ -37,7 +38,7 @@ export class Keeper {
     say("keeping the machine");
     const start = performance.now();
     try {
-      const { bytes } = await keepVm(this.#vm, this.#folder, { within: "3m", signal });
+      const { bytes } = await keepVm(this.#vm, this.#folder, { within: timeouts.make.kept, signal });
       this.#kept = { folder: this.#folder, bytes, took: Math.round(performance.now() - start) };
     } catch (error) {
       signal.throwIfAborted();

@@ -5,9 +5,10 @@ import { createZstdDecompress } from "node:zlib";
 import { z } from "zod";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import type { Duration } from "../base/duration.ts";
+import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { keepMachine, keptFiles } from "../machine/keep.ts";
 import { takeRoom } from "../machine/lease.ts";
 import type { MachineOptions } from "../machine/options.ts";
@@ -77,7 +78,7 @@ export type Kept = z.infer<typeof keptSchema>;
 export async function keepVm(
   vm: Vm,
   dir: string,
-  options: { readonly within: Duration; readonly signal?: AbortSignal | undefined },
+  options: { readonly within: Within; readonly signal?: AbortSignal | undefined },
 ): Promise<Kept> {
   const { machine, parts } = vm;
   const saved = await keepMachine(machine, dir, options);
@@ -186,7 +187,7 @@ async function optionsOf(
     const path = join(work, disk.file);
     await copyFile(join(dir, disk.file), path);
     const argv = ["qemu-img", "rebase", "-u", "-b", disk.base, "-F", "raw", path];
-    await command(argv, { within: "1m", signal });
+    await command(argv, { within: timeouts.host.files, signal });
     disks.push({ serial: disk.serial, path, format: "qcow2", access: "private" });
   }
   const { accelerator, memoryFile, ...machine } = kept.machine;
@@ -221,7 +222,10 @@ async function optionsOf(
 }
 
 async function requireSameQemu(kept: Kept, signal: AbortSignal): Promise<void> {
-  const { stdout } = await command([guestPlatform.qemu.program, "--version"], { within: "20s", signal });
+  const { stdout } = await command([guestPlatform.qemu.program, "--version"], {
+    within: timeouts.host.ask,
+    signal,
+  });
   const here = /version (\d+\.\d+)/.exec(stdout)?.[1];
   const then = /^\d+\.\d+/.exec(kept.qemu)?.[0];
   if (here === then) return;

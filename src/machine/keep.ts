@@ -19,6 +19,7 @@ import { z } from "zod";
 import { command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import { formatBytes } from "../base/size.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { pause, type WaitOptions, withDeadline } from "../base/wait.ts";
 import type { Disk } from "./argv.ts";
 import type { Machine } from "./machine.ts";
@@ -85,7 +86,7 @@ export async function keepMachine(machine: Machine, dir: string, options: WaitOp
       await rm(draft, { recursive: true, force: true });
       throw error;
     } finally {
-      if (running && !machine.fatal) await machine.qmp.call("cont", {}, { within: "30s" });
+      if (running && !machine.fatal) await machine.qmp.call("cont", {}, { within: timeouts.machine.freeze });
     }
   });
 }
@@ -163,7 +164,7 @@ async function writeLayer(
   const work = join(dir, `${file}.work`);
   await copyFile(found, work);
   const run = async (...argv: string[]): Promise<string> =>
-    (await command(["qemu-img", ...argv], { within: "2m", signal })).stdout;
+    (await command(["qemu-img", ...argv], { within: timeouts.host.files, signal })).stdout;
   await run("rebase", "-u", "-b", disk.path, "-F", disk.format, work);
   const base = disk.format === "raw" ? disk.path : await imageBelow(disk.path, run);
   // What lies between the layer and the image, such as a frozen machine's own layer, becomes part of the layer.
