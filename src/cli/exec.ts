@@ -29,6 +29,7 @@ interface ExecOptions extends Omit<CellOptions, "axis">, ReportOptions {
   readonly memory?: Size;
   readonly network?: boolean;
   readonly json?: boolean;
+  readonly npm?: string;
 }
 
 const codes = { green: exitCode.clean, red: exitCode.reproduced, "infra-error": exitCode.infraError };
@@ -42,6 +43,7 @@ export function addExec(program: Command, session: Session): void {
     .option("--copy <folder>", "a folder of this host: the guest finds a copy of it at /srv/work")
     .option("--take <list>", "files and folders below /srv/work to bring back, separated by commas", names)
     .option("--out <folder>", "where they are brought, a folder for each kernel (default: dstate-out)")
+    .option("--npm <version>", "npm release; default, where the command names npm: one that runs on the Node")
     .option("--within <duration>", "how long the command may take, such as 90s or 20m", duration, "10m")
     .option("--jobs <n>", "machines side by side; default from processors and memory", positiveInteger)
     .option("--cpus <n>", "processors of each machine", positiveInteger)
@@ -101,6 +103,7 @@ export function addExec(program: Command, session: Session): void {
           {
             kernels: [first, ...others],
             node: options.node,
+            npm: options.npm,
             image,
             copy: options.copy === undefined ? undefined : resolve(options.copy),
           },

@@ -23,7 +23,7 @@ export interface CellOptions {
   readonly kernel: string;
   /** Node release in the guest, such as `20.9.0`. Default: none. */
   readonly node?: string | undefined;
-  /** npm release to go with it. Default: the one that came with that Node. */
+  /** npm release to go with it. Default: none; the Node that dstate fetches comes without. */
   readonly npm?: PartsRequest["npm"] | undefined;
   /** Default: `DSTATE_IMAGE`, else `debian`. */
   readonly image?: Cell["image"] | undefined;

@@ -153,8 +153,9 @@ describe("in an empty project", () => {
   test("any command of the project runs on a kernel, with the project's files", async () => {
     await mkdir(join(project, "small"));
     await writeFile(join(project, "small/say.mjs"), 'console.log("libuv", process.versions.uv);');
+    await writeFile(join(project, "small/package.json"), '{ "scripts": { "test": "node say.mjs" } }');
     const exec = ["exec", "--kernel", "6.1.129", "--node", "20.9.0", "--copy", "small"];
-    const { exitCode, stdout, stderr } = await dstate(...exec, "--", "node", "say.mjs");
+    const { exitCode, stdout, stderr } = await dstate(...exec, "--", "npm", "test");
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toContain("libuv 1.46.0");
   });

@@ -11,6 +11,7 @@ import { makeRunDirectory, reap } from "../../machine/run-directory.ts";
 import type { Run } from "../../record/run.ts";
 import type { Outcome } from "../../repro/outcome.ts";
 import { aboutMachine } from "../../repro/trial.ts";
+import { npmFor } from "../../runtime/npm-for.ts";
 import type { Ledger } from "../ledger.ts";
 import { runPool } from "../pool.ts";
 import { recordTrial } from "../record-trial.ts";
@@ -24,6 +25,8 @@ const recordedAs = { green: "passed", red: "failed", "infra-error": "infra-error
 export interface ExecPlaces {
   readonly kernels: readonly [string, ...string[]];
   readonly node: string | undefined;
+  /** npm release to go with it. Default: where the command names npm or npx, one that runs on that Node. */
+  readonly npm?: string | undefined;
   readonly image: Cell["image"];
   /** A folder of this host that the guest finds, as a copy, at /srv/work. */
   readonly copy: string | undefined;
@@ -56,9 +59,11 @@ export async function execInCells(
     image: places.image,
     axes: {},
   });
+  const namesNpm = plan.argv.some((word) => /\bnp[mx]\b/.test(word));
+  const npm = places.npm ?? (namesNpm ? npmFor : undefined);
   let turn: Promise<unknown> = Promise.resolve();
   const provideInTurn = async (kernel: string): Promise<Parts> => {
-    const parts = turn.then(async () => await provideParts({ id: "exec" }, cellOf(kernel), own));
+    const parts = turn.then(async () => await provideParts({ id: "exec", npm }, cellOf(kernel), own));
     turn = parts.catch(() => {});
     return { ...(await parts), workload: disk };
   };
