@@ -8,6 +8,7 @@ import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { imageKinds } from "../base/settings.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { keepMachine, keptFiles } from "../machine/keep.ts";
 import { takeRoom } from "../machine/lease.ts";
@@ -57,7 +58,7 @@ export const keptSchema = z.object({
   }),
   image: z.object({
     id: z.string(),
-    kind: z.enum(["debian", "nixos"]),
+    kind: z.enum(imageKinds),
     path: z.string(),
     provenance: z.string(),
   }),

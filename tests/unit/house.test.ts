@@ -9,8 +9,10 @@ import {
   roomOf,
   type Source,
   sharesOf,
+  strayWords,
   upwardImports,
 } from "./house.ts";
+import { ownedWords } from "./house-words.ts";
 
 const rooms = await readRooms();
 const sources = await readSources();
@@ -69,6 +71,20 @@ describe("the house", () => {
   test("has no room with more than 15 % of its lines, and no file with more than 350", () => {
     expect([...sharesOf(sources)].filter(([, share]) => share > 0.15)).toEqual([]);
     expect(sources.filter(({ lines }) => lines > 350).map(({ path }) => path)).toEqual([]);
+  });
+});
+
+describe("words of", () => {
+  test.each(ownedWords)("$of, stand nowhere else", ({ words, rooms, exceptions }) => {
+    expect(strayWords(sources, words, rooms, exceptions)).toEqual([]);
+  });
+
+  test("a table are found in strings, templates and patterns, and not in names and comments", () => {
+    const stray = (text: string): string[] =>
+      strayWords([{ path: "cli/x.ts", text, lines: 1, imports: [] }], /ttyS0/, ["platform"]);
+    for (const text of ['"/dev/ttyS0"', "`console=ttyS0`", "/ttyS0$/"])
+      expect(stray(`const a = ${text};`)).toHaveLength(1);
+    expect(stray("const ttyS0 = 1; // ttyS0")).toEqual([]);
   });
 });
 

@@ -4,25 +4,8 @@ import { readShutdown } from "../../src/guest/shutdown.ts";
 import type { GuestSystem, Init } from "../../src/image/system.ts";
 import { systemd } from "../../src/image/systemd.ts";
 import { guestSystems } from "../../src/image/systems.ts";
-import { readSources, strayWords } from "./house.ts";
 
 describe("what depends on the guest's system", () => {
-  test("is said in src/image and nowhere else", async () => {
-    const words = /^(debian|nixos)$|systemctl|journalctl|systemd|machine-id|poweroff/;
-    const exceptions = {
-      // The names that DSTATE_IMAGE can have.
-      "base/settings.ts": /^(debian|nixos)$/,
-      // Our initramfs lies beside the files of Debian's image; it is for its kernels.
-      "kernel/initramfs.ts": /^debian$/,
-      // A host's own journal, in help.
-      "cli/dmesg.ts": /journalctl -k/,
-      // A comment in a script that runs in a guest.
-      "guest/identity.ts": /an end wakes systemd/,
-    };
-    const rooms = ["image", "kernel-log", "kernel-functions"];
-    expect(strayWords(await readSources(), words, rooms, exceptions)).toEqual([]);
-  });
-
   test("has a row for every name, and every row is whole", () => {
     expect(Object.keys(guestSystems)).toEqual(imageKinds);
     expectTypeOf<Omit<GuestSystem, "init">>().not.toExtend<GuestSystem>();

@@ -7,6 +7,7 @@ import { waitGraph } from "../../kernel-log/wait-graph.ts";
 import { decodeWhereKnown } from "../../log/decode.ts";
 import { openLogFile } from "../../log/open.ts";
 import { readLog } from "../../log/read.ts";
+import { guestPlatform } from "../../platform/platforms.ts";
 import type { StoredRun } from "../../record/read-run.ts";
 import type { TrialRecord } from "../../record/run-record.ts";
 import { parseTimeline } from "../../record/timeline.ts";
@@ -144,7 +145,7 @@ async function collectTrial(
     }),
     columns: own?.columns ?? {},
     versions: own?.versions ?? {},
-    command: trial.machine?.command ?? ["qemu-system-x86_64", ...argv],
+    command: trial.machine?.command ?? [guestPlatform.qemu.program, ...argv],
     files: files.sort((a, b) => a.name.localeCompare(b.name)),
   };
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Context } from "../../base/context.ts";
+import { imageKinds } from "../../base/settings.ts";
 import { oneLine, sanitize } from "../../base/text.ts";
 import { deviationsFor, wilsonInterval } from "../../campaign/matrix/wilson.ts";
 import type { StoredRun } from "../../record/read-run.ts";
@@ -114,7 +115,7 @@ function wordsOf(cell: TrialRecord["cell"]): Map<string, string> {
   return new Map([
     ["kernel", cell.kernel],
     ...(cell.node === undefined ? [] : [["node", cell.node] as const]),
-    ...(cell.image === "debian" ? [] : [["image", cell.image] as const]),
+    ...(cell.image === imageKinds[0] ? [] : [["image", cell.image] as const]),
     ...Object.entries(cell.env),
     ...Object.entries(cell.axes),
   ]);
