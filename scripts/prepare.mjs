@@ -16,6 +16,8 @@ const node = isRecent ? process.execPath : join(home, "node_modules/node-linux-x
  * /usr/bin/env that they name.
  */
 export function startable([program, ...rest]) {
+  // Its link in node_modules leads to no JavaScript but to the program itself.
+  if (program === "node") return [node, ...rest];
   const own = join(home, "node_modules/.bin", program);
   return existsSync(own) ? [node, realpathSync(own), ...rest] : [program, ...rest];
 }
