@@ -20,6 +20,7 @@ export const groups: readonly Group[] = [
       shell: "a terminal in a machine of a cell",
       attach: "the wedged machine that a run kept, as it was",
       show: "a run as a page: time axes, logs, what differs",
+      "pack, rerun": "a run as one file that others run again",
       exec: "run any command or test suite on any kernels",
       repros: "the repros there are",
     },
@@ -34,8 +35,7 @@ export const groups: readonly Group[] = [
   {
     title: "My machine",
     commands: {
-      doctor: "what it has and lacks, and whether KVM works",
-      setup: "install what is missing",
+      "doctor, setup": "what it has and lacks, whether KVM works; install it",
       "kernels, images": "list, get, build or pin them",
       bench: "how fast things are here",
     },

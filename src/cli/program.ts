@@ -11,7 +11,9 @@ import { addImages } from "./images.ts";
 import { addKernels } from "./kernels.ts";
 import { addMatrix } from "./matrix.ts";
 import { addNew } from "./new.ts";
+import { addPack } from "./pack.ts";
 import { addRepros } from "./repros.ts";
+import { addRerun } from "./rerun.ts";
 import { addRun } from "./run.ts";
 import type { Session } from "./session.ts";
 import { addSetup } from "./setup.ts";
@@ -45,6 +47,8 @@ export function makeProgram(session: Session, version: string): Command {
     addShell,
     addAttach,
     addShow,
+    addPack,
+    addRerun,
     addDmesg,
     addDoctor,
     addSetup,

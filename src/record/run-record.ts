@@ -37,7 +37,7 @@ const machineSchema = z.object({
 });
 export type MachineRecord = z.infer<typeof machineSchema>;
 
-const partsSchema = z.object({
+export const partsSchema = z.object({
   kernel: z.object({
     selector: z.string(),
     version: z.string(),
@@ -68,7 +68,7 @@ const partsSchema = z.object({
 });
 export type PartsRecord = z.infer<typeof partsSchema>;
 
-const trialSchema = z.object({
+export const trialSchema = z.object({
   number: z.int(),
   /** The folder of its evidence, below the run's own; `.` is that folder itself. */
   folder: z.string(),

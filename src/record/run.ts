@@ -180,6 +180,10 @@ export class Run implements AsyncDisposable {
 
   async #addParts(parts: Parts): Promise<string> {
     const described = await describeParts(parts, this.#hashes);
+    // The list itself is too long for run.json; its hash there names it.
+    const packages = join(this.dir, `packages-${described.image.packagesSha256.slice(0, 12)}.json`);
+    if (!existsSync(packages))
+      await writeFile(packages, `${JSON.stringify(parts.image.packages, null, 1)}\n`);
     const key = partsKey(described);
     this.#record = { ...this.#record, parts: { ...this.#record.parts, [key]: described } };
     return key;

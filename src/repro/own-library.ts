@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { extname } from "node:path";
 
@@ -19,9 +20,22 @@ export function serveOwnLibrary(): void {
   const extension = extname(import.meta.filename);
   registerHooks({
     resolve: (specifier, context, next) => {
-      const entry = entries[specifier];
+      const entry = ownModule(specifier, context.parentURL) ?? entries[specifier];
       if (entry === undefined) return next(specifier, context);
       return { url: new URL(`${entry}${extension}`, import.meta.url).href, shortCircuit: true };
     },
   });
+}
+
+/** Where packs of other hosts are unpacked, below the cache. */
+export const packsFolder = "packs";
+
+/**
+ * A repro that comes with dstate imports its modules by a path that leads out of the repro's folder. Packed and
+ * unpacked elsewhere, that path leads nowhere: it means this dstate's module all the same.
+ */
+function ownModule(specifier: string, parent: string | undefined): string | undefined {
+  if (parent?.includes(`/${packsFolder}/`) !== true) return undefined;
+  const path = /^(?:\.\.\/)+src\/(.+)\.[jt]s$/.exec(specifier)?.[1];
+  return path === undefined || existsSync(new URL(specifier, parent)) ? undefined : `../${path}`;
 }

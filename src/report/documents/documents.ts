@@ -31,6 +31,8 @@ export const documents = {
   "bisect visualize": { version: 1, body: trials.bisect },
   show: { version: 1, body: trials.show },
   attach: { version: 1, body: trials.attach },
+  pack: { version: 1, body: trials.pack },
+  rerun: { version: 1, body: trials.rerun },
   repros: { version: 1, body: stock.repros },
   "kernels list": { version: 1, body: stock.kernelsList },
   "kernels pin": { version: 1, body: stock.kernelsPin },

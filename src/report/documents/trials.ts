@@ -128,3 +128,21 @@ export const attach = z.object({
   signal: z.string().nullable(),
   truncated: z.boolean().describe("Whether it printed more than was kept."),
 });
+
+export const pack = z.object({
+  file: z.string(),
+  id: z.string().describe("sha256 of the manifest, which holds the hashes of all files."),
+  bytes: z.int(),
+  omitted: z.array(z.object({ path: z.string(), bytes: z.int() })).describe("What was too large."),
+  signature: z.string().optional().describe("The file with the signature."),
+  publicKey: z.string().optional().describe("As `--trust` and minisign's -P take it."),
+});
+
+export const rerun = z.object({
+  pack: z.string().describe("The pack's id."),
+  outcome: trial.shape.outcome,
+  exitCode: z.int(),
+  same: z.boolean().describe("Whether the outcome is the packed one."),
+  differences: z.array(z.object({ what: z.string(), before: z.string(), now: z.string() })),
+  trials: z.array(trial),
+});

@@ -1,0 +1,70 @@
+import { UsageError } from "../base/errors.ts";
+import { parseKernelSelector } from "../kernel/selector.ts";
+import type { Host } from "../record/host.ts";
+import type { PartsRecord, TrialRecord } from "../record/run-record.ts";
+import type { Manifest } from "./manifest.ts";
+
+/**
+ * The kernel selector to run a pack with on this host.
+ *
+ * @param instead what the user says in its place.
+ * @throws {UsageError} when the kernel is of a tree or a file of another host: it cannot be rebuilt from here.
+ */
+export function kernelFor({ trial }: Manifest, instead: string | undefined): string {
+  if (instead !== undefined) return instead;
+  const { kernel } = trial.cell;
+  const { type } = parseKernelSelector(kernel);
+  if (type === "git" || type === "file")
+    throw new UsageError(
+      `its kernel cannot be rebuilt here: ${kernel} is a ${type === "git" ? "tree" : "file"} of the host that packed it`,
+      {
+        next: "If you have the same one, name it: --kernel git:/your/tree@REVISION. The result says so then.",
+      },
+    );
+  return kernel;
+}
+
+/** One thing that is not as it was. */
+export interface Difference {
+  readonly what: string;
+  readonly before: string;
+  readonly now: string;
+}
+
+/** What is not the same as in the run that was packed. */
+export function differencesFrom(
+  manifest: Manifest,
+  now: {
+    readonly trial: TrialRecord;
+    readonly parts: PartsRecord | undefined;
+    readonly host: Host;
+    readonly dstate: string;
+  },
+): Difference[] {
+  const { trial, parts, host, dstate } = manifest;
+  const seconds = (ms: number | undefined): string => (ms === undefined ? "" : `${Math.round(ms / 1000)} s`);
+  const rows: (readonly [string, string | undefined, string | undefined])[] = [
+    ["outcome", trial.outcome, now.trial.outcome],
+    ["what was seen", trial.summary, now.trial.summary],
+    ["kernel", parts?.kernel.version, now.parts?.kernel.version],
+    ["kernel, sha256", parts?.kernel.sha256.slice(0, 16), now.parts?.kernel.sha256.slice(0, 16)],
+    ["configuration", parts?.kernel.configSha256?.slice(0, 16), now.parts?.kernel.configSha256?.slice(0, 16)],
+    ["guest system", parts?.image.provenance, now.parts?.image.provenance],
+    ["its packages", parts?.image.packagesSha256.slice(0, 16), now.parts?.image.packagesSha256.slice(0, 16)],
+    ["Node, sha256", parts?.node?.sha256.slice(0, 16), now.parts?.node?.sha256.slice(0, 16)],
+    ["accelerator", trial.machine?.acceleration, now.trial.machine?.acceleration],
+    ["QEMU", trial.machine?.qemu, now.trial.machine?.qemu],
+    ["host", hostText(host), hostText(now.host)],
+    ["took", seconds(trial.took), seconds(now.trial.took)],
+    ["dstate", dstate.version, now.dstate],
+  ];
+  return rows.flatMap(([what, before = "", value = ""]) =>
+    before === value
+      ? []
+      : [{ what, before: before === "" ? "unknown" : before, now: value === "" ? "unknown" : value }],
+  );
+}
+
+function hostText({ cores, cpu, system }: Host): string {
+  return `${cores} x ${cpu}, ${system}`;
+}
