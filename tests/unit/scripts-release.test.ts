@@ -32,3 +32,13 @@ function release(...argv: string[]): string {
 test("a tag that is not the version of package.json is refused", () => {
   expect(release("--dry-run", "--tag", "v0.0.0")).toMatch(/the tag v0\.0\.0 is not v\d/);
 });
+
+test("a script starts Node itself by Node, and commands of node_modules by the Node they need", async () => {
+  const { startable } = await import(`${home}/scripts/prepare.mjs`);
+  expect(startable(["node", "x.mjs"])).toEqual([process.execPath, "x.mjs"]);
+  const [program, script, ...rest] = startable(["tsc", "--version"]);
+  expect(program).toBe(process.execPath);
+  expect(script).toMatch(/typescript\/bin\/tsc$/);
+  expect(rest).toEqual(["--version"]);
+  expect(startable(["npm", "ci"])).toEqual(["npm", "ci"]);
+});
