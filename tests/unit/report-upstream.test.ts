@@ -75,6 +75,17 @@ describe("a report to a kernel list", () => {
     expect(mail).not.toContain("Not seen");
     expect(mail).not.toContain("not in");
     expect(mail).not.toContain("regzbot");
+    const untried = {
+      ...facts.rates[1],
+      title: "x",
+      change: "kernel 9.9",
+      bad: 0,
+      good: 0,
+      undecided: 0,
+      low: 0,
+      high: 1,
+    };
+    expect(renderMail({ ...facts, rates: [...facts.rates, untried] }, [])).not.toContain("kernel 9.9");
     const clean = { ...run, record: { ...run.record, trials: run.record.trials.slice(1) } };
     expect(await upstreamFacts(clean, context)).toBeUndefined();
   });

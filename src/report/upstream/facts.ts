@@ -129,7 +129,7 @@ function changeOf(from: TrialRecord["cell"], to: TrialRecord["cell"]): string {
     .filter((name) => before.get(name) !== after.get(name))
     .map((name) => {
       const [old, now] = [before.get(name), after.get(name)];
-      if (old === undefined) return `with ${name}=${now}`;
+      if (old === undefined) return `${name}=${now}`;
       return now === undefined ? `without ${name}` : `${name} ${now} instead of ${old}`;
     })
     .join(", ");

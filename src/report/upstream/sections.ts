@@ -64,13 +64,16 @@ export function seenIn({ rates }: UpstreamFacts): string[] {
 
 /** What was tried and does not show it: what is another there, and how often it was tried. */
 export function controlsOf({ rates }: UpstreamFacts): string[] {
-  return rates
-    .filter(({ bad }) => bad === 0)
-    .map((rate) =>
-      rate.good === 0
-        ? `${rate.change}: ${rate.undecided} tried, none could be judged`
-        : `${rate.change}: ${countOf(rate)} (${intervalOf(rate)})`,
-    );
+  return (
+    rates
+      // A cell that was not tried is not told of.
+      .filter(({ bad, good, undecided }) => bad === 0 && good + undecided > 0)
+      .map((rate) =>
+        rate.good === 0
+          ? `${rate.change}: ${rate.undecided} tried, none could be judged`
+          : `${rate.change}: ${countOf(rate)} (${intervalOf(rate)})`,
+      )
+  );
 }
 
 /** What a bisection says, with the bot's line. */
