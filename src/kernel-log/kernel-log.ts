@@ -2,6 +2,7 @@ import type { LogLine } from "../kernel-lines/line.ts";
 import { LineScanner } from "../kernel-lines/scanner.ts";
 import { Assembly } from "./assembly.ts";
 import { Boots } from "./boots.ts";
+import { DeviceTroubles } from "./device-troubles.ts";
 import type { Finding } from "./finding.ts";
 import { cutLine, type Format, formats, harmless, panicLine } from "./formats/index.ts";
 import { traitsOf } from "./kinds.ts";
@@ -55,7 +56,8 @@ export class KernelLogParser {
   /** Reports that have to be confirmed while another one of their context is open. */
   readonly #candidates = new Map<string, Report>();
   readonly #cuts = new Map<string, { line: number; messages: string[] }>();
-  readonly #devices = new Set<string>();
+  readonly #netdevices = new Set<string>();
+  readonly #troubles = new DeviceTroubles();
   #expired = 0;
   #done: Finding[] = [];
   /** The latest finding that can have led to a panic. */
@@ -77,14 +79,16 @@ export class KernelLogParser {
     this.#scanner.end();
     this.#assembly.end();
     this.#closeAll();
+    this.#done.push(...this.#troubles.end());
     return this.#take();
   }
 
   /** The findings whose lines still come in, as they are now: a live watcher need not wait for their last line. */
   peek(): Finding[] {
-    return [...new Set(this.#open.values())]
-      .filter((report) => report.confirmed && !report.retracted)
-      .map((report) => report.finding());
+    const reports = [...new Set(this.#open.values())].filter(
+      (report) => report.confirmed && !report.retracted,
+    );
+    return [...reports.map((report) => report.finding()), ...this.#troubles.peek()];
   }
 
   #take(): Finding[] {
@@ -186,6 +190,7 @@ export class KernelLogParser {
       if (format.stamped && !line.stamped) continue;
       const match = format.pattern.exec(text);
       if (!match) continue;
+      if (format.kind === "device-error") return this.#trouble(format, match, line);
       if (panicLine.test(text)) {
         this.#boots.stop();
         if (open && !traitsOf(open.kind).innocent && (format.kind === "panic" || format.kind === open.kind)) {
@@ -205,10 +210,18 @@ export class KernelLogParser {
     return false;
   }
 
+  /** Under `cut here` it is what the warning is about. */
+  #trouble(format: Format, match: RegExpExecArray, line: LogLine): boolean {
+    if (this.#cuts.has(line.context)) return false;
+    this.#troubles.take(format, match, line);
+    this.#done.push(...this.#troubles.end(line));
+    return true;
+  }
+
   /** The kernel says every ten seconds that it still waits. */
   #repeats(device = ""): boolean {
-    if (this.#devices.has(device)) return true;
-    if (this.#devices.size < limit.open) this.#devices.add(device);
+    if (this.#netdevices.has(device)) return true;
+    if (this.#netdevices.size < limit.open) this.#netdevices.add(device);
     return false;
   }
 
@@ -216,7 +229,7 @@ export class KernelLogParser {
     const unexpected = this.#boots.start(line);
     this.#closeAll();
     this.#cause = undefined;
-    this.#devices.clear();
+    this.#netdevices.clear();
     if (unexpected) {
       this.#done.push({
         kind: "unexpected-reboot",

@@ -190,6 +190,11 @@ export const findingKinds = {
     severity: "notice",
     about: "the machine ran out of memory and a process was killed for it",
   },
+  "device-error": {
+    severity: "notice",
+    about: "a device timed out, was reset, broke its firmware, lost its link or its data",
+    innocent: true,
+  },
   "filesystem-error": {
     severity: "notice",
     about: "a file system found itself corrupted or shut down",

@@ -17,10 +17,11 @@ import type { Format } from "./formats/index.ts";
 import { plainName, readFrames } from "./frame.ts";
 import { guiltyFrame, isBlameless, isMachinery } from "./guilty.ts";
 import { type FindingKind, traitsOf } from "./kinds.ts";
+import { clip } from "./noted.ts";
 import { fillTitle } from "./title.ts";
 
 /** Bounds that keep a hostile log from filling memory. */
-const limit = { registers: 40, text: 500, details: 32 } as const;
+const limit = { registers: 40, details: 32 } as const;
 
 /** A report whose lines still come in. */
 export class Report {
@@ -305,8 +306,4 @@ export class Report {
 function headFunction(match: RegExpExecArray): string | undefined {
   const name = match.groups?.fn;
   return name === undefined ? undefined : clip(name);
-}
-
-function clip(text: string): string {
-  return oneLine(text.slice(0, limit.text * 2), { maxLength: limit.text });
 }

@@ -102,8 +102,11 @@ const writers: readonly (readonly [name: string, write: (text: string, index: nu
 ];
 
 const logs = readdirSync(folder)
-  // These are about prefixes or about several boots; the last one needs a prefix to be believed.
-  .filter((file) => !/^(?:prefix-|harmless|interleaved|panic-later|unexpected-reboot|bug-other)/.test(file))
+  // These are about prefixes or about several boots; the last two need a prefix to be believed.
+  .filter(
+    (file) =>
+      !/^(?:prefix-|harmless|interleaved|panic-later|unexpected-reboot|bug-other|device-errors)/.test(file),
+  )
   .map((file) => {
     const text = readFileSync(new URL(file, folder), "utf8");
     const lines = text.split("\n").filter((line) => line !== "");

@@ -28,6 +28,10 @@ export interface Format {
   readonly list?: RegExp;
   /** It joins a report only if both have the same value of this name. */
   readonly same?: string;
+  /** Details that each finding of this format has. */
+  readonly about?: Readonly<Record<string, string>>;
+  /** A finding only when a device says it this often in a while. */
+  readonly repeats?: number;
   /** Only where the line has a kernel prefix: other programs print the like. */
   readonly stamped?: true;
 }

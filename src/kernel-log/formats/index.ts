@@ -1,4 +1,5 @@
 import type { LogLine } from "../../kernel-lines/line.ts";
+import { devices } from "./devices.ts";
 import { faults } from "./faults.ts";
 import { filesystems } from "./filesystems.ts";
 import type { Format } from "./format.ts";
@@ -20,6 +21,7 @@ export const formats: readonly Format[] = [
   ...panics,
   ...filesystems,
   ...warnings,
+  ...devices,
 ];
 
 /** Lines that look like the start of a report and are none. */

@@ -1,0 +1,25 @@
+import { oneLine } from "../base/text.ts";
+
+/** The longest text of a line that is kept. */
+const longest = 500;
+
+/**
+ * A text of the log fit to be kept and shown.
+ *
+ * @example clip("a\tb") // "a b"
+ */
+export function clip(text: string): string {
+  return oneLine(text.slice(0, longest * 2), { maxLength: longest });
+}
+
+/** The named groups of a match that have values, fit to be kept and shown. */
+export function noted(
+  groups: Readonly<Record<string, string | undefined>> | undefined,
+): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries(groups ?? {})) {
+    const text = value === undefined ? "" : clip(value);
+    if (text !== "") values[name] = text;
+  }
+  return values;
+}
