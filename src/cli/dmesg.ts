@@ -1,20 +1,29 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../base/context.ts";
 import { exitCode, UsageError } from "../base/errors.ts";
 import { debugKernelAt, debugKernelOf } from "../decode/debug-kernel.ts";
 import type { DebugKernel } from "../decode/decode.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
+import type { Severity } from "../kernel-log/kernel-log.ts";
+import { severities } from "../kernel-log/kinds.ts";
 import { decodeWhereKnown, decodeWith } from "../log/decode.ts";
 import { openLog, openLogFile } from "../log/open.ts";
-import { readLog } from "../log/read.ts";
+import { hasFindings, type LogReport, readLog } from "../log/read.ts";
 import { renderLog } from "../report/kernel-log.ts";
+import { explain, renderExplanation } from "../report/kernel-log-explain.ts";
+import { renderKnownReports } from "../report/kernel-log-repros.ts";
 import { logDocument } from "../report/log-document.ts";
+import { listRepros } from "../repro/find.ts";
+import { type KnownReport, knownReports } from "../repro/known-by.ts";
 import type { Session } from "./session.ts";
 
 interface DmesgOptions {
   readonly vmlinux?: string;
   readonly kernel?: string;
   readonly full?: boolean;
+  readonly explain?: number;
+  readonly repro?: boolean;
+  readonly failOn: Severity;
   readonly json?: boolean;
 }
 
@@ -30,12 +39,20 @@ export function addDmesg(program: Command, session: Session): void {
       "the same, by a kernel of the cache; see `dstate kernels build --debug-info`",
     )
     .option("--full", "whole call chains, registers, and every place where a bug shows again")
+    .option("--explain <n>", "say what finding N means, what it waits for and what to do next", parseNumber)
+    .option("--repro", "which of the known repros has this signature")
+    .addOption(
+      new Option("--fail-on <severity>", "exit with 1 for findings that are as bad as this, or worse")
+        .choices(severities)
+        .default("notice"),
+    )
     .option("--json", "one JSON document on standard output")
     .addHelpText(
       "after",
       "\nExamples:\n  dstate dmesg console.log\n  journalctl -k -b -1 | dstate dmesg\n" +
         "  dstate dmesg /var/log/kern.log.2.gz --json\n" +
-        "Exit codes: 0 no findings, 1 findings, 2 no such file, or damaged.",
+        "  dstate dmesg console.log --explain 1\n" +
+        "Exit codes: 0 no findings (of --fail-on), 1 findings, 2 no such file, or damaged.",
     )
     .action(async (file: string | undefined, options: DmesgOptions) => {
       const context = await session.context({ quiet: true });
@@ -47,13 +64,41 @@ export function addDmesg(program: Command, session: Session): void {
           : await openLogFile(file, { signal });
       const read = await readLog(log, { signal });
       const report = kernel ? await decodeWith(kernel, read, context) : await decodeWhereKnown(read, context);
-      process.exitCode = report.total === 0 ? exitCode.clean : exitCode.reproduced;
+      process.exitCode = hasFindings(report, options.failOn) ? exitCode.reproduced : exitCode.clean;
+      const explanation = options.explain === undefined ? undefined : explain(report.groups, options.explain);
+      const repros = options.repro ? await reprosOf(report) : undefined;
       const colour = process.stdout.isTTY && process.stdout.hasColors();
-      session.result("dmesg", logDocument(report), {
+      const { width } = session;
+      const document = {
+        ...logDocument(report),
+        ...(explanation === undefined ? {} : { explanation }),
+        ...(repros === undefined ? {} : { repros }),
+      };
+      session.result("dmesg", document, {
         json: options.json,
-        text: () => renderLog(report, { width: session.width, colour, full: options.full }),
+        text: () =>
+          [
+            explanation === undefined
+              ? renderLog(report, { width, colour, full: options.full })
+              : renderExplanation(explanation, { width }),
+            ...(repros === undefined ? [] : [renderKnownReports(repros, { width })]),
+          ].join("\n\n"),
       });
     });
+}
+
+/** The known repros whose reports a log shows. A repro that cannot be loaded is no reason to say nothing. */
+async function reprosOf(report: LogReport): Promise<KnownReport[]> {
+  const { repros } = await listRepros();
+  return knownReports(
+    report.groups.map(({ finding }) => finding),
+    repros.map(({ repro }) => repro),
+  );
+}
+
+function parseNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("expected the number of a finding, such as 1.");
 }
 
 async function chosenKernel(

@@ -1,8 +1,8 @@
 /**
  * Functions of one source file. Names are written without the underscores in front; one that ends in `*` stands for
- * all that begin with it, and a `*` elsewhere for any letters.
+ * all that begin with it, and a `*` elsewhere for any letters. `what` says what they wait for, where that is known.
  */
-export type NamesOf = readonly [file: string, names: string];
+export type NamesOf = readonly [file: string, names: string, what?: string];
 
 /** Whether a function's name is one of many. */
 export type NameTest = (name: string) => boolean;
@@ -33,6 +33,29 @@ export function oneOf(...tables: readonly (readonly NamesOf[])[]): NameTest {
       if (beginnings.has(plain.slice(0, length))) return true;
     }
     return patterns.some((pattern) => pattern.test(plain));
+  };
+}
+
+/** A function of a table, and what is known of it. */
+export interface KnownFunction {
+  readonly file: string;
+  readonly what?: string;
+}
+
+/**
+ * A look-up of what tables know about a function.
+ *
+ * @example lookup(waiting)("__wait_for_common") // { file: "kernel/sched/completion.c", what: "a completion" }
+ */
+export function lookup(
+  ...tables: readonly (readonly NamesOf[])[]
+): (name: string) => KnownFunction | undefined {
+  const rows = tables.flat().map((row) => ({ row, test: oneOf([row]) }));
+  return (name) => {
+    const found = rows.find(({ test }) => test(name));
+    if (!found) return undefined;
+    const [file, , what] = found.row;
+    return { file, ...(what === undefined ? {} : { what }) };
   };
 }
 

@@ -11,7 +11,7 @@ const limit = { fields: 200, value: 8192 } as const;
 const exportStart = /^__CURSOR=/;
 const verboseStart = /^\S.{10,60} \[s=[0-9a-f]+;i=[0-9a-f]+;/;
 const field = /^(?: {4})?([A-Z_][A-Z0-9_]{0,63})=(.*)$/;
-const prettyStart = /^\{$/;
+const prettyStart = /^\s{1,4}"(?:__CURSOR|_TRANSPORT|MESSAGE|_SOURCE_MONOTONIC_TIMESTAMP)" : /;
 const prettyField = /^\s{1,4}"(\w{1,64})" : (?:"((?:[^"\\]|\\.)*)"|null|\[)/;
 const dmesgField = /^\s{4,}"(pri|time|msg|caller)": *(?:"((?:[^"\\]|\\.)*)"|([\d.]+))/;
 const wanted = new Set([
@@ -48,7 +48,6 @@ export class Entries {
     }
     if (prettyStart.test(line) && !this.open) {
       this.#begin("pretty");
-      return { taken: true };
     }
     const dmesg = dmesgField.exec(line);
     if (dmesg && (!this.open || this.#form === "dmesg"))

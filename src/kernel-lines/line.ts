@@ -17,6 +17,8 @@ export interface LogLine {
   readonly context: string;
   /** Whether any kernel prefix was there. */
   readonly stamped: boolean;
+  /** Another writer's line begins before this one ended. */
+  readonly torn?: true;
   /** How many characters it had with its prefix. */
   readonly width: number;
   /** The last line of the log that is part of it, where it was broken in several. */
@@ -47,9 +49,10 @@ export function readLine(raw: string, number: number): LogLine[] {
   const clean = stripEscapes(raw);
   const lines: LogLine[] = [];
   for (const piece of clean.includes("\r") ? clean.split("\r") : [clean]) {
-    for (const part of separate(piece)) {
+    const parts = separate(piece);
+    for (const [index, part] of parts.entries()) {
       const line = strip(part, number);
-      if (line) lines.push(line);
+      if (line) lines.push(index < parts.length - 1 ? { ...line, torn: true } : line);
     }
   }
   return lines;

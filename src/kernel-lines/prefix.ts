@@ -38,7 +38,7 @@ export const program =
 export const prompt = /[\w.-]{1,64} login: |\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /y;
 /** Samsung (in an interrupt or not), MediaTek, Huawei, Sony. */
 export const vendor =
-  /[.-]?\(\d\)\[\d+:[^\]]{1,40}\] ?|[A-Z]?\[\d{1,2}: *[^:[\]]{1,40}: *\d+\] ?|\[<c\d>\] ?|\[pid:\d+,cpu\d+,[^[\]]{1,40}\] ?|\(CPU:\d+-pid:\d+:[^()]{1,40}\) ?|\[name:[^[\]]{1,40}\] ?/y;
+  /[.-]?\(\d\)\[\d+:[^\]]{1,40}\] ?|[A-Z]?\[\d{1,2}: *[^[\]]{1,40}: *\d+\] ?|\[<c\d>\] ?|\[pid:\d+,cpu\d+,[^[\]]{1,40}\] ?|\(CPU:\d+-pid:\d+:[^()]{1,40}\) ?|\[name:[^[\]]{1,40}\] ?/y;
 /** printk's own notes about lines that did not make it. */
 export const dropped = /\*\* (?:\d+ printk messages dropped|replaying previous printk message) \*\* ?/y;
 

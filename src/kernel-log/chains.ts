@@ -9,6 +9,8 @@ export interface Section {
 
 interface Chain extends Section {
   readonly frames: Frame[];
+  /** How many of them are of the interrupt that cannot be masked, and that found what is wrong. */
+  detector: number;
 }
 
 /** Bounds that keep a hostile log from filling memory. */
@@ -56,6 +58,11 @@ export class CallChains {
     else if (!this.begun) this.#instruction ??= marked;
   }
 
+  /** What came in so far is of the NMI: what it interrupted follows. */
+  interrupted(): void {
+    if (this.#open) this.#open.detector = this.#open.frames.length;
+  }
+
   /** A line of a chain. */
   push(frames: readonly Frame[]): void {
     const chain = this.#open ?? this.#begin();
@@ -76,7 +83,7 @@ export class CallChains {
 
   #begin(): Chain | undefined {
     if (this.#chains.length >= limit.chains) return undefined;
-    const chain: Chain = { ...this.#next, frames: [] };
+    const chain: Chain = { ...this.#next, frames: [], detector: 0 };
     this.#chains.push(chain);
     this.#open = chain;
     this.#next = { part: "", aside: chain.aside };
@@ -89,10 +96,14 @@ export class CallChains {
   }
 
   /** The finding's own chain: the one of the CPU that was asked for it, where it is about one, else the first. */
-  main(options: { readonly ofCpu: boolean }): Frame[] {
+  main(options: { readonly ofCpu: boolean }): {
+    readonly frames: Frame[];
+    /** Those that can be to blame. */
+    readonly own: Frame[];
+  } {
     const own = this.#chains.filter((chain) => !chain.aside);
     const chosen = (options.ofCpu ? own.find((chain) => chain.part === "cpu") : undefined) ?? own[0];
-    if (chosen) return [...chosen.frames];
-    return this.#instruction ? [this.#instruction] : [];
+    const frames = chosen?.frames ?? (this.#instruction ? [this.#instruction] : []);
+    return { frames: [...frames], own: frames.slice(chosen?.detector ?? 0) };
   }
 }

@@ -8,6 +8,7 @@ import { cutLine, type Format, formats, harmless, panicLine } from "./formats/in
 import { traitsOf } from "./kinds.ts";
 import { Report } from "./report.ts";
 import { hints } from "./triggers.ts";
+import { type HeldLock, type Wait, WaitReader } from "./waits.ts";
 
 export type { Finding, Frame } from "./finding.ts";
 export { type FindingKind, findingKinds, type Severity } from "./kinds.ts";
@@ -19,6 +20,7 @@ const limit = {
   body: 4000,
   list: 200_000,
   seconds: 60,
+  told: 1000,
   cutMessages: 4,
   silent: 500,
 } as const;
@@ -47,7 +49,7 @@ export class KernelLogParser {
   });
   readonly #boots = new Boots();
   readonly #assembly = new Assembly({
-    isListening: () => this.#open.size > 0 || this.#cuts.size > 0,
+    isListening: () => this.#open.size > 0 || this.#cuts.size > 0 || this.#waits.isListing,
     isUrgent: (line) => this.#boots.isBoot(line) || this.#boots.isOrderlyEnd(line),
     see: (line, matters) => this.#see(line, matters),
     joinDump: (feed) => this.#joinDump(feed),
@@ -57,7 +59,10 @@ export class KernelLogParser {
   readonly #candidates = new Map<string, Report>();
   readonly #cuts = new Map<string, { line: number; messages: string[] }>();
   readonly #netdevices = new Set<string>();
+  /** What dumps have told. */
+  readonly #told = new Set<string>();
   readonly #troubles = new DeviceTroubles();
+  readonly #waits = new WaitReader();
   #expired = 0;
   #done: Finding[] = [];
   /** The latest finding that can have led to a panic. */
@@ -91,6 +96,16 @@ export class KernelLogParser {
     return [...reports.map((report) => report.finding()), ...this.#troubles.peek()];
   }
 
+  /** Who waits for whom, as far as the kernel says it. */
+  get waits(): Wait[] {
+    return this.#waits.waits();
+  }
+
+  /** The locks that the kernel listed, and by whom. */
+  get heldLocks(): HeldLock[] {
+    return this.#waits.held();
+  }
+
   #take(): Finding[] {
     const done = this.#done.sort((a, b) => a.firstLine - b.firstLine);
     this.#done = [];
@@ -120,12 +135,16 @@ export class KernelLogParser {
     this.#done = [];
     feed();
     this.#closeAll();
-    const known = new Set(before.filter(({ time }) => time !== undefined).map(moment));
-    this.#done = [...before, ...this.#done.filter((finding) => !known.has(moment(finding)))];
+    const fresh = this.#done.filter(
+      (finding) => finding.time === undefined || !this.#told.has(moment(finding)),
+    );
+    for (const finding of fresh) if (this.#told.size < limit.told) this.#told.add(moment(finding));
+    this.#done = [...before, ...fresh];
   }
 
   /** A line without its prefix, and whole. */
   #see(line: LogLine, matters: boolean): void {
+    this.#waits.see(line.text);
     if (matters && this.#start(line)) return;
     const cut = this.#cuts.get(line.context);
     if (cut && line.text !== "" && !cutLine.test(line.text)) {
@@ -245,6 +264,8 @@ export class KernelLogParser {
   #begin(format: Format, match: RegExpExecArray, line: LogLine): void {
     const before = this.#open.get(line.context);
     if (before && format.confirm && before.confirmed) {
+      // What is left of a torn line can look like the beginning of anything.
+      if (line.torn) return;
       this.#candidates.set(line.context, new Report(format, match, line, line.number, []));
       return;
     }

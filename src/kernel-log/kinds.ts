@@ -1,6 +1,9 @@
 /** How bad a kind of finding is; {@link findingKinds} says what each means. */
 export type Severity = "crash" | "stall" | "check" | "notice";
 
+/** All of them, the worst first. */
+export const severities = ["crash", "stall", "check", "notice"] as const satisfies readonly Severity[];
+
 /** What is known of a kind of finding, and holds for each finding of it. */
 export interface Traits {
   readonly severity: Severity;
@@ -221,10 +224,11 @@ export function traitsOf(kind: FindingKind): Traits {
  */
 export function kindsWith(trait: Exclude<keyof Traits, "severity" | "about">): FindingKind[] {
   const kinds: FindingKind[] = [];
-  for (const kind in findingKinds) if (isKind(kind) && traitsOf(kind)[trait]) kinds.push(kind);
+  for (const kind in findingKinds) if (isFindingKind(kind) && traitsOf(kind)[trait]) kinds.push(kind);
   return kinds;
 }
 
-function isKind(name: string): name is FindingKind {
+/** Whether a word names a kind. */
+export function isFindingKind(name: string): name is FindingKind {
   return Object.hasOwn(findingKinds, name);
 }

@@ -23,6 +23,9 @@ import { fillTitle } from "./title.ts";
 /** Bounds that keep a hostile log from filling memory. */
 const limit = { registers: 40, details: 32 } as const;
 
+/** The stack of an interrupt that cannot be masked ends, in the words of old and new kernels. */
+const endOfNmi = /^(?:<<EOE>>|<\/NMI>)/;
+
 /** A report whose lines still come in. */
 export class Report {
   readonly kind: FindingKind;
@@ -146,6 +149,7 @@ export class Report {
       this.#ended = true;
       return true;
     }
+    if (endOfNmi.test(text)) this.#chains.interrupted();
     if (text.includes("+0") && this.#readFrames(text)) return true;
     if (this.#format.list?.test(text)) return true;
     if (this.kind === "rcu-stall") this.#readStalledCpu(text);
@@ -261,11 +265,11 @@ export class Report {
 
   /** The finding, as far as its lines have come in. */
   finding(): Finding {
-    const frames = this.#chains.main({ ofCpu: traitsOf(this.kind).stallOfCpu === true });
+    const { frames, own } = this.#chains.main({ ofCpu: traitsOf(this.kind).stallOfCpu === true });
     const detail = Object.fromEntries(this.#detail);
     const { task, pid, cpu, taint, kernel, ...rest } = detail;
     const flavour = this.kind === "warning" ? warningFlavour(this.#headFunction, rest) : undefined;
-    const guilty = this.#guilty(frames);
+    const guilty = this.#guilty(own);
     const tainted = taint?.startsWith("Tainted:")
       ? oneLine(taint.slice("Tainted:".length).replaceAll("-", " "))
       : undefined;

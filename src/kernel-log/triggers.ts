@@ -68,10 +68,15 @@ const words = [
   "int3: ",
   "segment: ",
   " D  ",
+  " D 0",
+  " D c",
+  " D f",
   "FAT-fs",
   "Aborting journal",
   "F2FS-fs",
   "jiffies old",
+  " held by ",
+  "Showing all locks",
   // Devices
   " timeout",
   "imeout",
@@ -142,6 +147,7 @@ const words = [
   "__CURSOR=",
   "[s=",
   '"pri":',
+  '" : "',
   '"MESSAGE":[',
   '"MESSAGE": [',
 ];

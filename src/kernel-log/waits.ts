@@ -28,63 +28,124 @@ const blocked =
 
 /** @see https://github.com/torvalds/linux/blob/master/kernel/locking/lockdep.c (lockdep_print_held_locks) */
 const holder = /^(?:\d+ locks?|no locks) held by (?<comm>.{1,64})\/(?<pid>\d+):?/;
-const held = /^#(?<index>\d+): (?<address>[0-9a-f]{8,16}) \((?<lock>.{1,128}?)\)\{/;
+const held =
+  /^#(?<index>\d+): (?<address>[0-9a-f]{8,16}) \((?<lock>.{1,128}?)\)\{[^}]*\}(?:-\{\d+:\d+\})?(?:, at: (?:\[<[0-9a-f]+>\] )?(?<at>[A-Za-z_][\w.]*))?/;
 
-interface Held {
+interface Listed {
   readonly task: WaitingTask;
   readonly lock: string;
   readonly last: boolean;
 }
 
+/** A lock in the list of all held locks. A task that waits for it lists it, too. */
+export interface HeldLock {
+  readonly task: WaitingTask;
+  /** Lockdep's class, such as `&ctx->uring_lock`. */
+  readonly lock: string;
+  /** Where it was asked for. */
+  readonly at?: string;
+}
+
+/** Lines of others that can stand between the locks of a task. */
+const mostStrangers = 8;
+
+/** Bounds that keep a hostile log from filling memory. */
+const limit = { waits: 1000, held: 1000, addresses: 1000 } as const;
+
 /**
- * Who waits for whom, as far as a kernel log tells: from the hung-task detector's lines, and from lockdep's list of
+ * Reads who waits for whom from a log, line by line: from the hung-task detector's lines, and from lockdep's list of
  * all held locks (sysrq d, or below a hung task) where the kernel has lockdep. Nothing is inferred from stacks.
+ */
+export class WaitReader {
+  readonly #waits = new Map<string, Wait>();
+  readonly #held = new Map<string, HeldLock>();
+  #task: WaitingTask | undefined;
+  #strangers = 0;
+  #before: { readonly address: string; readonly entry: Listed } | undefined;
+  /** By the lock's address: every task that lists it. A second list starts anew. */
+  #locks = new Map<string, Listed[]>();
+
+  /** Whether a task's list of locks is being read. */
+  get isListing(): boolean {
+    return this.#task !== undefined;
+  }
+
+  /** A line without its prefix. */
+  see(text: string): void {
+    const block = text.startsWith("INFO: task ") ? blocked.exec(text)?.groups : undefined;
+    if (block) this.#add(waitOf(block));
+    if (text.startsWith("Showing all locks held in the system")) this.#finish();
+    const who = text.includes(" held by ") ? holder.exec(text)?.groups : undefined;
+    if (who) {
+      this.#flush(true);
+      this.#task = { comm: who.comm ?? "", pid: Number(who.pid) };
+      this.#strangers = 0;
+      return;
+    }
+    if (!this.#task) return;
+    const lock = held.exec(text)?.groups;
+    if (lock) {
+      this.#flush(false);
+      const entry = { task: this.#task, lock: lock.lock ?? "", last: false };
+      this.#before = { address: lock.address ?? "", entry };
+      this.#note(entry, lock.at);
+      this.#strangers = 0;
+    } else if (text !== "" && ++this.#strangers > mostStrangers) {
+      this.#flush(true);
+      this.#task = undefined;
+    }
+  }
+
+  /** Who waits for whom, as far as the lines tell. */
+  waits(): Wait[] {
+    this.#finish();
+    return [...this.#waits.values()];
+  }
+
+  /** The locks that lockdep listed. */
+  held(): HeldLock[] {
+    return [...this.#held.values()];
+  }
+
+  #add(wait: Wait): void {
+    const key = `${wait.source} ${wait.waiter.pid} ${wait.lock} ${wait.owner?.pid}`;
+    if (this.#waits.size < limit.waits) this.#waits.set(key, wait);
+  }
+
+  #note({ task, lock }: Listed, at: string | undefined): void {
+    const key = `${task.pid} ${lock} ${at}`;
+    if (this.#held.size < limit.held)
+      this.#held.set(key, { task, lock, ...(at === undefined ? {} : { at }) });
+  }
+
+  #flush(last: boolean): void {
+    const before = this.#before;
+    this.#before = undefined;
+    if (!before) return;
+    const entries = this.#locks.get(before.address) ?? [];
+    entries.push({ ...before.entry, last });
+    if (this.#locks.size < limit.addresses) this.#locks.set(before.address, entries);
+  }
+
+  #finish(): void {
+    this.#flush(true);
+    for (const wait of contended(this.#locks)) this.#add(wait);
+    this.#locks = new Map();
+    this.#task = undefined;
+  }
+}
+
+/**
+ * Who waits for whom, as far as a kernel log tells.
  *
  * @example readWaits("INFO: task a:1 is blocked on a mutex likely owned by task b:2.")[0]?.owner // { comm: "b", pid: 2 }
  */
 export function readWaits(log: string): Wait[] {
-  const waits = new Map<string, Wait>();
-  const add = (wait: Wait): void => {
-    const key = `${wait.source} ${wait.waiter.pid} ${wait.lock} ${wait.owner?.pid}`;
-    if (waits.size < 1000) waits.set(key, wait);
-  };
-  let task: WaitingTask | undefined;
-  let before: { address: string; entry: Held } | undefined;
-  // By the lock's address: every task that lists it. A second list starts anew.
-  let locks = new Map<string, Held[]>();
-  const flush = (last: boolean): void => {
-    if (before) {
-      const entries = locks.get(before.address) ?? [];
-      entries.push({ ...before.entry, last });
-      locks.set(before.address, entries);
-    }
-    before = undefined;
-  };
-  const finish = (): void => {
-    flush(true);
-    for (const wait of contended(locks)) add(wait);
-    locks = new Map();
-    task = undefined;
-  };
+  const reader = new WaitReader();
   for (const [number, raw] of log.split("\n").entries()) {
-    for (const { text } of readLine(raw.slice(0, 4096), number + 1)) {
-      const block = blocked.exec(text)?.groups;
-      if (block) add(waitOf(block));
-      if (text.startsWith("Showing all locks held in the system")) finish();
-      const who = holder.exec(text)?.groups;
-      if (who) {
-        flush(true);
-        task = { comm: who.comm ?? "", pid: Number(who.pid) };
-        continue;
-      }
-      const lock = task && held.exec(text)?.groups;
-      if (!task || !lock) continue;
-      flush(false);
-      before = { address: lock.address ?? "", entry: { task, lock: lock.lock ?? "", last: false } };
-    }
+    for (const { text } of readLine(raw.slice(0, 4096), number + 1)) reader.see(text);
   }
-  finish();
-  return [...waits.values()];
+  return reader.waits();
 }
 
 function waitOf(groups: Readonly<Record<string, string | undefined>>): Wait {
@@ -102,7 +163,7 @@ function waitOf(groups: Readonly<Record<string, string | undefined>>): Wait {
  * Lockdep lists a lock from the moment a task asks for it, so who waits and who holds look alike. A task that took
  * another lock after it has this one; only when there is exactly one such task are the others said to wait for it.
  */
-function contended(locks: ReadonlyMap<string, readonly Held[]>): Wait[] {
+function contended(locks: ReadonlyMap<string, readonly Listed[]>): Wait[] {
   return [...locks.values()].flatMap((entries) => {
     const owners = entries.filter((entry) => !entry.last);
     const owner = owners[0];

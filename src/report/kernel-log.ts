@@ -4,6 +4,9 @@ import { oneLine } from "../base/text.ts";
 import { plainName } from "../kernel-log/frame.ts";
 import type { FindingGroup, Occurrence } from "../kernel-log/groups.ts";
 import { type Finding, type Frame, findingKinds, type Severity } from "../kernel-log/kernel-log.ts";
+import { traitsOf } from "../kernel-log/kinds.ts";
+import { fingerprint } from "../kernel-log/signature.ts";
+import { describeWaits } from "../kernel-log/waits.ts";
 import type { DecodedReport } from "../log/decode.ts";
 import type { LogReport } from "../log/read.ts";
 import { frameText, placeText } from "./findings.ts";
@@ -27,7 +30,7 @@ const colours: Readonly<Record<Severity, "red" | "magenta" | "yellow" | "cyan">>
 };
 
 /** How much of a call chain is shown unless all of it is asked for. */
-const shown = { above: 8, below: 4, occurrences: 4 } as const;
+const shown = { above: 8, below: 4, occurrences: 4, locks: 12 } as const;
 
 /**
  * What a log says as a person reads it in a terminal: a block for each bug, with the guilty function marked in its
@@ -38,12 +41,17 @@ const shown = { above: 8, below: 4, occurrences: 4 } as const;
 export function renderLog(report: DecodedReport, options: RenderLogOptions): string {
   const style: Style = (format, text) =>
     options.colour ? styleText(format, text, { validateStream: false }) : text;
-  const blocks = report.groups.map((group) => renderGroup(group, style, options));
+  const numbered = report.groups.length > 1;
+  const blocks = report.groups.map((group, index) =>
+    renderGroup(group, numbered ? index + 1 : undefined, style, options),
+  );
+  const locks = renderLocks(report, options);
   const decoded = report.decodedWith.map(({ vmlinux, release }) =>
     style("dim", `source lines of Linux ${oneLine(release)} by ${oneLine(vmlinux)}`),
   );
   return [
     ...blocks,
+    ...(locks === "" ? [] : [locks]),
     ...decoded,
     style("bold", wrap(summaryOf(report), { width: options.width }).join("\n")),
   ].join("\n\n");
@@ -69,6 +77,7 @@ export function summaryOf(report: LogReport): string {
 
 function renderGroup(
   { finding, count, occurrences }: FindingGroup,
+  number: number | undefined,
   style: Style,
   options: RenderLogOptions,
 ): string {
@@ -79,7 +88,9 @@ function renderGroup(
   const unlisted = again - listed.length;
   return [
     ...wrap(oneLine(finding.title), { width }).map((line) => style(["bold", colour], line)),
-    ...indented(facts(finding).join(" · "), width).map((line) => style("dim", line)),
+    ...indented([...facts(finding), ...(number ? [`finding ${number}`] : [])].join(" · "), width).map(
+      (line) => style("dim", line),
+    ),
     ...details(finding, full === true).flatMap((line) => indented(line, width)),
     ...chain(finding, style, options),
     ...(full && finding.registers
@@ -88,7 +99,7 @@ function renderGroup(
     ...(again === 0
       ? []
       : indented(
-          `${again === 1 ? "once" : `${again.toLocaleString("en-US")} times`} more: ${listed.map(whereText).join(", ")}${unlisted > 0 ? `, and ${unlisted.toLocaleString("en-US")} more` : ""}`,
+          `${again === 1 ? "once" : `${again.toLocaleString("en-US")} times`} more: ${listed.map((occurrence) => whereText(occurrence, finding)).join(", ")}${unlisted > 0 ? `, and ${unlisted.toLocaleString("en-US")} more` : ""}`,
           width,
         )),
   ].join("\n");
@@ -99,22 +110,33 @@ function indented(text: string, width: number): string[] {
 }
 
 function facts(finding: Finding): string[] {
-  const { task, pid, kernel, taint } = finding;
-  const who = [task, pid].filter((part) => part !== undefined).join(":");
+  const { kernel, taint } = finding;
+  const who = whoText(finding);
   return [
     finding.kind,
     ...(finding.follows === undefined ? [] : [`follows from line ${finding.follows}`]),
     linesText(finding),
     ...whenText(finding),
-    ...(who === "" ? [] : [oneLine(who)]),
+    ...(who === "" ? [] : [who]),
     ...(finding.cpu === undefined ? [] : [`CPU ${finding.cpu}`]),
     ...(kernel === undefined ? [] : [`Linux ${oneLine(kernel)}`]),
     ...(taint === undefined ? [] : [`taint ${oneLine(taint)}`]),
   ];
 }
 
-function whereText(occurrence: Occurrence): string {
-  return [linesText(occurrence), ...whenText(occurrence)].join(" at ");
+/** One more time that a bug showed; who is named where it was another task or CPU than the first time. */
+function whereText(occurrence: Occurrence, first: Occurrence): string {
+  const who = whoText(occurrence);
+  const { cpu } = occurrence;
+  return [
+    [linesText(occurrence), ...whenText(occurrence)].join(" at "),
+    ...(who === "" || who === whoText(first) ? [] : [who]),
+    ...(cpu === undefined || cpu === first.cpu ? [] : [`CPU ${cpu}`]),
+  ].join(" ");
+}
+
+function whoText({ task, pid }: Pick<Occurrence, "task" | "pid">): string {
+  return oneLine([task, pid].filter((part) => part !== undefined).join(":"));
 }
 
 function linesText({ firstLine, lastLine }: Occurrence): string {
@@ -129,13 +151,57 @@ function whenText({ time, date }: Occurrence): string[] {
 }
 
 /** What tells most, where a person has no time for all of it. */
-const telling = ["panic", "owner", "where", "message", "address", "seconds", "reason"];
+const telling = [
+  "panic",
+  "owner",
+  "where",
+  "message",
+  "end",
+  "times",
+  "address",
+  "seconds",
+  "reason",
+  "error",
+];
 
 function details(finding: Finding, full: boolean): string[] {
   const entries = Object.entries(finding.detail ?? {}).filter(
     ([name, value]) => full || (telling.includes(name) && !finding.title.includes(value)),
   );
-  return entries.map(([name, value]) => `${name}: ${oneLine(value)}`);
+  return [
+    ...(full
+      ? [`severity: ${traitsOf(finding.kind).severity}`, `fingerprint: ${oneLine(fingerprint(finding))}`]
+      : []),
+    ...entries.map(([name, value]) => `${name}: ${oneLine(value)}`),
+  ];
+}
+
+/** Who waits for whom, and which locks the kernel listed. */
+function renderLocks({ waits, heldLocks }: LogReport, { width, full }: RenderLogOptions): string {
+  const lines = describeWaits(waits);
+  const byTask = new Map<string, string[]>();
+  for (const { task, lock, at } of heldLocks) {
+    const locks = byTask.get(`${task.comm}:${task.pid}`) ?? [];
+    locks.push(at === undefined ? lock : `${lock} (in ${at})`);
+    byTask.set(`${task.comm}:${task.pid}`, locks);
+  }
+  const listed = [...byTask].map(([task, locks]) => `${task} holds or wants ${locks.join(", ")}`);
+  const blocks: (readonly [title: string, lines: readonly string[]])[] = [
+    ["who waits for whom", lines],
+    ["locks that the kernel listed", listed],
+  ];
+  return blocks
+    .filter(([, lines]) => lines.length > 0)
+    .map(([title, lines]) => {
+      const some = full ? lines : lines.slice(0, shown.locks);
+      const more = lines.length - some.length;
+      return [
+        ...wrap(title, { width }),
+        ...some.flatMap((line) => indented(oneLine(line), width)),
+        ...(more > 0 ? indented(`... ${more.toLocaleString("en-US")} more`, width) : []),
+      ].join("\n");
+    })
+    .join("\n\n");
 }
 
 function chain(finding: Finding, style: Style, { width, full }: RenderLogOptions): string[] {

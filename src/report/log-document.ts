@@ -1,5 +1,6 @@
 import type { DebugKernel } from "../decode/decode.ts";
 import type { Occurrence } from "../kernel-log/groups.ts";
+import type { HeldLock, Wait } from "../kernel-log/waits.ts";
 import type { DecodedReport } from "../log/decode.ts";
 import { type FindingRecord, findingRecord } from "./findings.ts";
 
@@ -17,6 +18,10 @@ export interface LogDocument {
     readonly count: number;
     readonly occurrences: readonly Occurrence[];
   })[];
+  /** Who waits for whom, where the kernel says it. */
+  readonly waits: readonly Wait[];
+  /** The locks that the kernel listed. */
+  readonly heldLocks: readonly HeldLock[];
 }
 
 /** Everything that is known of a log, ready for `JSON.stringify`. */
@@ -37,5 +42,7 @@ export function logDocument(report: DecodedReport): LogDocument {
       count,
       occurrences,
     })),
+    waits: report.waits,
+    heldLocks: report.heldLocks,
   };
 }

@@ -6,6 +6,7 @@ import { type ImageKind, imageKinds } from "../base/settings.ts";
 import { isSize } from "../base/size.ts";
 import { either, oneLine } from "../base/text.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
+import { type FindingKind, isFindingKind } from "../kernel-log/kinds.ts";
 import { type Axes, type CellChoice, chooseCell } from "../lab/cell.ts";
 
 /** Where to read on. */
@@ -48,6 +49,9 @@ const kernel = word.superRefine((selector, context) => {
   } catch (error) {
     context.addIssue({ code: "custom", message: `expected a kernel such as 6.1.115 (${messageOf(error)})` });
   }
+});
+const kind = z.custom<FindingKind>((value) => typeof value === "string" && isFindingKind(value), {
+  error: 'expected a kind of finding, such as "hung-task"',
 });
 const strict = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, { error: `expected an object with ${Object.keys(shape).join(", ")}` });
@@ -100,6 +104,17 @@ export const definitionFields = {
   nixosSystem: fun("returns the name of a system").optional(),
   machine: strict({ cpus: count.optional(), memory: size.optional() }).optional(),
   view: strict({ axes: texts.optional(), folder: word, process: word, command: word }).optional(),
+  kernelLog: some(
+    strict({
+      kind: z.union([kind, some(kind, '["hung-task"]')]).optional(),
+      frames: someWords.optional(),
+      title: z
+        .union([word, z.instanceof(RegExp)], { error: "expected a text or a regular expression" })
+        .optional(),
+      task: word.optional(),
+    }),
+    '[{ kind: "hung-task", frames: ["mutex_lock"] }]',
+  ).optional(),
   deadline: duration,
   trial: fun("runs one trial"),
   signature: fun("says what counts as reproduced"),

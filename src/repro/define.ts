@@ -1,6 +1,7 @@
 import type { Context } from "../base/context.ts";
 import type { Duration } from "../base/duration.ts";
 import type { ImageKind } from "../base/settings.ts";
+import type { FindingPattern } from "../kernel-log/signature.ts";
 import type { Axes, Cell, CellChoice } from "../lab/cell.ts";
 import type { Preparation } from "../lab/preparation.ts";
 import type { MachineShape } from "../lab/shape.ts";
@@ -79,6 +80,11 @@ export interface ReproDefinition<Observation> {
   readonly machine?: MachineShape | undefined;
   /** What `dstate shell --view` shows: the workload in a loop, and the process it is about. */
   readonly view?: ReproView | undefined;
+  /**
+   * The findings that a kernel log has when this shows, all of them: `dstate dmesg --repro` looks for them. Left out
+   * where the kernel says nothing.
+   */
+  readonly kernelLog?: readonly [FindingPattern, ...FindingPattern[]] | undefined;
   readonly deadline: Duration;
   /** One trial in a fresh machine. What it returns is saved as evidence, so it is plain data. */
   trial(context: TrialContext): Promise<Observation>;

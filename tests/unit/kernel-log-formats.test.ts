@@ -1,6 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { readLine } from "../../src/kernel-lines/line.ts";
+import { LineScanner } from "../../src/kernel-lines/scanner.ts";
+import { firstFormat, formats } from "../../src/kernel-log/formats/index.ts";
 import { type FindingKind, findingKinds, parseKernelLog } from "../../src/kernel-log/kernel-log.ts";
+import { hints, trigger } from "../../src/kernel-log/triggers.ts";
 
 const folder = new URL("./fixtures/kernel-log/", import.meta.url);
 const read = (name: string): string => readFileSync(new URL(`${name}.txt`, folder), "utf8");
@@ -201,6 +205,32 @@ const logs: readonly (readonly [name: string, ...findings: Expected[]])[] = [
   ["warning-arm64", ["warning", "WARNING in tinytick_program"]],
   ["warning-panic", ["warning", "WARNING in sysfs_warn_dup"]],
   ["warning", ["warning", "WARNING in tiny_plane_update"]],
+  [
+    "hung-task-wrapped-by-mailer",
+    ["hung-task", "INFO: task hung in tiny_commit_transaction_with_a_long_name"],
+  ],
+  ["hung-task-broken-by-terminal", ["hung-task", "INFO: task hung in tiny_get_lock"]],
+  ["hung-task-fragment", ["hung-task", "INFO: task hung in tiny_throttle"]],
+  ["hung-task-dropped", ["hung-task", "INFO: task hung in tiny_flush"]],
+  ["out-of-memory-many-tasks", ["out-of-memory", "out of memory: killed tinyhog"]],
+  ["rcu-stall-kthread-starved", ["rcu-stall", "INFO: rcu detected stall"]],
+  ["rcu-stall-brackets", ["rcu-stall", "INFO: rcu detected stall in tiny_write"]],
+  [
+    "rcu-stall-and-hard-lockup",
+    ["rcu-stall", "INFO: rcu detected stall in tiny_wait_again"],
+    ["hard-lockup", "BUG: hard lockup in tiny_wait_ready"],
+  ],
+  ["mips-bus-error", ["page-fault", "BUG: unable to handle kernel paging request in tiny_xmit"]],
+  ["s390-addressing", ["page-fault", "BUG: unable to handle kernel paging request in tiny_lookup"]],
+  ["xmon", ["page-fault", "BUG: unable to handle kernel paging request in tiny_hash"]],
+  ["doubled-console", ["warning", "WARNING in tiny_check"]],
+  ["pstore-parts-by-name", ["page-fault", "BUG: unable to handle kernel paging request in tiny_free"]],
+  ["soft-lockup-el6", ["soft-lockup", "BUG: soft lockup in tiny_scan_one"]],
+  ["hard-lockup-el6", ["hard-lockup", "BUG: hard lockup in tiny_take"]],
+  ["filesystem-btrfs-abort", ["filesystem-error", "BTRFS error in tiny_cleanup_transaction"]],
+  ["filesystem-xfs-shutdown", ["filesystem-error", "XFS error in tiny_read_agf"]],
+  ["machine-check-logged", ["machine-check", "machine check: uncorrected error in bank 5"]],
+  ["samsung-serror", ["oops", "SError interrupt in tiny_read_reg"]],
   ["workqueue-leak", ["lockdep-held", "BUG: workqueue leaked lock or atomic in tinyaddr_work"]],
   ["workqueue-lockup", ["workqueue-lockup", "BUG: workqueue lockup"]],
 ];
@@ -219,9 +249,43 @@ describe("each format of the kernel's reports", () => {
   });
 
   test("every log in the folder is looked at by a test", () => {
-    const listed = new Set([...logs.map(([name]) => name), "interleaved", "panic-later"]);
+    const listed = new Set([...logs.map(([name]) => name), "interleaved", "panic-later", "first-lines"]);
     const files = readdirSync(folder).map((file) => file.replace(/\.txt$/, ""));
     expect(files.filter((name) => !listed.has(name) && !/^(?:prefix-|harmless)/.test(name))).toEqual([]);
+  });
+});
+
+describe("every format of the table", () => {
+  const lines = ["kernel-log/", "recorded/"].flatMap((name) => {
+    const place = new URL(`./fixtures/${name}`, import.meta.url);
+    return readdirSync(place).flatMap((file) =>
+      readFileSync(new URL(file, place), "utf8")
+        .split("\n")
+        .flatMap((raw, index) => readLine(raw, index + 1).map((line) => ({ raw, line }))),
+    );
+  });
+
+  test("is the first to match a line of a fixture", () => {
+    const shown = new Set(lines.map(({ line }) => firstFormat(line)));
+    expect(formats.filter((format) => !shown.has(format)).map(({ pattern }) => pattern.source)).toEqual([]);
+  });
+
+  test("is a finding with nothing but its first line", () => {
+    for (const line of read("first-lines").trim().split("\n")) {
+      expect([line, parseKernelLog(line).length]).toEqual([line, 1]);
+    }
+  });
+
+  test("is looked at, whatever line begins it: triggers and their hints miss none", () => {
+    for (const { raw, line } of lines) {
+      if (firstFormat(line) === undefined) continue;
+      expect([raw, trigger.test(raw)]).toEqual([raw, true]);
+      let hinted = false;
+      const scanner = new LineScanner({ hints, wantsAll: () => false, line: () => (hinted = true) });
+      scanner.push(raw);
+      scanner.end();
+      expect([raw, hinted]).toEqual([raw, true]);
+    }
   });
 });
 
@@ -256,9 +320,12 @@ describe("every way a log is written", () => {
 });
 
 describe("harmless lines", () => {
-  test.each(["harmless", "harmless-two-boots"])("%s gives no finding", (name) => {
-    expect(parseKernelLog(read(name))).toEqual([]);
-  });
+  test.each(readdirSync(folder).flatMap((file) => /^(harmless.*)\.txt$/.exec(file)?.[1] ?? []))(
+    "%s gives no finding",
+    (name) => {
+      expect(parseKernelLog(read(name))).toEqual([]);
+    },
+  );
 
   test("each of them gives none on its own, with or without a stamp", () => {
     for (const line of read("harmless").split("\n")) {

@@ -102,10 +102,12 @@ const writers: readonly (readonly [name: string, write: (text: string, index: nu
 ];
 
 const logs = readdirSync(folder)
-  // These are about prefixes or about several boots; the last two need a prefix to be believed.
+  // These are about prefixes, broken lines or several boots, or need a prefix to be believed.
   .filter(
     (file) =>
-      !/^(?:prefix-|harmless|interleaved|panic-later|unexpected-reboot|bug-other|device-errors)/.test(file),
+      !/^(?:prefix-|harmless|interleaved|panic-later|unexpected-reboot|bug-other|device-errors|first-lines|hung-task-(?:wrapped|broken|fragment|dropped)|pstore|doubled|xmon|samsung)/.test(
+        file,
+      ),
   )
   .map((file) => {
     const text = readFileSync(new URL(file, folder), "utf8");

@@ -11,7 +11,7 @@ describe("findingRecord", () => {
     expect(records[1]).toMatchObject({
       kind: "hung-task",
       severity: "stall",
-      fingerprint: "hung-task io_sq_thread < ret_from_fork",
+      fingerprint: "hung-task io_sq_thread",
       pid: 142,
     });
   });

@@ -26,7 +26,7 @@ export const locks: readonly Format[] = [
   lockdep("lockdep-unlock-balance", "bad contention detected", "WARNING: bad contention[ in {fn}]"),
   lockdep(
     "lockdep-held",
-    "lock held (?:when returning to user space|at task exit)",
+    "lock held when returning to user space",
     "WARNING: lock held when returning to user space[ in {fn}]",
   ),
   lockdep("lockdep-held", "held lock freed", "WARNING: held lock freed[ in {fn}]"),

@@ -77,7 +77,7 @@ export const memory: readonly Format[] = [
     retract:
       /^Memory cgroup out of memory|^memory: usage \d+kB, limit|^Task in \S+ killed as a result of limit|CONSTRAINT_MEMCG|\bmem_cgroup_(?:out_of_memory|oom)/,
     // As many lines as there are tasks, and some for each node and zone.
-    list: /^\[ *(?:pid *|\d+)\] |^Node \d+ |^(?:DMA|DMA32|Normal|HighMem|Movable|Device)\b|^lowmem_reserve|^active_anon|^ ?(?:in|un|isolated|free|slab|mapped)\w*:|^\d+ (?:pages|total pagecache)|^CPU +\d+: hi:/,
+    list: /^\[ *(?:pid|\d+) *\] |^Node \d+ |^(?:DMA|DMA32|Normal|HighMem|Movable|Device)\b|^lowmem_reserve|^active_anon|^ ?(?:in|un|isolated|free|slab|mapped)\w*:|^\d+ (?:pages|total pagecache)|^CPU +\d+: hi:/,
   },
   {
     kind: "out-of-memory",

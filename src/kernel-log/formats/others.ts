@@ -23,7 +23,8 @@ export const panics: readonly Format[] = [
   },
   {
     kind: "hard-lockup",
-    pattern: /^Kernel panic(?: - not syncing)?: (?<reason>(?:Watchdog detected )?[Hh]ard LOCKUP.*)/,
+    pattern:
+      /^Kernel panic(?: - not syncing)?: (?<reason>(?:Watchdog detected )?[Hh]ard LOCKUP(?: on cpu (?<cpu>\d+))?.*)/,
     title: "BUG: hard lockup[ in {fn}]",
   },
   {

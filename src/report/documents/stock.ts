@@ -90,6 +90,8 @@ export const image = z.object({
   packages: texts.describe("Version by name."),
 });
 
+const waitingTask = z.object({ comm: z.string(), pid: z.int() });
+
 export const dmesg = z.object({
   log: z.string(),
   compression: z.string().nullable(),
@@ -110,6 +112,30 @@ export const dmesg = z.object({
     }),
   ),
   findings: z.array(groupedFinding),
+  waits: z.array(
+    z.object({
+      waiter: waitingTask,
+      lock: z.string(),
+      owner: waitingTask.optional(),
+      source: z.enum(["hung-task", "lockdep"]),
+    }),
+  ),
+  heldLocks: z.array(z.object({ task: waitingTask, lock: z.string(), at: z.string().optional() })),
+  explanation: z
+    .object({
+      finding: z.int().describe("Which, counted from 1."),
+      title: z.string(),
+      means: z.string(),
+      waitsFor: z.string().optional(),
+      next: z.string(),
+      link: z.string(),
+    })
+    .optional()
+    .describe("With --explain."),
+  repros: z
+    .array(z.object({ id: z.string(), title: z.string(), upstream: someTexts, lines: z.array(z.int()) }))
+    .optional()
+    .describe("With --repro: the known repros whose reports the log shows."),
 });
 
 export const tls = z.object({

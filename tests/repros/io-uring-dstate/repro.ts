@@ -50,6 +50,7 @@ export default defineRepro({
     process: "npm ci",
     command: "sh ../npm-ci.sh 1",
   },
+  kernelLog: [{ kind: "hung-task", frames: ["__mutex_lock", "io_uring_del_tctx_node"] }],
   // Four times the workload's own, which it gets on a slow host while it advances, and what comes after it.
   deadline: "60m",
   trial: observe,
