@@ -16,6 +16,8 @@ export interface System {
   readonly user: User;
   readonly root: string;
   readonly log: string;
+  /** Which of the tests with a machine, as vitest takes it; empty: all. */
+  readonly tests: readonly string[];
   readonly context: Context;
   readonly progress: Step;
 }
@@ -37,9 +39,13 @@ export async function doJob(job: Job, system: System): Promise<JobResult> {
       return await afterSetup(system, ["npm", "start"], "dstate", (ended) => flagship(ended));
     case "package":
       return await tarball(system);
-    case "machines":
+    case "machines": {
       await clone(system);
-      return await afterSetup(system, ["npm", "test", "--", "--project", "vm"], "dstate", testResult);
+      const { tests } = system;
+      const argv = ["npm", "test", "--", "--project", "vm", ...tests];
+      const { good, result } = await afterSetup(system, argv, "dstate", testResult);
+      return { good, result: tests.length === 0 ? result : `${result} (of ${tests.join(", ")})` };
+    }
     case "all":
       await clone(system);
       return await afterSetup(system, ["npm", "test"], "dstate", testResult);

@@ -12,7 +12,7 @@ import { doJob, type System, versionsIn } from "./jobs.ts";
 import { provideRoot, unpackRoot } from "./root.ts";
 import { formatTime, type Row, withRows } from "./table.ts";
 
-const help = `usage: npm run test:hosts -- [HOST...] [--user USER]... [--job JOB]... [--write] [--keep]
+const help = `usage: npm run test:hosts -- [HOST...] [--user USER]... [--job JOB]... [--tests FILTER]... [--write] [--keep]
 
 Runs dstate on fresh systems made with mmdebstrap, as root and as an ordinary user. It needs root itself.
 
@@ -22,6 +22,7 @@ jobs (default: start and package; one after the other on the same system):
 ${Object.entries(jobs)
   .map(([name, text]) => `  ${name.padEnd(9)} ${text}`)
   .join("\n")}
+--tests  which of the job machines, such as tests/vm/guest.test.ts
 --write  put the results into docs/hosts.md
 --keep   leave the systems where they are
 
@@ -31,6 +32,7 @@ interface Request {
   readonly hosts: readonly Host[];
   readonly users: readonly User[];
   readonly jobs: readonly Job[];
+  readonly tests: readonly string[];
   readonly write: boolean;
   readonly keep: boolean;
 }
@@ -57,6 +59,7 @@ function readRequest(argv: readonly string[]): Request | "help" {
     hosts: chosen.length > 0 ? chosen : hosts,
     users: names.length > 0 ? names.filter(isUser) : users,
     jobs: asked.length > 0 ? asked : ["start", "package"],
+    tests: values.tests ?? [],
     write: values.write === true,
     keep: values.keep === true,
   };
@@ -65,7 +68,7 @@ function readRequest(argv: readonly string[]): Request | "help" {
 function parse(argv: readonly string[]) {
   const several = { type: "string", multiple: true } as const;
   const flag = { type: "boolean" } as const;
-  const options = { user: several, job: several, write: flag, keep: flag, help: flag };
+  const options = { user: several, job: several, tests: several, write: flag, keep: flag, help: flag };
   try {
     return parseArgs({ args: [...argv], allowPositionals: true, options });
   } catch (error) {
@@ -148,7 +151,7 @@ async function onSystem(host: Host, user: User, { request, commit, logs, context
     await unpackRoot(tar, root, context.signal);
     for (const job of request.jobs) {
       await step(context.progress, `${host.title}, ${user}: ${job}`, async (progress) => {
-        const system: System = { host, user, root, log, context, progress };
+        const system: System = { host, user, root, log, tests: request.tests, context, progress };
         const start = performance.now();
         const { good, result } = await doJob(job, system);
         const milliseconds = performance.now() - start;
