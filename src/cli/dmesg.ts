@@ -52,7 +52,7 @@ export function addDmesg(program: Command, session: Session): void {
       "\nExamples:\n  dstate dmesg console.log\n  journalctl -k -b -1 | dstate dmesg\n" +
         "  dstate dmesg /var/log/kern.log.2.gz --json\n" +
         "  dstate dmesg console.log --explain 1\n" +
-        "Exit codes: 0 no findings (of --fail-on), 1 findings, 2 no such file, or damaged.",
+        "Exit codes: 0 no findings (of --fail-on), 1 findings, 2 no such file, damaged.",
     )
     .action(async (file: string | undefined, options: DmesgOptions) => {
       const context = await session.context({ quiet: true });

@@ -21,9 +21,12 @@ export const groups: readonly Group[] = [
       attach: "the wedged machine that a run kept, as it was",
       show: "a run as a page: time axes, logs, what differs",
       "pack, rerun": "a run as one file that others run again",
-      exec: "run any command or test suite on any kernels",
       repros: "the repros there are",
     },
+  },
+  {
+    title: "I have a test suite, or any command",
+    commands: { exec: "run it on any kernels (in vitest: import from dstate/vitest)" },
   },
   {
     title: "I have a log, or an addon that does not load",
@@ -63,8 +66,7 @@ export function rootHelp(names: readonly string[]): string {
       ...Object.entries(commands).map(([name, about]) => `  ${name.padEnd(column)}${about}`.trimEnd()),
     ]),
     "`dstate COMMAND --help` says more, with examples; most commands take --json.",
-    "Exit codes: 0 clean, 1 reproduced, 125 inconclusive, 2 usage, 70 infra-error,",
-    "130 interrupted.",
+    "Exit 0 clean, 1 reproduced, 125 inconclusive, 2 usage, 70 infra, 130 interrupted",
     "",
   ].join("\n");
 }

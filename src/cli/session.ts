@@ -1,3 +1,4 @@
+import { format } from "node:util";
 import type { Context } from "../base/context.ts";
 import { traceTo } from "../base/debug.ts";
 import type { Duration } from "../base/duration.ts";
@@ -73,6 +74,10 @@ export function openSession(): Session {
   // The starter below an older Node: when it is gone, so is whoever waits for us.
   if (process.send) process.on("disconnect", () => stop("the starter's end"));
   process.setMaxListeners(0);
+  // A repro's own words, such as a forgotten console.log: no part of the result, and nothing that a guest said in
+  // them may reach the terminal as it is.
+  for (const name of ["log", "info", "debug", "warn", "error"] as const)
+    console[name] = (...values: unknown[]) => say(sanitize(format(...values), { maxLength: 100_000 }));
   // Whoever reads our output, such as `head`, may have seen enough: that is no error of anybody's.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;

@@ -73,6 +73,20 @@ describe("a terminal", () => {
     ]);
   });
 
+  test("shows what a repro prints by itself beside the result, and nothing of a guest raw in it", async () => {
+    const { exitCode, raw, screen } = await runSteps(
+      `await step(context.progress, "trial", async () => console.log("saw %s", "\\x1b]0;owned\\x07this", { rounds: 7 }));
+      session.print("the end");`,
+    );
+    expect(exitCode, screen).toBe(0);
+    expect(raw).not.toContain("owned");
+    expect(screen.trimEnd().split("\n")).toEqual([
+      "saw this { rounds: 7 }",
+      expect.stringMatching(/^done: trial \(/),
+      "the end",
+    ]);
+  });
+
   test("calls a step that the user ended stopped, and one that broke failed", async () => {
     const { screen } = await runSteps(
       `const fail = (title) => step(context.progress, title, async () => { throw new Error(title); });
