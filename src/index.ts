@@ -61,7 +61,7 @@ export {
   primaryFinding,
   sameBug,
 } from "./kernel-log/signature.ts";
-export type { Wait, WaitingTask } from "./kernel-log/waits.ts";
+export type { HeldLock, Wait, WaitingTask } from "./kernel-log/waits.ts";
 export { describeWaits, readWaits } from "./kernel-log/waits.ts";
 export type { Axes, Cell, CellChoice } from "./lab/cell.ts";
 export { chooseCell, describeCell } from "./lab/cell.ts";
