@@ -14,6 +14,7 @@ import { Run } from "../record/run.ts";
 import { EvidenceCollector } from "../repro/collect-evidence.ts";
 import { openEvidence } from "../repro/evidence.ts";
 import { aboutMachine } from "../repro/trial.ts";
+import { describeFailure } from "./failure.ts";
 
 /** The machine of a test, and how long its body may take. */
 export interface VmTestOptions extends CellOptions, MachineShape {
@@ -182,6 +183,7 @@ function register<Fixtures>(
     } catch (error) {
       signal.throwIfAborted();
       await saveEvidence(given.vm, options, signal);
+      await tellFailure(given, error);
       throw error;
     }
   };
@@ -197,6 +199,14 @@ async function saveEvidence(vm: Vm | undefined, options: VmTestOptions, signal: 
   const { memoryDump } = options;
   const folder = await openEvidence(vm.evidenceDir);
   await new EvidenceCollector(vm, folder, { signal, memoryDump }).collect("full");
+}
+
+/** Put what the machine tells into the error, and as annotations into whatever report vitest writes. */
+async function tellFailure(given: TestContext & Partial<VmTest>, error: unknown): Promise<void> {
+  if (!given.vm) return;
+  const told = await describeFailure(given.vm.evidenceDir);
+  if (error instanceof Error) error.message = `${error.message}\n\n${told.join("\n")}`;
+  for (const line of told) await given.annotate(line, "dstate");
 }
 
 /** vitest reads from a function's text which fixtures it takes: a wrapper has to show what it wraps. */
