@@ -205,7 +205,8 @@ async function saveEvidence(vm: Vm | undefined, options: VmTestOptions, signal: 
 async function tellFailure(given: TestContext & Partial<VmTest>, error: unknown): Promise<void> {
   if (!given.vm) return;
   const told = await describeFailure(given.vm.evidenceDir);
-  if (error instanceof Error) error.message = `${error.message}\n\n${told.join("\n")}`;
+  // zx's errors have messages of their own making: what the machine tells stands in the annotations alone then.
+  if (error instanceof Error) Reflect.set(error, "message", `${error.message}\n\n${told.join("\n")}`);
   for (const line of told) await given.annotate(line, "dstate");
 }
 
