@@ -209,6 +209,7 @@ describe("the evidence of a trial", () => {
     expect(trial.collected).toMatchObject([
       { what: "registers", error: expect.stringContaining("in vain") },
       { what: "findings from the console", file: "findings.json" },
+      { what: "unfinished commands", file: "unfinished-commands.txt" },
       { what: "last screen", file: "last-screen.txt" },
     ]);
     expect(files).toContain("findings.json");
