@@ -1,4 +1,5 @@
 import { readLine } from "../kernel-lines/line.ts";
+import { clip } from "./noted.ts";
 
 /** A task as the kernel names it. */
 export interface WaitingTask {
@@ -78,7 +79,7 @@ export class WaitReader {
     const who = text.includes(" held by ") ? holder.exec(text)?.groups : undefined;
     if (who) {
       this.#flush(true);
-      this.#task = { comm: who.comm ?? "", pid: Number(who.pid) };
+      this.#task = { comm: clip(who.comm ?? ""), pid: Number(who.pid) };
       this.#strangers = 0;
       return;
     }
@@ -86,7 +87,7 @@ export class WaitReader {
     const lock = held.exec(text)?.groups;
     if (lock) {
       this.#flush(false);
-      const entry = { task: this.#task, lock: lock.lock ?? "", last: false };
+      const entry = { task: this.#task, lock: clip(lock.lock ?? ""), last: false };
       this.#before = { address: lock.address ?? "", entry };
       this.#note(entry, lock.at);
       this.#strangers = 0;
@@ -150,10 +151,10 @@ export function readWaits(log: string): Wait[] {
 
 function waitOf(groups: Readonly<Record<string, string | undefined>>): Wait {
   const owner =
-    groups.owner === undefined ? {} : { owner: { comm: groups.owner, pid: Number(groups.ownerPid) } };
+    groups.owner === undefined ? {} : { owner: { comm: clip(groups.owner), pid: Number(groups.ownerPid) } };
   return {
-    waiter: { comm: groups.waiter ?? "", pid: Number(groups.pid) },
-    lock: groups.lock ?? "",
+    waiter: { comm: clip(groups.waiter ?? ""), pid: Number(groups.pid) },
+    lock: clip(groups.lock ?? ""),
     ...owner,
     source: "hung-task",
   };

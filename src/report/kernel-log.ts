@@ -170,7 +170,13 @@ function details(finding: Finding, full: boolean): string[] {
   );
   return [
     ...(full
-      ? [`severity: ${traitsOf(finding.kind).severity}`, `fingerprint: ${oneLine(fingerprint(finding))}`]
+      ? [
+          `severity: ${traitsOf(finding.kind).severity}`,
+          `fingerprint: ${oneLine(fingerprint(finding))}`,
+          ...(finding.guilty === undefined || finding.title.includes(finding.guilty)
+            ? []
+            : [`guilty: ${oneLine(finding.guilty)}`]),
+        ]
       : []),
     ...entries.map(([name, value]) => `${name}: ${oneLine(value)}`),
   ];

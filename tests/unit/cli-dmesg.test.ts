@@ -101,7 +101,44 @@ describe("dstate dmesg", () => {
     },
   );
 
+  test("explains a finding, and names the repro whose signature it is", () => {
+    const { status, stdout } = dmesg([fixture("recorded-io-uring-6.1.115"), "--explain", "2", "--repro"]);
+    expect(stdout).toContain("node waits for a mutex");
+    expect(stdout).toContain("https://docs.kernel.org/admin-guide/sysctl/kernel.html#hung-task-timeout-secs");
+    expect(stdout).toContain("This is what the repro io-uring-dstate shows (line 51):");
+    expect(stdout).toContain("dstate run io-uring-dstate");
+    expect(status).toBe(1);
+  });
+
+  test("says so when no known repro has this signature, and in the document too", () => {
+    expect(dmesg([fixture("kasan"), "--repro"]).stdout).toContain("No known repro has this signature");
+    const document = JSON.parse(dmesg([fixture("kasan"), "--repro", "--explain", "1", "--json"]).stdout);
+    expect(document).toMatchObject({ repros: [], explanation: { finding: 1 } });
+  });
+
   test.each([
+    ["hung-task", [], 1],
+    ["hung-task", ["--fail-on", "stall"], 1],
+    ["hung-task", ["--fail-on", "crash"], 0],
+    ["null-deref", ["--fail-on", "stall"], 1],
+    ["device-errors", [], 1],
+    ["device-errors", ["--fail-on", "check"], 0],
+  ])("%s with %j ends with %i", (name, args, code) => {
+    expect(dmesg([fixture(name), ...args]).status).toBe(code);
+  });
+
+  test.each([
+    [
+      "a finding that is not there",
+      ["--explain", "7", fixture("kasan")],
+      "there is no finding 7 to explain: the log has one",
+    ],
+    ["a number that is none", ["--explain", "one", fixture("kasan")], "expected the number of a finding"],
+    [
+      "a severity that is none",
+      ["--fail-on", "bad", fixture("kasan")],
+      "Allowed choices are crash, stall, check, notice",
+    ],
     ["a file that is not there", ["no-such-file"], "no-such-file cannot be read: there is no such file"],
     ["a folder", [tmpdir()], "is a folder, and a log is a file"],
     ["two images", ["--vmlinux", "a", "--kernel", "6.1.115", fixture("kasan")], "give one of them"],

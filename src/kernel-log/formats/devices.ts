@@ -182,6 +182,7 @@ export const devices: readonly Format[] = rows.map(([subsystem, trouble, pattern
   pattern: new RegExp(pattern),
   title: `${subsystem}: ${trouble}[ ({device})]`,
   about: { subsystem },
-  stamped: true,
+  // What begins with any driver's name could be said by other programs.
+  ...(pattern.startsWith(dev) || pattern.startsWith(link) ? { stamped: true as const } : {}),
   ...(repeats === undefined ? {} : { repeats }),
 }));

@@ -50,7 +50,8 @@ export const filesystems: readonly Format[] = [
   },
   {
     kind: "filesystem-error",
-    // Under `cut here`, with the warning's line behind it.
+    // Under `cut here`: before the warning's line, and before Linux 4.11 behind it.
+    joins: ["warning"],
     pattern:
       /^(?<fs>BTRFS)(?:: error \(device (?<device>[^):]*)[^)]*\))?: Transaction aborted \(error (?<error>-\d+)\)/,
     title: "{fs} error[ in {fn}]",

@@ -71,8 +71,9 @@ export const memory: readonly Format[] = [
     kind: "out-of-memory",
     pattern: /^(?<task>.{1,64}?) invoked oom-killer:/,
     title: "out of memory[: killed {victim}]",
+    // Of a call chain that was cut off, the allocator's slow path says that it was no cgroup's limit.
     confirm:
-      /^(?:Out of memory|Mem-Info:|Kernel panic - not syncing: (?:Out of memory|System is deadlocked))/,
+      /^(?:Out of memory|Mem-Info:|(?:\[<[0-9a-f]+>\] (?:\? )?)?__alloc_pages_(?:slowpath|may_oom)\S*\+|Kernel panic - not syncing: (?:Out of memory|System is deadlocked))/,
     // Killing inside a memory cgroup that reached its own limit is no trouble of the kernel's.
     retract:
       /^Memory cgroup out of memory|^memory: usage \d+kB, limit|^Task in \S+ killed as a result of limit|CONSTRAINT_MEMCG|\bmem_cgroup_(?:out_of_memory|oom)/,
