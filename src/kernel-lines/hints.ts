@@ -14,7 +14,24 @@ export function nextHash(hash: number, byte: number): number {
 const common = [..." e0t1ao2in3s45r6789hdlcu:m.wfgypb-_=/vk[],"];
 
 /** Common for more than their letters. */
-const commonThree = ["ing", "ker", "abl", "int", "ion", "ter", "res", "sch", "con", "Int", "dow", "the"];
+const commonThree = [
+  "ing",
+  "ker",
+  "abl",
+  "int",
+  "ion",
+  "ter",
+  "res",
+  "sch",
+  "con",
+  "Int",
+  "dow",
+  "the",
+  "ink",
+  "nel",
+  "tin",
+  "own",
+];
 /** These have the same last six bits as digits and a dot, so that they are found in numbers. */
 const likeNumbers = /^[np-y]{3}$/;
 

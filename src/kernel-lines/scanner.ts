@@ -11,8 +11,11 @@ export interface ScanOptions {
   readonly hints: Uint8Array;
   /** Whether every line is of interest now. */
   wantsAll(): boolean;
-  /** A line without its end, counted from 1; one that may hold a word, or any if all are wanted. */
-  line(text: string, number: number): void;
+  /**
+   * A line without its end, counted from 1; one that may hold a word, or any if all are wanted. `hinted`: it may hold
+   * a word.
+   */
+  line(text: string, number: number, hinted: boolean): void;
 }
 
 /**
@@ -76,12 +79,16 @@ export class LineScanner {
     const wanted = hinted || this.#options.wantsAll();
     if (!this.#unfinished) {
       if (wanted)
-        this.#options.line(bytes.toString("utf8", start, Math.min(end, start + maxLine)), this.#lines);
+        this.#options.line(
+          bytes.toString("utf8", start, Math.min(end, start + maxLine)),
+          this.#lines,
+          hinted,
+        );
       return;
     }
     if (wanted) {
       this.#keep(bytes, start, end);
-      this.#options.line(this.#rest.toString("utf8", 0, this.#restLength), this.#lines);
+      this.#options.line(this.#rest.toString("utf8", 0, this.#restLength), this.#lines, hinted);
     }
     this.#unfinished = false;
     this.#restLength = 0;

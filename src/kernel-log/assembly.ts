@@ -35,9 +35,9 @@ export class Assembly {
     this.#sink = sink;
   }
 
-  /** The next line, as it is in the log. */
-  read(line: string, number: number): void {
-    const matters = trigger.test(line);
+  /** The next line, as it is in the log. `hinted`: it may hold a trigger. */
+  read(line: string, number: number, hinted: boolean): void {
+    const matters = hinted && trigger.test(line);
     if (!matters && !this.isListening) return;
     if (this.#dumps.open || (matters && Dumps.begins(line))) {
       if (this.#dumps.take(line.trimEnd(), number)) {

@@ -45,7 +45,7 @@ export class KernelLogParser {
   readonly #scanner = new LineScanner({
     hints,
     wantsAll: () => this.#boots.isWatching || this.#assembly.isListening,
-    line: (text, number) => this.#read(text, number),
+    line: (text, number, hinted) => this.#read(text, number, hinted),
   });
   readonly #boots = new Boots();
   readonly #assembly = new Assembly({
@@ -112,10 +112,10 @@ export class KernelLogParser {
     return done;
   }
 
-  #read(text: string, number: number): void {
+  #read(text: string, number: number, hinted: boolean): void {
     this.#boots.see(text);
     if (number - this.#expired >= limit.silent) this.#expire(number);
-    this.#assembly.read(text, number);
+    this.#assembly.read(text, number, hinted);
   }
 
   /** A context that fell silent for good must not keep the parser looking at every line. */
