@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { command } from "../../src/base/command.ts";
 import { silent } from "../../src/base/progress.ts";
 import { Ledger } from "../../src/campaign/ledger.ts";
-import { documentIn } from "./documents.ts";
+import { documentIn, errorIn } from "./documents.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const library = new URL("../../src/index.ts", import.meta.url).href;
@@ -22,6 +22,7 @@ beforeAll(async () => {
   await chmod(join(dir, "bin/npm"), 0o755);
   await writeRepro("whole", "signature: () => false,");
   await writeRepro("unsigned", "");
+  await writeRepro("mistaken", "signature: () => false, check: async (cell) => cell.nothing.here,");
   await makeTree();
 });
 afterAll(async () => await rm(dir, { recursive: true, force: true }));
@@ -111,6 +112,24 @@ describe("a range that cannot be bisected ends with a sentence and exit code 2",
     timeout,
   );
 });
+
+test(
+  "a mistake in a repro's own code ends a bisection at once, with its stack and exit code 2",
+  async () => {
+    const argv = ["bisect", "mistaken", "--node", "20.0.0..20.3.0", "--jobs", "2"];
+    const { exitCode, text } = await dstate(...argv);
+    expect(text).toContain('`check` of the repro "mistaken" threw TypeError: ');
+    expect(text).toMatch(/^ {4}at (?:Object\.)?check \(.*\/mistaken\/repro\.ts:5:\d+\)$/m);
+    expect(text).not.toContain("passed over");
+    expect(exitCode).toBe(2);
+    const document = await dstate(...argv, "--json");
+    expect(errorIn("bisect", document.stdout)).toMatchObject({
+      exitCode: 2,
+      error: { problem: { type: "TypeError", place: { line: 5 } } },
+    });
+  },
+  timeout,
+);
 
 test(
   "visualize, log and replay use the rate that the bisection was told",
