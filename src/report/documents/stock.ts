@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { imageKinds } from "../../base/settings.ts";
+import { kernelPinSchema } from "../../kernel/pins.ts";
 import { figures, groupedFinding, texts } from "./parts.ts";
 
 const someTexts = z.array(z.string());
@@ -58,13 +59,7 @@ export const kernelsList = z.object({
 
 export const kernelsPin = z.object({
   added: z.boolean().describe("False: it was pinned already."),
-  pin: z.object({
-    version: z.string(),
-    sha256: z.string().nullable(),
-    url: z.string().optional(),
-    provenance: z.string(),
-    nixpkgs: z.object({ revision: z.string(), narHash: z.string().optional() }).optional(),
-  }),
+  pin: kernelPinSchema,
 });
 
 export const kernel = z.object({
