@@ -24,12 +24,15 @@ export async function runInTerminal(
     readonly env?: NodeJS.ProcessEnv;
     /** What a person types, each as soon as the terminal shows what it answers. Default: an end of input at once. */
     readonly typed?: readonly { readonly after: string; readonly text: string }[];
+    /** Milliseconds until it is ended, so that what waits for a word in vain holds nothing up. Default: 50 s. */
+    readonly within?: number;
   },
 ): Promise<TerminalRun> {
   const line = `stty cols 80 rows 24; exec ${argv.map(quote).join(" ")}`;
   const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, TERM: "xterm", ...options.env },
+    timeout: options.within ?? 50_000,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const left = [...(options.typed ?? [])];
