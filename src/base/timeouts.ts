@@ -58,6 +58,10 @@ export const timeouts = {
   verdict: {
     kill: after("5s", "what SIGKILL can end is gone at the first look"),
     powerOff: after("30s", "a healthy guest is off after 1.7 s"),
+    goingDown: after(
+      "5s",
+      "a guest that goes down ends its commands first, and is off a second or two later",
+    ),
   },
   /** What is collected when a trial is over, each thing with its own. */
   evidence: {

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import type { Context } from "../../base/context.ts";
 import type { Duration } from "../../base/duration.ts";
-import { messageOf, UsageError } from "../../base/errors.ts";
+import { DeadlineError, messageOf, UsageError } from "../../base/errors.ts";
 import { type Step, step } from "../../base/progress.ts";
 import { sanitize } from "../../base/text.ts";
 import { timeouts } from "../../base/timeouts.ts";
-import type { GuestProcess } from "../../guest/process.ts";
+import type { GuestProcess, ProcessExit } from "../../guest/process.ts";
 import { takeFiles } from "../../guest/take.ts";
 import { openVm } from "../../lab/open.ts";
 import type { Parts } from "../../lab/parts.ts";
@@ -113,6 +113,7 @@ async function runOnMachine(
     });
     job.stdin.end();
     waited = await untilEndOrStuck(job, { within: plan.within, signal });
+    if (waited.type === "exit" && isTakenDown(waited.exit)) await standsStill(vm, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof MachineFault) || error.kind === "host") throw error;
@@ -154,6 +155,26 @@ async function runOnMachine(
     powerOff: powerOff?.state,
     taken,
   };
+}
+
+/** A guest that goes down ends its commands by a signal, or breaks off the way to them. */
+function isTakenDown({ exitCode, signal }: ProcessExit): boolean {
+  return exitCode === null && (signal === null || /^SIG(?:TERM|KILL|HUP)$/.test(signal));
+}
+
+/**
+ * Wait whether the machine ends, a moment after its command did.
+ *
+ * @throws {MachineFault} when it does.
+ */
+async function standsStill(vm: Vm, signal: AbortSignal): Promise<void> {
+  const limits = { within: timeouts.verdict.goingDown, signal };
+  try {
+    await vm.machine.race("the machine to end", limits, async () => await vm.machine.exited);
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+  }
+  if (vm.machine.fatal) throw vm.machine.fatal;
 }
 
 async function killed(
