@@ -113,7 +113,7 @@ async function runOnMachine(
     });
     job.stdin.end();
     waited = await untilEndOrStuck(job, { within: plan.within, signal });
-    if (waited.type === "exit" && isTakenDown(waited.exit)) await standsStill(vm, signal);
+    if (waited.type === "exit" && isTakenDown(waited.exit)) await throwIfGoingDown(vm, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof MachineFault) || error.kind === "host") throw error;
@@ -167,7 +167,7 @@ function isTakenDown({ exitCode, signal }: ProcessExit): boolean {
  *
  * @throws {MachineFault} when it does.
  */
-async function standsStill(vm: Vm, signal: AbortSignal): Promise<void> {
+async function throwIfGoingDown(vm: Vm, signal: AbortSignal): Promise<void> {
   const limits = { within: timeouts.verdict.goingDown, signal };
   try {
     await vm.machine.race("the machine to end", limits, async () => await vm.machine.exited);
