@@ -75,7 +75,7 @@ function findingOf({ format, first, last, detail, count }: Trouble): Finding {
     kind: format.kind,
     title: fillTitle(format.title, detail),
     ...(first.time === undefined ? {} : { time: first.time }),
-    ...(first.date === undefined ? {} : { date: first.date }),
+    ...(first.date === undefined ? {} : { date: clip(first.date) }),
     frames: [],
     firstLine: Math.min(first.number, last.number),
     lastLine: Math.max(first.number, last.until ?? last.number),

@@ -67,7 +67,8 @@ export class Report {
     this.confirmed = format.confirm === undefined;
     this.#format = format;
     this.#time = line.time;
-    this.#date = line.date;
+    // A date is what stands where one is expected: whatever a log has there.
+    this.#date = line.date === undefined ? undefined : clip(line.date);
     this.#note(match.groups);
     this.#headFunction = headFunction(match);
     this.#headCpu = match.groups?.cpu;

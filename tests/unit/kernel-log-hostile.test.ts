@@ -71,6 +71,14 @@ describe("hostile logs", () => {
     }
   });
 
+  test("what a coverage-guided fuzzer found is printed without control characters", async () => {
+    const found = new URL("./fixtures/fuzzed/", import.meta.url);
+    for (const file of readdirSync(found)) {
+      const report = await reportOf(readFileSync(new URL(file, found)));
+      expect(JSON.stringify(logDocument(report)).replaceAll("\\n", "")).not.toMatch(/\\u00[01]/);
+    }
+  });
+
   test("each fixture gives the same findings byte by byte", () => {
     for (const fixture of fixtures) {
       const every = Array.from(fixture.keys());
