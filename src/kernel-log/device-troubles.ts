@@ -1,7 +1,7 @@
 import type { LogLine } from "../kernel-lines/line.ts";
 import type { Finding } from "./finding.ts";
 import type { Format } from "./formats/index.ts";
-import { clip, noted } from "./noted.ts";
+import { asWritten, clip, noted } from "./noted.ts";
 import { fillTitle } from "./title.ts";
 
 /** What belongs to one trouble comes in this many lines and seconds, however often it is said. */
@@ -75,7 +75,7 @@ function findingOf({ format, first, last, detail, count }: Trouble): Finding {
     kind: format.kind,
     title: fillTitle(format.title, detail),
     ...(first.time === undefined ? {} : { time: first.time }),
-    ...(first.date === undefined ? {} : { date: clip(first.date) }),
+    ...(first.date === undefined ? {} : { date: asWritten(first.date) }),
     frames: [],
     firstLine: Math.min(first.number, last.number),
     lastLine: Math.max(first.number, last.until ?? last.number),

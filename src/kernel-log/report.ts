@@ -17,7 +17,7 @@ import type { Format } from "./formats/index.ts";
 import { plainName, readFrames } from "./frame.ts";
 import { guiltyFrame, isBlameless, isMachinery } from "./guilty.ts";
 import { type FindingKind, traitsOf } from "./kinds.ts";
-import { clip } from "./noted.ts";
+import { asWritten, clip } from "./noted.ts";
 import { fillTitle } from "./title.ts";
 
 /** Bounds that keep a hostile log from filling memory. */
@@ -68,7 +68,7 @@ export class Report {
     this.#format = format;
     this.#time = line.time;
     // A date is what stands where one is expected: whatever a log has there.
-    this.#date = line.date === undefined ? undefined : clip(line.date);
+    this.#date = line.date === undefined ? undefined : asWritten(line.date);
     this.#note(match.groups);
     this.#headFunction = headFunction(match);
     this.#headCpu = match.groups?.cpu;
