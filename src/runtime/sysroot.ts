@@ -12,7 +12,7 @@ import { debianRoots } from "../supply/debian-roots.ts";
 import { type GuestLibraries, librariesOf } from "./guest-libraries.ts";
 
 /** Raised when the code below makes something else of the same packages. */
-const recipe = 1;
+const recipe = 2;
 
 /** Headers, start files and libraries of a guest's system, for compilers of this host. */
 export interface Sysroot {
@@ -106,6 +106,12 @@ async function extract({ suite, packages, gcc, dir }: Extraction, context: Conte
   for (const name of cxx) await rename(join(root, ofGcc, name), join(libraries, name));
   await rm(join(root, "usr/lib/gcc"), { recursive: true });
   await symlink("libstdc++.so.6", join(libraries, "libstdc++.so"));
+  // musl's linker looks below /usr alone, which is where a root with one /usr has its C library. Without it a program
+  // would be linked statically, without a word, and could load nothing.
+  await symlink(
+    relative(`usr/lib/${musl.tuple}`, `lib/${musl.tuple}/libc.so`),
+    join(root, "usr/lib", musl.tuple, "libc.so"),
+  );
   await keepLinksInside(root);
   await writeFile(join(dir, "musl.specs"), muslSpecs(await readFile(join(root, muslSpecsOfDebian), "utf8")));
 }

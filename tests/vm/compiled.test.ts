@@ -14,6 +14,11 @@ const c = `#define _GNU_SOURCE
 #include <stdio.h>
 int main(int count, char **words) { return printf("%ld\\n", strtol(words[count - 1], 0, 0)) < 0; }
 `;
+// A program that was linked statically says that it can load nothing.
+const loads = `#include <dlfcn.h>
+#include <stdio.h>
+int main(void) { puts(dlopen(0, RTLD_NOW) && dlopen("libc.so", RTLD_NOW) ? "loaded" : dlerror()); }
+`;
 const cxx = `#include <iostream>
 #include <stdexcept>
 int main() { try { throw std::runtime_error("caught"); } catch (const std::exception &error) { std::cout << error.what() << std::endl; } }
@@ -22,6 +27,7 @@ const programs: Record<string, { compiler: Compiler; source: string; flags?: str
   "glibc.c": { compiler: "gcc", source: c, prints: "42\n" },
   "static.c": { compiler: "gcc", source: c, flags: ["-static"], prints: "42\n" },
   "musl.c": { compiler: "musl-gcc", source: c, prints: "42\n" },
+  "musl-loads.c": { compiler: "musl-gcc", source: loads, prints: "loaded\n" },
   "cxx.cc": { compiler: "g++", source: cxx, prints: "caught\n" },
 };
 

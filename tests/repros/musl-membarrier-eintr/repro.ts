@@ -47,7 +47,7 @@ export default defineRepro({
   check,
   workload: new URL("./workload/", import.meta.url),
   prepare: {
-    key: ({ axes, node, image }) => ({ recipe: 3, ...(axes.program === "node" ? { node, image } : {}) }),
+    key: ({ axes, node, image }) => ({ recipe: 4, ...(axes.program === "node" ? { node, image } : {}) }),
     make: compileAll,
   },
   // RSEQ selects MEMBARRIER.
