@@ -1,5 +1,5 @@
 import { copyFile, mkdir, open, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
 import { z } from "zod";
@@ -145,7 +145,8 @@ export async function reviveVm(dir: string, context: Context): Promise<Vm> {
   const kept = await readKept(dir);
   await requireSameQemu(kept, context.signal);
   await requireFiles(kept);
-  const evidenceDir = runFolder(context.settings, "attach");
+  // Beside what is kept, for it is no run of its own: the last run stays the one that kept the machine.
+  const evidenceDir = runFolder({ logsDir: join(dirname(resolve(dir)), "attached") }, "attach");
   await mkdir(evidenceDir, { recursive: true });
   const room = await takeRoom(kept.machine.memory, context);
   const work = await makeRunDirectory(context.settings.runtimeDir);

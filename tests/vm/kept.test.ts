@@ -57,6 +57,8 @@ describe("a kept machine", () => {
       "state.zst",
     ]);
     expect((await stat(folder)).mode & 0o077).toBe(0);
+    // What a revived machine says is beside it, and no run of its own.
+    expect((await readdir(join(dir, "run", "attached"))).length).toBe(2);
   });
 
   test("can be looked at with gdb's protocol and a monitor of one's own, on this host only", async () => {
