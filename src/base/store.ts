@@ -10,6 +10,7 @@ import { InfraError } from "./errors.ts";
 import { lockFile } from "./lock.ts";
 import { onProcessExit } from "./on-exit.ts";
 import { isAlive, ownerOf, ownIdentity } from "./owner.ts";
+import { parseJson } from "./parse-json.ts";
 import { timeouts } from "./timeouts.ts";
 import { withDeadline } from "./wait.ts";
 
@@ -203,14 +204,6 @@ export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
   return hash.digest("hex");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function corrupt(dir: string, why: string): InfraError {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { hostTroubleOf } from "../base/host-trouble.ts";
+import { parseJson } from "../base/parse-json.ts";
 import type { Settings } from "../base/settings.ts";
 import type { Outcome } from "../repro/outcome.ts";
 import { ledgerInMemory, ledgerPath, openLedgerFile } from "./ledger-file.ts";
@@ -192,13 +193,5 @@ export class Ledger implements Disposable {
         cause: error,
       });
     }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

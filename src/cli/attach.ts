@@ -126,6 +126,7 @@ async function tellOfGdb(vm: Vm, session: Session, context: Context): Promise<vo
 
 async function untilInterrupted(vm: Vm, session: Session, { signal }: Context): Promise<void> {
   session.say("the machine runs until Ctrl-C");
+  signal.throwIfAborted();
   const interrupted = new Promise<void>((resolve) =>
     signal.addEventListener("abort", () => resolve(), { once: true }),
   );

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { messageOf, UsageError } from "../base/errors.ts";
+import { parseJson } from "../base/parse-json.ts";
 import type { Session } from "./session.ts";
 import { reproTemplate } from "./templates/repro.ts";
 
@@ -115,14 +116,6 @@ async function isModuleScope(folder: string): Promise<boolean> {
     const text = await readFile(join(at, "package.json"), "utf8").catch(() => undefined);
     if (text !== undefined) return manifest.safeParse(parseJson(text)).data?.type === "module";
     if (at === dirname(at)) return false;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
+import { parseJson } from "../base/parse-json.ts";
 import { step } from "../base/progress.ts";
 import { imageKinds } from "../base/settings.ts";
 import { timeouts } from "../base/timeouts.ts";
@@ -271,14 +272,6 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function asError(error: unknown): Error {

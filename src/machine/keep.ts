@@ -1,28 +1,17 @@
 import { constants as fsConstants } from "node:fs";
-import {
-  copyFile,
-  mkdir,
-  open,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  stat,
-  statfs,
-  writeFile,
-} from "node:fs/promises";
-import { createServer, type Socket } from "node:net";
+import { copyFile, mkdir, open, readdir, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress } from "node:zlib";
 import { z } from "zod";
 import { command } from "../base/command.ts";
+import { requireDiskRoom } from "../base/disk-room.ts";
 import { InfraError } from "../base/errors.ts";
-import { formatBytes } from "../base/size.ts";
+import { parseJson } from "../base/parse-json.ts";
 import { timeouts } from "../base/timeouts.ts";
-import { pause, type WaitOptions, withDeadline } from "../base/wait.ts";
+import { type WaitOptions, withDeadline } from "../base/wait.ts";
 import type { Disk } from "./argv.ts";
 import type { Machine } from "./machine.ts";
+import { migrateOut } from "./migrate.ts";
 
 /** A private disk of a kept machine: what was written since the image it started from. */
 export interface KeptLayer {
@@ -50,7 +39,6 @@ export interface KeptParts {
 export const keptFiles = { state: "state.zst", seed: "seed.img", clientKey: "client-key" } as const;
 
 const versionSchema = z.object({ qemu: z.object({ major: z.int(), minor: z.int(), micro: z.int() }) });
-const statusSchema = z.object({ status: z.string().optional(), "error-desc": z.string().optional() });
 const runningSchema = z.object({ running: z.boolean() });
 const blockSchema = z.array(
   z.object({
@@ -77,7 +65,12 @@ export async function keepMachine(machine: Machine, dir: string, options: WaitOp
     await rm(draft, { recursive: true, force: true });
     await mkdir(draft, { recursive: true, mode: 0o700 });
     try {
-      await requireRoom(draft, machine.options.memory);
+      await requireDiskRoom(draft, {
+        // Memory that does not pack takes its whole size.
+        bytes: machine.options.memory * 1.1,
+        for: "a whole machine",
+        next: "Free some disk space, or set DSTATE_LOGS to a larger disk.",
+      });
       await machine.qmp.call("stop", {}, { signal });
       const parts = await write(machine, draft, signal);
       await rename(draft, dir);
@@ -93,7 +86,9 @@ export async function keepMachine(machine: Machine, dir: string, options: WaitOp
 
 async function write(machine: Machine, dir: string, signal: AbortSignal): Promise<KeptParts> {
   const { qmp, seed } = machine;
-  await writeState(machine, join(dir, keptFiles.state), signal);
+  const state = (await open(join(dir, keptFiles.state), "wx", 0o600)).createWriteStream();
+  // Its memory is this machine's own, wherever it came from: it goes into the stream.
+  await migrateOut(machine, [packer(), state], { memory: "in the stream", signal });
   const layers: KeptLayer[] = [];
   for (const [index, disk] of machine.options.disks.entries()) {
     if (disk.access !== "private") continue;
@@ -113,33 +108,6 @@ async function write(machine: Machine, dir: string, signal: AbortSignal): Promis
   };
 }
 
-async function writeState({ qmp, runPath }: Machine, path: string, signal: AbortSignal): Promise<void> {
-  const arrived = Promise.withResolvers<Socket>();
-  const socketPath = join(runPath, "kept");
-  const server = createServer((socket) => arrived.resolve(socket));
-  server.on("error", arrived.reject);
-  signal.addEventListener("abort", () => arrived.reject(signal.reason), { once: true });
-  try {
-    await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-    // Its memory is this machine's own, wherever it came from: it goes into the stream.
-    const whole = [{ capability: "x-ignore-shared", state: false }];
-    await qmp.call("migrate-set-capabilities", { capabilities: whole }, { signal });
-    await qmp.call("migrate-set-parameters", { "max-bandwidth": 2 ** 40 }, { signal });
-    await qmp.call("migrate", { uri: `unix:${socketPath}` }, { signal });
-    const file = await open(path, "wx", 0o600);
-    await pipeline(await arrived.promise, packer(), file.createWriteStream(), { signal });
-    for (;;) {
-      const answer = statusSchema.parse(await qmp.call("query-migrate", {}, { signal }));
-      if (answer.status === "completed") return;
-      if (answer.status === "failed" || answer.status === "cancelled")
-        throw new InfraError(`QEMU could not save the machine: ${answer["error-desc"] ?? answer.status}`);
-      await pause("10ms", signal);
-    }
-  } finally {
-    server.close();
-  }
-}
-
 /** Level 3 packs a guest's memory to a sixth, as fast as QEMU hands it over. */
 function packer(): ReturnType<typeof createZstdCompress> {
   return createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } });
@@ -156,7 +124,7 @@ async function writeLayer(
 ): Promise<KeptLayer> {
   const blocks = blockSchema.parse(await machine.qmp.call("query-block", {}, { signal }));
   const name = blocks.find((block) => block.device === device)?.inserted?.image.filename ?? "";
-  const layer = layerSchema.safeParse(safeJson(name.replace(/^json:/, "")));
+  const layer = layerSchema.safeParse(parseJson(name.replace(/^json:/, "")));
   const found = layer.success ? await openFileOf(machine.pid, layer.data.file.filename) : undefined;
   if (found === undefined)
     throw new InfraError(`QEMU does not say where the disk ${disk.serial} is: ${name}`);
@@ -191,23 +159,4 @@ async function openFileOf(pid: number, name: string): Promise<string | undefined
     if (link === name || link === `${name} (deleted)`) return join(folder, fd);
   }
   return undefined;
-}
-
-async function requireRoom(dir: string, memory: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dir);
-  const free = bavail * bsize;
-  // Memory that does not pack takes its whole size.
-  if (free >= memory * 1.1) return;
-  throw new InfraError(
-    `the disk of ${dir} has ${formatBytes(free)} free, and a machine of ${formatBytes(memory)} may need as much`,
-    { next: "Free some disk space, or set DSTATE_LOGS to a larger disk." },
-  );
-}
-
-function safeJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Within } from "../base/deadline.ts";
 import { InfraError } from "../base/errors.ts";
 import type { Pace } from "../base/pace.ts";
+import { parseJson } from "../base/parse-json.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
 import { connectSocket } from "./socket.ts";
@@ -171,13 +172,5 @@ export class Qmp implements Disposable {
     this.#greeting.reject(error);
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
-  }
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { z } from "zod";
 import { isAlive, type Owner, ownerSchema, ownIdentity } from "../base/owner.ts";
+import { parseJson } from "../base/parse-json.ts";
 
 const recordSchema = z.object({ owner: ownerSchema, qemu: ownerSchema.optional() });
 
@@ -44,7 +45,7 @@ export async function reap(root: string): Promise<number> {
     if (!name.startsWith("m-")) continue;
     const path = join(root, name);
     const text = await readFile(join(path, "owner.json"), "utf8").catch(() => "");
-    const record = recordSchema.safeParse(safeJson(text));
+    const record = recordSchema.safeParse(parseJson(text));
     // No record yet: the folder may be a second old. One without an owner for long is nobody's.
     if (!record.success || isAlive(record.data.owner)) continue;
     const qemu = record.data.qemu;
@@ -53,12 +54,4 @@ export async function reap(root: string): Promise<number> {
     count += 1;
   }
   return count;
-}
-
-function safeJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

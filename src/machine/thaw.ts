@@ -3,9 +3,6 @@ import type { WaitOptions } from "../base/wait.ts";
 import type { Machine } from "./machine.ts";
 import type { Incoming } from "./options.ts";
 
-/** Memory that is a shared file stays out of the migration stream, on both sides. */
-export const ignoreShared = { capabilities: [{ capability: "x-ignore-shared", state: true }] };
-
 /** The first descriptor of QEMU behind its standard ones: where it is given the frozen state. */
 const stateDescriptor = 3;
 

@@ -17,8 +17,9 @@ export function renderExec(cells: readonly ExecCell[], options: { readonly width
   ]);
   const table = renderTable(["kernel", "command", "time", "kernel log", "power-off"], rows, options);
   const lines = cells.map((cell) => {
+    const failure = cell.end && cell.failure !== undefined ? `\n  ${cell.failure}` : "";
     const taken = cell.taken.length === 0 ? "" : `\n  brought back: ${cell.taken.length} files`;
-    return `${cell.outcome === "green" ? "well" : cell.outcome === "red" ? "not well" : "infra-error"}: ${cell.kernel}${taken}\n  evidence: ${cell.evidence}`;
+    return `${cell.outcome === "green" ? "well" : cell.outcome === "red" ? "not well" : "infra-error"}: ${cell.kernel}${failure}${taken}\n  evidence: ${cell.evidence}`;
   });
   return `${table}\n${lines.join("\n")}`;
 }

@@ -164,3 +164,25 @@ describe("a folder that is to be copied", () => {
 test.each(["/etc/passwd", "..", "../x", "a/../../b", ""])("a result named %j is refused", (name) => {
   expect(() => checkName(name)).toThrow(UsageError);
 });
+
+test("results that were lost on the way are told beside how the command ended", () => {
+  const shown = renderExec(
+    [
+      {
+        kernel: "6.1.129",
+        version: "6.1.129",
+        outcome: "infra-error",
+        end: { type: "exited", exitCode: 0 },
+        failure: "the results were not brought back: no room",
+        took: 10,
+        findings: [],
+        powerOff: "off",
+        taken: [],
+        evidence: "logs/x",
+      },
+    ],
+    { width: 80 },
+  );
+  expect(shown).toContain("exit code 0");
+  expect(shown).toContain("infra-error: 6.1.129\n  the results were not brought back: no room");
+});

@@ -81,6 +81,15 @@ describe("dstate exec", () => {
     }
   });
 
+  test("is no success when the results that were asked for are lost on the way", async () => {
+    await writeFile(join(dir, "in-the-way"), "");
+    const args = ["--kernel", kernel, "--copy", "project", "--take", "a", "--out", "in-the-way"];
+    const ran = await dstate([...args, "--", "sh", "-c", "echo 1 > a"]);
+    expect(ran.code).toBe(70);
+    expect(ran.stdout).toContain("exit code 0");
+    expect(ran.stdout).toContain("the results were not brought back");
+  });
+
   test("ends a command that is late, and says what SIGKILL did", async () => {
     const ran = await dstate(["--kernel", kernel, "--within", "3s", "--json", "--", "sleep", "1000"]);
     expect(ran.code).toBe(1);

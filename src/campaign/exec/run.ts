@@ -65,9 +65,12 @@ export async function execInCell(
     const parts = await cell.provide();
     seen = await step(context.progress, `run on ${cell.kernel}`, async (progress) => {
       const ran = await runOnMachine(plan, { ...cell, parts }, { folder, context, progress });
-      const outcome = judgeCommand(ran);
-      progress.conclude(outcome === "green" ? "well" : "not well");
-      return { ...about, ...ran, outcome, failure: undefined };
+      const { lost: failure, ...seen } = ran;
+      const judged = judgeCommand(seen);
+      // A command that did well, and whose results are lost on the way, is no success that can be told.
+      const outcome = judged === "green" && failure !== undefined ? "infra-error" : judged;
+      progress.conclude({ green: "well", red: "not well", "infra-error": "infra-error" }[outcome]);
+      return { ...about, ...seen, outcome, failure };
     });
   } catch (error) {
     context.signal.throwIfAborted();
@@ -79,7 +82,10 @@ export async function execInCell(
   return seen;
 }
 
-type Ran = Omit<ExecCell, "kernel" | "evidence" | "outcome" | "failure">;
+type Ran = Omit<ExecCell, "kernel" | "evidence" | "outcome" | "failure"> & {
+  /** Why results that were asked for were not brought back. */
+  readonly lost: string | undefined;
+};
 
 async function runOnMachine(
   plan: ExecPlan,
@@ -136,10 +142,10 @@ async function runOnMachine(
   await folder.saveJson("findings.json", log.findings);
   const end = endFrom(waited, afterKill, log.findings);
   progress.update({ detail: "fetching results" });
-  const taken =
+  const results =
     plan.take && waited.type !== "fault"
-      ? await takeResults(vm, plan.take, { cwd, kernel, progress, signal })
-      : [];
+      ? await takeResults(vm, plan.take, { cwd, kernel, signal })
+      : { taken: [], lost: undefined };
   progress.update({ detail: "powering off" });
   const powerOff = vm.machine.fatal
     ? undefined
@@ -153,7 +159,7 @@ async function runOnMachine(
     took,
     findings: log.findings,
     powerOff: powerOff?.state,
-    taken,
+    ...results,
   };
 }
 
@@ -214,14 +220,15 @@ function endFrom(
 async function takeResults(
   vm: Vm,
   take: { readonly names: readonly string[]; readonly to: string },
-  run: { cwd: string; kernel: string; progress: Step; signal: AbortSignal },
-): Promise<string[]> {
+  run: { cwd: string; kernel: string; signal: AbortSignal },
+): Promise<Pick<Ran, "taken" | "lost">> {
   try {
     const to = join(take.to, run.kernel.replaceAll(/[^\w.+-]+/g, "_"));
-    return await takeFiles(vm.guest, take.names, { from: run.cwd, to, signal: run.signal });
+    const taken = await takeFiles(vm.guest, take.names, { from: run.cwd, to, signal: run.signal });
+    return { taken, lost: undefined };
   } catch (error) {
     run.signal.throwIfAborted();
-    run.progress.note(`${run.kernel}: no results were brought back: ${messageOf(error)}`);
-    return [];
+    const why = sanitize(messageOf(error)).slice(0, 500);
+    return { taken: [], lost: `the results were not brought back: ${why}` };
   }
 }
