@@ -1,4 +1,4 @@
-import { lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -62,4 +62,16 @@ test("a link in the tree itself is refused: it would be in one image and not in 
 test("a path is a file or a link, not both", async () => {
   const place = await home({ "/usr/note": "bin/run" });
   await expect(readRootfs(place)).rejects.toThrow(/note should be a file/);
+});
+
+test("a service that always starts again does so however often, for systemd gives up after five times", async () => {
+  const units = new URL("../../vm/debian/rootfs/etc/systemd/system/", import.meta.url);
+  const restarting: string[] = [];
+  for (const name of (await readdir(units)).filter((name) => name.endsWith(".service"))) {
+    const text = await readFile(new URL(name, units), "utf8");
+    if (!/^Restart=always$/m.test(text)) continue;
+    restarting.push(name);
+    expect(text, name).toMatch(/^\[Unit\]\n(?!\[)[\s\S]*?^StartLimitIntervalSec=0$[\s\S]*?^\[Service\]$/m);
+  }
+  expect(restarting).toEqual(["dstate-agent.service"]);
 });

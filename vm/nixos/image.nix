@@ -59,7 +59,7 @@ in
 
   system.build.dstateRoot = tight;
   system.build.dstateImage =
-    pkgs.runCommand "dstate-nixos-image" { nativeBuildInputs = [ pkgs.e2fsprogs ]; }
+    pkgs.runCommand "dstate-nixos-image" { nativeBuildInputs = [ (lib.getBin pkgs.e2fsprogs) ]; }
       ''
         mkdir $out
         cp --sparse=always ${tight} root.ext4

@@ -62,6 +62,7 @@ rec {
 
   makeSearchPath = part: packages: concatStringsSep ":" (map (package: "${package}/${part}") packages);
   getDev = package: package.dev or package;
+  getBin = package: package.bin or package;
   getLib = package: package.lib or package;
   makeBinPath = makeSearchPath "bin";
   makeLibraryPath = makeSearchPath "lib";
