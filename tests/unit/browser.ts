@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
@@ -15,14 +16,17 @@ import { pageTemplate } from "../../src/report/page/template.ts";
 /** A recorded run of the flagship: reproduced on 6.1.115, clean on 6.1.129. */
 export const flagship = fileURLToPath(new URL("fixtures/runs/flagship", import.meta.url));
 
+/** On PATH, as other programs are: not every host has it in /usr/bin. */
+const places = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "chromium"));
+
 /**
- * Debian's own Chromium: it updates nothing, asks nobody anything and runs as root in a container.
+ * The system's own Chromium: it updates nothing, asks nobody anything and runs as root in a container.
  *
  * @see https://peter.sh/experiments/chromium-command-line-switches/
  */
 export async function openBrowser(): Promise<Browser> {
   return await chromium.launch({
-    executablePath: "/usr/bin/chromium",
+    executablePath: places.find((place) => existsSync(place)) ?? "chromium",
     args: [
       "--no-sandbox",
       "--disable-gpu",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
 import { command } from "../../src/base/command.ts";
 import { type NixLab, openNixLab } from "../nix/eval.ts";
 
@@ -104,6 +105,8 @@ describe.each(guests)("the system %s keeps the guest contract:", (name) => {
       expect((await lstat(join(dir, "files", folder))).isDirectory(), folder).toBe(true);
     expect(await readlink(join(dir, "files/sbin/init"))).toMatch(/-nixos-system-dstate\/init$/);
     const scripts = await readlink(join(dir, "files/usr/local/lib/dstate"));
+    // A command comes before systemd-tmpfiles would make it.
+    expect(await readlink(join(dir, "files/lib64/ld-linux-x86-64.so.2"))).toMatch(/-glibc-.*\/ld-linux/);
     expect(await readlink(join(dir, "files/lib/ld-musl-x86_64.so.1"))).toContain("/ld-musl-x86_64.so.1");
     // Whatever is linked to is in the image: make-ext4-fs takes only what it is told.
     const paths = (await value("system.build.dstateRoot.storePaths", "map toString")) as string[];
@@ -211,6 +214,32 @@ test("no activation of modprobe fails at each boot of a kernel that has no modul
   const activation = "config.system.build.toplevel.environment.activation";
   expect(await lab.eval(`nixosConfigurations.guest.${activation}`)).toBe("");
   expect(await lab.eval(`nixosConfigurations.linux-6_6_58.${activation}`)).toContain("modprobe");
+});
+
+test("what costs a boot its time and helps no trial is off, as it is in Debian's guest", async () => {
+  const guest = "nixosConfigurations.guest.config";
+  const off =
+    "set: builtins.filter (name: !((builtins.getAttr name set).enable or true)) (builtins.attrNames set)";
+  const services = (await lab.eval(`${guest}.systemd.services`, off)) as string[];
+  const units = (await lab.eval(`${guest}.systemd.units`, off)) as string[];
+  const links = z
+    .record(z.string(), z.string())
+    .parse(JSON.parse(await readFile(join(home, "vm/debian/links.json"), "utf8")));
+  const masked = Object.keys(links)
+    .filter((path) => links[path] === "/dev/null")
+    .map((path) => path.split("/").at(-1));
+  // NixOS has some of the same, and some of its own.
+  const names = [
+    "audit",
+    "network-local-commands",
+    "network-setup",
+    "systemd-rfkill",
+    "systemd-vconsole-setup",
+  ];
+  const own = names.map((name) => `${name}.service`);
+  const mine = [...services.map((name) => `${name}.service`), ...units].filter((name) => !/tty/.test(name));
+  expect(mine.length).toBeGreaterThan(20);
+  expect(mine.filter((name) => !masked.includes(name))).toEqual([...own, "sys-kernel-debug.mount"]);
 });
 
 describe("the runtime", () => {

@@ -25,7 +25,7 @@ let
     # The kernel starts /sbin/init when its command line names no other. It mounts /dev by itself, and an initrd moves
     # its own there: both want the folder. What the first unit needs is there before anything has made it.
     populateImageCommands = ''
-      for dir in dev etc lib opt/node proc root run sbin srv/work sys tmp usr/local/lib; do
+      for dir in dev etc lib lib64 opt/node proc root run sbin srv/work sys tmp usr/local/lib; do
         mkdir -p ./files/$dir
       done
       chmod 700 ./files/root
@@ -33,6 +33,7 @@ let
       ln -s ${config.system.build.toplevel}/init ./files/sbin/init
       ln -s ${files}/dstate ./files/usr/local/lib/dstate
       ln -s ${files}/ld-musl-x86_64.so.1 ./files/lib/ld-musl-x86_64.so.1
+      ln -s ${config.environment.ldso} ./files/lib64/ld-linux-x86-64.so.2
     '';
   };
   # The image's own node, for reports.

@@ -16,6 +16,8 @@ pkgs.mkShell {
   packages = tools.packages ++ [
     pkgs.nodejs_24
     pkgs.nixfmt-tree
+    # the page of `dstate show`, in its tests
+    pkgs.chromium
     # kernel builds
     pkgs.bc
     pkgs.bison

@@ -62,6 +62,7 @@ in
     # The boot specification names a kernel whether there is one or not.
     bootspec = lib.optionalString config.boot.bootspec.enable "${config.boot.kernelPackages.kernel}/bzImage";
     activation =
+      lib.optionalString config.security.enableWrappers "set-uid wrappers are made;" +
       lib.optionalString config.boot.modprobeConfig.enable "modprobe > /proc/sys/kernel/modprobe"
       + lib.optionalString config.networking.resolvconf.enable "resolvconf writes /etc/resolv.conf";
     inherit (config.system) stateVersion;

@@ -69,6 +69,7 @@ in
   nixpkgs.hostPlatform = option raw;
   programs.bash.loginShellInit = optional lines "";
   programs.tmux.enable = optional bool false;
+  security.enableWrappers = optional bool true;
   services.getty.autologinUser = optional (nullOr str) null;
   services.journald.extraConfig = optional lines "";
   services.logrotate.enable = optional bool true;
@@ -84,6 +85,7 @@ in
   system.nixos.release = optional str "25.11";
   system.stateVersion = option str;
   systemd.services = optional (attrsOf service) { };
+  systemd.units = optional (attrsOf (fields { enable = bool; })) { };
   systemd.tmpfiles.rules = optional (listOf str) [ ];
   users.groups = optional (attrsOf (fields { gid = int; })) { };
   users.users = optional (attrsOf (fields {

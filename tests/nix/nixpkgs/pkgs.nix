@@ -62,6 +62,7 @@ let
           "bzip2"
           "cacert"
           "ccache"
+          "chromium"
           "coreutils"
           "cpio"
           "crun"
