@@ -3,8 +3,8 @@
 // installed as a package beside dstate.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { constants } from "node:os";
+import module, { createRequire } from "node:module";
+import { constants, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { advice, isForeign, isRecent } from "./node-version.mjs";
@@ -15,6 +15,12 @@ const source = join(home, "src/cli/main.ts");
 const main = existsSync(source) ? source : join(home, "dist/src/cli/main.js");
 
 if (isRecent) {
+  // What Node compiled of us is kept beside what else can be made again: half of a short command's time. A folder that
+  // cannot be written is no error to it.
+  const { DSTATE_CACHE, XDG_CACHE_HOME } = process.env;
+  module.enableCompileCache(
+    join(DSTATE_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "dstate"), "compiled"),
+  );
   await import(pathToFileURL(main).href);
 } else {
   let node;
@@ -27,7 +33,7 @@ if (isRecent) {
     process.exit(70);
   }
   // The channel tells the child when this process dies without a word.
-  const child = spawn(node, [main, ...process.argv.slice(2)], {
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: { ...process.env, DSTATE_SUPERVISED: "1", PATH: `${dirname(node)}:${process.env.PATH}` },
   });

@@ -1,20 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../base/context.ts";
 import { exitCode, UsageError } from "../base/errors.ts";
-import { debugKernelAt, debugKernelOf } from "../decode/debug-kernel.ts";
 import type { DebugKernel } from "../decode/decode.ts";
-import { parseKernelSelector } from "../kernel/selector.ts";
 import type { Severity } from "../kernel-log/kernel-log.ts";
 import { severities } from "../kernel-log/kinds.ts";
-import { decodeWhereKnown, decodeWith } from "../log/decode.ts";
+import type { DecodedReport } from "../log/decode.ts";
 import { openLog, openLogFile } from "../log/open.ts";
 import { hasFindings, type LogReport, readLog } from "../log/read.ts";
 import { renderLog } from "../report/kernel-log.ts";
 import { explain, renderExplanation } from "../report/kernel-log-explain.ts";
 import { renderKnownReports } from "../report/kernel-log-repros.ts";
 import { logDocument } from "../report/log-document.ts";
-import { listRepros } from "../repro/find.ts";
-import { type KnownReport, knownReports } from "../repro/known-by.ts";
+import type { KnownReport } from "../repro/known-by.ts";
 import type { Session } from "./session.ts";
 
 interface DmesgOptions {
@@ -63,7 +60,7 @@ export function addDmesg(program: Command, session: Session): void {
           ? await openLog("standard input", standardInput(), { signal })
           : await openLogFile(file, { signal });
       const read = await readLog(log, { signal });
-      const report = kernel ? await decodeWith(kernel, read, context) : await decodeWhereKnown(read, context);
+      const report = await decoded(read, kernel, context);
       process.exitCode = hasFindings(report, options.failOn) ? exitCode.reproduced : exitCode.clean;
       const explanation = options.explain === undefined ? undefined : explain(report.groups, options.explain);
       const repros = options.repro ? await reprosOf(report) : undefined;
@@ -87,8 +84,23 @@ export function addDmesg(program: Command, session: Session): void {
     });
 }
 
+/** A report with its call chains decoded: only one that has some needs to know of kernels. */
+async function decoded(
+  report: LogReport,
+  kernel: DebugKernel | undefined,
+  context: Context,
+): Promise<DecodedReport> {
+  if (!report.groups.some(({ finding }) => finding.frames.length > 0)) return { ...report, decodedWith: [] };
+  const { decodeWhereKnown, decodeWith } = await import("../log/decode.ts");
+  return kernel ? await decodeWith(kernel, report, context) : await decodeWhereKnown(report, context);
+}
+
 /** The known repros whose reports a log shows. A repro that cannot be loaded is no reason to say nothing. */
 async function reprosOf(report: LogReport): Promise<KnownReport[]> {
+  const [{ listRepros }, { knownReports }] = await Promise.all([
+    import("../repro/find.ts"),
+    import("../repro/known-by.ts"),
+  ]);
   const { repros } = await listRepros();
   return knownReports(
     report.groups.map(({ finding }) => finding),
@@ -107,9 +119,14 @@ async function chosenKernel(
 ): Promise<DebugKernel | undefined> {
   if (vmlinux !== undefined && kernel !== undefined)
     throw new UsageError("--vmlinux and --kernel name the same thing: give one of them");
-  if (vmlinux !== undefined) return await debugKernelAt(vmlinux, context);
-  if (kernel !== undefined) return await debugKernelOf(parseKernelSelector(kernel), context);
-  return undefined;
+  if (vmlinux !== undefined)
+    return await (await import("../decode/debug-kernel.ts")).debugKernelAt(vmlinux, context);
+  if (kernel === undefined) return undefined;
+  const [{ debugKernelOf }, { parseKernelSelector }] = await Promise.all([
+    import("../decode/debug-kernel.ts"),
+    import("../kernel/selector.ts"),
+  ]);
+  return await debugKernelOf(parseKernelSelector(kernel), context);
 }
 
 function standardInput(): NodeJS.ReadStream {

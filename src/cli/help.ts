@@ -94,8 +94,7 @@ export function withNotes(command: Command, { about = [], examples }: Notes): Co
   });
 }
 
-/** commander's help, but for the program itself. */
-export function formatHelp(command: Command, helper: Help): string {
-  if (command.parent !== null) return Help.prototype.formatHelp.call(helper, command, helper);
-  return rootHelp(command.commands.map((each) => each.name()));
+/** commander's help, but for the program itself. @param names of the commands there are. */
+export function formatHelp(command: Command, helper: Help, names: readonly string[]): string {
+  return command.parent === null ? rootHelp(names) : Help.prototype.formatHelp.call(helper, command, helper);
 }

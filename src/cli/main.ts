@@ -1,6 +1,5 @@
 import { CommanderError } from "commander";
 import { exitCode } from "../base/errors.ts";
-import { describeVersion } from "../base/version.ts";
 import { serveOwnLibrary } from "../repro/own-library.ts";
 import { makeProgram } from "./program.ts";
 import { openSession, type Session } from "./session.ts";
@@ -11,7 +10,8 @@ Error.stackTraceLimit = 30;
 
 const session: Session = openSession();
 const asksVersion = ["-V", "--version"].includes(process.argv[2] ?? "");
-const program = makeProgram(session, asksVersion ? `dstate ${await describeVersion()}` : "");
+const version = asksVersion ? `dstate ${await (await import("../base/version.ts")).describeVersion()}` : "";
+const program = await makeProgram(session, version, process.argv.slice(2));
 
 try {
   await program.parseAsync();

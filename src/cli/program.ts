@@ -1,66 +1,70 @@
 import { Command } from "commander";
-import { addAttach } from "./attach.ts";
-import { addBench } from "./bench.ts";
-import { addBisect } from "./bisect.ts";
-import { addCheck } from "./check.ts";
-import { addDmesg } from "./dmesg.ts";
-import { addDoctor } from "./doctor.ts";
-import { addExec } from "./exec.ts";
 import { formatHelp } from "./help.ts";
-import { addImages } from "./images.ts";
-import { addKernels } from "./kernels.ts";
-import { addMatrix } from "./matrix.ts";
-import { addNew } from "./new.ts";
-import { addPack } from "./pack.ts";
-import { addRepros } from "./repros.ts";
-import { addRerun } from "./rerun.ts";
-import { addRun } from "./run.ts";
 import type { Session } from "./session.ts";
-import { addSetup } from "./setup.ts";
-import { addShell } from "./shell.ts";
-import { addShow } from "./show.ts";
-import { addTls } from "./tls.ts";
+
+/** Adds a command to the program. */
+type AddCommand = (program: Command, session: Session) => void;
 
 /**
- * Every command of the command line.
+ * Every command, and what adds it to the program. A command's modules are loaded when it is the one that is
+ * named: help and small commands need not wait for machines, pages and packs.
+ */
+export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  run: async () => (await import("./run.ts")).addRun,
+  exec: async () => (await import("./exec.ts")).addExec,
+  matrix: async () => (await import("./matrix.ts")).addMatrix,
+  bench: async () => (await import("./bench.ts")).addBench,
+  bisect: async () => (await import("./bisect.ts")).addBisect,
+  check: async () => (await import("./check.ts")).addCheck,
+  repros: async () => (await import("./repros.ts")).addRepros,
+  kernels: async () => (await import("./kernels.ts")).addKernels,
+  images: async () => (await import("./images.ts")).addImages,
+  shell: async () => (await import("./shell.ts")).addShell,
+  attach: async () => (await import("./attach.ts")).addAttach,
+  show: async () => (await import("./show.ts")).addShow,
+  pack: async () => (await import("./pack.ts")).addPack,
+  rerun: async () => (await import("./rerun.ts")).addRerun,
+  dmesg: async () => (await import("./dmesg.ts")).addDmesg,
+  doctor: async () => (await import("./doctor.ts")).addDoctor,
+  setup: async () => (await import("./setup.ts")).addSetup,
+  new: async () => (await import("./new.ts")).addNew,
+  tls: async () => (await import("./tls.ts")).addTls,
+};
+
+/**
+ * The command line, with every command or only the one that is asked for.
  *
  * commander: help, parsing and errors of commands; typed, no dependencies.
  *
  * @param version what `--version` prints.
+ * @param argv the words after `dstate`: a command that they begin with is the only one that is loaded.
  */
-export function makeProgram(session: Session, version: string): Command {
+export async function makeProgram(
+  session: Session,
+  version: string,
+  argv: readonly string[],
+): Promise<Command> {
   const program = new Command("dstate")
     .description("Reproduce kernel and runtime bug reports in throwaway virtual machines")
     .version(version)
     .exitOverride()
-    .configureHelp({ formatHelp });
-  for (const add of [
-    addRun,
-    addExec,
-    addMatrix,
-    addBench,
-    addBisect,
-    addCheck,
-    addRepros,
-    addKernels,
-    addImages,
-    addShell,
-    addAttach,
-    addShow,
-    addPack,
-    addRerun,
-    addDmesg,
-    addDoctor,
-    addSetup,
-    addNew,
-    addTls,
-  ])
-    add(program, session);
+    .configureHelp({ formatHelp: (command, helper) => formatHelp(command, helper, Object.keys(commands)) });
+  for (const name of namesIn(argv)) (await commands[name]?.())?.(program, session);
+  // What commander does of itself where there are commands.
+  if (argv.length === 0) program.action(() => program.help({ error: true }));
   for (const command of program.commands) command.exitOverride();
-  program.hook("preAction", (_program, command) => {
-    if (command.optsWithGlobals<{ json?: boolean }>().json === true) session.expectDocument(wordsOf(command));
+  program.hook("preAction", async (_program, command) => {
+    if (command.optsWithGlobals<{ json?: boolean }>().json === true)
+      await session.expectDocument(wordsOf(command));
   });
   return program;
+}
+
+/** The commands that words ask for: all, where an unknown one has to be held against every name. */
+function namesIn(argv: readonly string[]): readonly string[] {
+  const [word] = argv;
+  if (word === undefined || word === "--help" || word === "-h") return [];
+  return Object.hasOwn(commands, word) ? [word] : Object.keys(commands);
 }
 
 /** The words of a command after `dstate`. @example "kernels list" */

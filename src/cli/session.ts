@@ -7,14 +7,8 @@ import { readSettings } from "../base/settings.ts";
 import { sanitize } from "../base/text.ts";
 import { wait } from "../base/wait.ts";
 import { reap } from "../machine/run-directory.ts";
-import {
-  type DocumentBody,
-  type DocumentName,
-  documentText,
-  type ErrorBody,
-  errorText,
-} from "../report/documents/documents.ts";
-import { type ProgressView, viewProgress } from "../report/progress.ts";
+import type { DocumentBody, DocumentName, ErrorBody } from "../report/documents/documents.ts";
+import type { ProgressView } from "../report/progress.ts";
 import { AuthorError } from "../repro/author-error.ts";
 import { describeProblem } from "../repro/problem.ts";
 
@@ -29,7 +23,7 @@ export interface Session extends Disposable {
   /** Print a command's result: for people, or with `--json` as its document. */
   result<Name extends DocumentName>(name: Name, body: DocumentBody<Name>, as: ResultOptions): void;
   /** The command was asked for its document: when it fails, the error becomes one. */
-  expectDocument(command: string): void;
+  expectDocument(command: string): Promise<void>;
   /** Tell something beside the result, on standard error. */
   say(text: string): void;
   /**
@@ -52,6 +46,8 @@ export interface ResultOptions {
 /** Open a session: Ctrl-C or SIGTERM once ends orderly, a second one at once. */
 export function openSession(): Session {
   const interrupt = new AbortController();
+  /** The documents, once one is asked for, and the words of the command whose document is still to come. */
+  let documents: typeof import("../report/documents/documents.ts") | undefined;
   let documentOf: string | undefined;
   let view: ProgressView | undefined;
   /** Everything goes through the view: it has to know what stands on the terminal. */
@@ -89,20 +85,26 @@ export function openSession(): Session {
       const settings = readSettings();
       if (settings.debug) traceTo(say);
       close();
-      view = viewProgress(process.stderr, { quiet: options.quiet, signal: interrupt.signal });
+      const { signal } = interrupt;
+      view =
+        options.quiet === true
+          ? undefined
+          : (await import("../report/progress.ts")).viewProgress(process.stderr, { signal });
+      const { progress } = view ?? { progress: () => {} };
       const reaped = await reap(settings.runtimeDir);
-      if (reaped > 0)
-        view.progress({ type: "note", text: `removed what ${reaped} earlier run(s) left behind` });
-      return { settings, progress: view.progress, signal: interrupt.signal };
+      if (reaped > 0) progress({ type: "note", text: `removed what ${reaped} earlier run(s) left behind` });
+      return { settings, progress, signal };
     },
     print: (text) => write(process.stdout, text),
     result: (name, body, { json, text }) => {
-      write(process.stdout, json === true ? documentText(name, body) : text());
+      if (json === true && documents === undefined) throw new Error("a document that nobody expected");
+      write(process.stdout, json === true && documents ? documents.documentText(name, body) : text());
       // One document on standard output, and no second one.
       documentOf = undefined;
     },
-    expectDocument: (command) => {
+    expectDocument: async (command) => {
       documentOf = command;
+      documents = await import("../report/documents/documents.ts");
     },
     say,
     ask: async (question, { within, signal }) => {
@@ -137,7 +139,8 @@ export function openSession(): Session {
       // A mistake in dstate itself: its place is what a maintainer needs.
       if (!own && error instanceof Error && error.stack) say(error.stack.split("\n").slice(1, 8).join("\n"));
       const code = own ? error.exitCode : exitCode.infraError;
-      if (documentOf !== undefined) write(process.stdout, errorText(documentOf, describeError(error, code)));
+      if (documents && documentOf !== undefined)
+        write(process.stdout, documents.errorText(documentOf, describeError(error, code)));
       return code;
     },
     [Symbol.dispose]: close,

@@ -6,7 +6,7 @@ import { groups, rootHelp } from "../../src/cli/help.ts";
 import { programToLookAt } from "./program.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
-const program = programToLookAt();
+const program = await programToLookAt();
 
 function all(command: Command, words: readonly string[] = []): [string, Command][] {
   return [

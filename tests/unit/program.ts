@@ -2,11 +2,11 @@ import type { Command } from "commander";
 import { makeProgram } from "../../src/cli/program.ts";
 
 /** The commands of the command line, to look at and not to run. */
-export function programToLookAt(): Command {
+export async function programToLookAt(): Promise<Command> {
   const unused = (): never => {
     throw new Error("this program is not to be run");
   };
-  return makeProgram(
+  return await makeProgram(
     {
       width: 80,
       context: unused,
@@ -19,5 +19,6 @@ export function programToLookAt(): Command {
       [Symbol.dispose]: unused,
     },
     "",
+    ["..."],
   );
 }

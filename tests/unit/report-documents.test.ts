@@ -40,8 +40,8 @@ describe("the schemas of documents", () => {
     );
   });
 
-  test("are there for every command that takes --json, and for no other", () => {
-    const commands = withDocuments(programToLookAt());
+  test("are there for every command that takes --json, and for no other", async () => {
+    const commands = withDocuments(await programToLookAt());
     const kinds = Object.keys(documents).filter((name) => !name.includes("--"));
     expect(commands.sort()).toEqual(kinds.sort());
   });
