@@ -13,6 +13,8 @@ export type ProgressEvent =
     }
   /** `share` is between 0 and 1 and only there where it is known, not guessed. */
   | { readonly type: "update"; readonly id: string; readonly detail?: string; readonly share?: number }
+  /** What was printed elsewhere, such as in a guest that is asked to show it: whole lines, already harmless. */
+  | { readonly type: "output"; readonly text: string }
   /** `outcome`: what came of it, where there is more to say than that it is done. */
   | { readonly type: "end"; readonly id: string; readonly outcome?: string; readonly failed?: boolean }
   /** A line worth keeping in the log, such as a fallback that was taken. */

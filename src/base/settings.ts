@@ -13,6 +13,10 @@ export type ImageKind = (typeof imageKinds)[number];
 export interface Settings {
   /** Trace every command on the host and in guests. */
   readonly debug: boolean;
+  /** Colours may be used on a terminal: neither NO_COLOR nor TERM=dumb says otherwise. @see https://no-color.org */
+  readonly colour: boolean;
+  /** A terminal here can move its cursor. */
+  readonly movingLines: boolean;
   /** Downloads, kernels, images, runtimes, snapshots: everything that can be made again. */
   readonly cacheDir: string;
   /** Sockets and other short-lived files of machines; a short path, for UNIX sockets hold 107 bytes. */
@@ -62,6 +66,8 @@ const environment = z.object({
     .max(10, "expected a number from 1 to 10, such as 2.5")
     .optional(),
   DSTATE_NIX_RESULTS: z.string().min(1).optional(),
+  NO_COLOR: z.string().optional(),
+  TERM: z.string().optional(),
   PATH: z.string().optional(),
   TMPDIR: z.string().min(1).optional(),
   XDG_CACHE_HOME: z.string().min(1).optional(),
@@ -88,6 +94,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
   );
   return {
     debug: !["", "0"].includes(value.DSTATE_DEBUG ?? ""),
+    colour: (value.NO_COLOR ?? "") === "" && value.TERM !== "dumb",
+    movingLines: value.TERM !== "dumb",
     cacheDir,
     layersDir: join(cacheDir, "layers"),
     runtimeDir: resolve(value.TMPDIR ?? "/tmp", `dstate-${process.getuid?.() ?? 0}`),

@@ -19,6 +19,7 @@ export function slowProgress(
   const tell = (text: string): void => write(`dstate: ${sanitize(text, { maxLength: 500 })}`);
   return (event) => {
     if (event.type === "note") return tell(event.text);
+    if (event.type === "output") return write(event.text);
     if (event.type === "start") {
       const step = { title: event.title, said: "", told: false, timer: setTimeout(() => {}, 0) };
       const takes = event.expected ? `: ${expectationText(event.expected)}` : " ...";

@@ -149,7 +149,7 @@ export function addBisect(program: Command, session: Session): void {
     const sentence = describeConclusion(candidates, state);
     const text = (): string =>
       [
-        renderPosterior(rows, { width: session.width, colour: process.stdout.isTTY === true }),
+        renderPosterior(rows, { width: session.width, colour: session.colour }),
         sentence,
         ...(id === undefined ? [] : [`bisection ${id}: \`dstate bisect log ${id}\``]),
       ].join("\n");

@@ -65,7 +65,7 @@ export function rootHelp(names: readonly string[]): string {
       title,
       ...Object.entries(commands).map(([name, about]) => `  ${name.padEnd(column)}${about}`.trimEnd()),
     ]),
-    "`dstate COMMAND --help` says more, with examples; most commands take --json.",
+    "`dstate COMMAND --help` says more; most take --json, all --quiet or --verbose.",
     "Exit 0 clean, 1 reproduced, 125 inconclusive, 2 usage, 70 infra, 130 interrupted",
     "",
   ].join("\n");

@@ -17,7 +17,7 @@ import { runMatrix } from "../campaign/matrix/run.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
 import { type Cell, chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
-import { renderMatrix } from "../report/matrix.ts";
+import { renderMatrix, renderMatrixSoFar } from "../report/matrix.ts";
 import { matrixRecord } from "../report/run-facts.ts";
 import type { Repro } from "../repro/define.ts";
 import { findRepro } from "../repro/find.ts";
@@ -89,6 +89,7 @@ export function addMatrix(program: Command, session: Session): void {
       const rows = await recorded(reproRun("matrix", found), options, context, async (run) => {
         const onChange = (changed: readonly MatrixRow[]): void => {
           soFar = changed;
+          session.board((room) => renderMatrixSoFar(changed, room, plan));
           run.tell({ matrix: matrixRecord(changed, plan) });
         };
         return await runMatrix({ found, cells, plan, jobs, cold, fresh, run, onChange }, ledger, context);

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { formatHelp } from "./help.ts";
-import type { Session } from "./session.ts";
+import type { Session, Wishes } from "./session.ts";
 
 /** Adds a command to the program. */
 type AddCommand = (program: Command, session: Session) => void;
@@ -47,6 +47,8 @@ export async function makeProgram(
   const program = new Command("dstate")
     .description("Reproduce kernel and runtime bug reports in throwaway virtual machines")
     .version(version)
+    .option("--quiet", "no progress: results and errors only")
+    .option("--verbose", "also every command on this host and in guests")
     .exitOverride()
     .configureHelp({ formatHelp: (command, helper) => formatHelp(command, helper, Object.keys(commands)) });
   for (const name of namesIn(argv)) (await commands[name]?.())?.(program, session);
@@ -54,6 +56,7 @@ export async function makeProgram(
   if (argv.length === 0) program.action(() => program.help({ error: true }));
   for (const command of program.commands) command.exitOverride();
   program.hook("preAction", async (_program, command) => {
+    session.wish(program.opts<Wishes>());
     if (command.optsWithGlobals<{ json?: boolean }>().json === true)
       await session.expectDocument(wordsOf(command));
   });

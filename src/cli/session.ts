@@ -8,9 +8,17 @@ import { sanitize } from "../base/text.ts";
 import { wait } from "../base/wait.ts";
 import { reap } from "../machine/run-directory.ts";
 import type { DocumentBody, DocumentName, ErrorBody } from "../report/documents/documents.ts";
-import type { ProgressView } from "../report/progress.ts";
+import type { ProgressView, Room } from "../report/progress.ts";
 import { AuthorError } from "../repro/author-error.ts";
 import { describeProblem } from "../repro/problem.ts";
+
+/** How much a user wants to read beside results. */
+export interface Wishes {
+  /** Nothing. */
+  readonly quiet?: boolean | undefined;
+  /** Every command on the host and in guests, too. */
+  readonly verbose?: boolean | undefined;
+}
 
 /** One run of the command line: its signals, its progress on standard error, its result on standard output. */
 export interface Session extends Disposable {
@@ -18,6 +26,12 @@ export interface Session extends Disposable {
   context(options?: { quiet?: boolean | undefined }): Promise<Context>;
   /** Columns of the terminal. */
   readonly width: number;
+  /** Colours may be used in what is printed. */
+  readonly colour: boolean;
+  /** What the user wants to read; before {@link context}. */
+  wish(wishes: Wishes): void;
+  /** Keep a text above the progress on a terminal, such as a table that fills. */
+  board(render: (room: Room) => string): void;
   /** Print on standard output. */
   print(text: string): void;
   /** Print a command's result: for people, or with `--json` as its document. */
@@ -50,6 +64,7 @@ export function openSession(): Session {
   let documents: typeof import("../report/documents/documents.ts") | undefined;
   let documentOf: string | undefined;
   let view: ProgressView | undefined;
+  let wishes: Wishes = {};
   /** Everything goes through the view: it has to know what stands on the terminal. */
   const write = (stream: NodeJS.WriteStream, text: string): void => {
     const line = (): void => void stream.write(`${text}\n`);
@@ -81,15 +96,26 @@ export function openSession(): Session {
   });
   return {
     width: process.stdout.columns ?? 120,
+    get colour() {
+      return process.stdout.isTTY === true && readSettings().colour;
+    },
+    wish: (told) => {
+      wishes = told;
+    },
+    board: (render) => view?.board(render),
     context: async (options = {}) => {
       const settings = readSettings();
-      if (settings.debug) traceTo(say);
+      if (settings.debug || wishes.verbose === true) traceTo(say);
       close();
       const { signal } = interrupt;
       view =
         options.quiet === true
           ? undefined
-          : (await import("../report/progress.ts")).viewProgress(process.stderr, { signal });
+          : (await import("../report/progress.ts")).viewProgress(process.stderr, {
+              quiet: wishes.quiet,
+              plain: !settings.movingLines,
+              signal,
+            });
       const { progress } = view ?? { progress: () => {} };
       const reaped = await reap(settings.runtimeDir);
       if (reaped > 0) progress({ type: "note", text: `removed what ${reaped} earlier run(s) left behind` });

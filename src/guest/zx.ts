@@ -4,10 +4,10 @@ import { finished } from "node:stream/promises";
 import { type Options, ProcessOutput, ProcessPromise, quote, type Shell, $ as zx } from "zx/core";
 import type { Within } from "../base/deadline.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
-import { sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import type { Guest } from "./guest.ts";
 import type { GuestProcess } from "./process.ts";
+import { verboseLog } from "./zx-verbose.ts";
 
 /** A command that zx runs in a guest: all that zx makes of one, and the job it is there. */
 export type GuestCommand = ProcessPromise & {
@@ -81,7 +81,12 @@ const mostBytes = 64 * 1024 ** 2;
  */
 export function guestShell(
   guest: Guest,
-  place: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> | undefined },
+  place: {
+    readonly cwd: string;
+    readonly env?: Readonly<Record<string, string>> | undefined;
+    /** Shown what a command that is asked to be verbose is and prints, in harmless lines. Default: standard error. */
+    readonly show?: ((text: string) => void) | undefined;
+  },
 ): GuestShell {
   const make = (options: GuestShellOptions): GuestShell => {
     function shell(pieces: TemplateStringsArray, ...args: unknown[]): GuestCommand;
@@ -97,7 +102,7 @@ export function guestShell(
       const asked = {
         ...fixed,
         cwd: place.cwd,
-        log: tell,
+        log: verboseLog(place.show ?? ((text) => void process.stderr.write(`${text}\n`))),
         ...rest,
         env: { ...place.env, ...rest.env },
         spawn: spawnIn(guest, { within: within ?? timeouts.guest.exec, job }),
@@ -115,15 +120,6 @@ function isTemplate(value: TemplateStringsArray | GuestShellOptions): value is T
 }
 
 const shellOf = (options: Partial<Options>): Shell => zx(options);
-
-/** What zx shows of a command as it runs, made fit for a terminal: a guest wrote it. */
-const tell: Options["log"] = (entry) => {
-  if (!("verbose" in entry) || !entry.verbose) return;
-  if (entry.kind === "cmd") process.stderr.write(`guest $ ${sanitize(entry.cmd)}\n`);
-  if (entry.kind === "stdout" || entry.kind === "stderr") {
-    process.stderr.write(sanitize(entry.data.toString()));
-  }
-};
 
 /** As much of Node's ChildProcess as zx uses, with a job of the guest behind it. */
 class GuestChild extends EventEmitter {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -84,9 +84,9 @@ export async function kernelIndex(context: Context, options: IndexOptions): Prom
       key,
       { within: timeouts.make.index, signal: context.signal },
       async (dir, signal) => {
-        const index = await step(
-          context.progress,
-          "read the Debian archive's indexes",
+        const index = await longStep(
+          context,
+          { title: "read the Debian archive's indexes", kind: "debian-index", guess: "20s" },
           async ({ update }) => {
             const parts: KernelIndex[] = [];
             for (const suite of debianSuites) {

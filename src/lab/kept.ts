@@ -8,7 +8,7 @@ import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { parseJson } from "../base/parse-json.ts";
-import { step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
 import { imageKinds } from "../base/settings.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { keepMachine, keptFiles } from "../machine/keep.ts";
@@ -153,9 +153,9 @@ export async function reviveVm(dir: string, context: Context): Promise<Vm> {
   const work = await makeRunDirectory(context.settings.runtimeDir);
   try {
     const options = await optionsOf(kept, { dir, work: work.path, evidenceDir }, context);
-    const machine = await step(
-      context.progress,
-      `revive the machine kept at ${kept.keptAt}`,
+    const machine = await longStep(
+      context,
+      { title: `revive the machine kept at ${kept.keptAt}`, kind: "revive", guess: "5s" },
       async () => await startMachine(options),
     );
     void machine.exited.then(async () => await work[Symbol.asyncDispose]());
@@ -165,7 +165,7 @@ export async function reviveVm(dir: string, context: Context): Promise<Vm> {
       workload: kept.disks.find(({ serial }) => serial === "dstate-work") && "/srv/work",
     };
     const { cpus, memory } = kept.machine;
-    return Vm.revived(machine, { parts, cpus, memory, evidenceDir }, room);
+    return Vm.revived(machine, { parts, cpus, memory, evidenceDir }, room, context);
   } catch (error) {
     room[Symbol.dispose]();
     await work[Symbol.asyncDispose]();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
 import { messageOf } from "../base/errors.ts";
+import type { Progress } from "../base/progress.ts";
 import { sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import type { TlsAudit } from "../diagnose/audit-tls.ts";
@@ -61,7 +62,7 @@ export class Vm implements AsyncDisposable {
   private constructor(
     machine: Machine,
     options: VmOptions,
-    about: { acceleration: string; start: Vm["start"]; room: Lease },
+    about: { acceleration: string; start: Vm["start"]; room: Lease; progress: Progress },
   ) {
     this.machine = machine;
     this.#timeline = new TimelineRecorder(join(options.evidenceDir, "timeline.jsonl"), machine);
@@ -70,7 +71,10 @@ export class Vm implements AsyncDisposable {
       env: options.env,
       watch: this.#timeline.watch,
     });
-    this.$ = guestShell(this.guest, { cwd: options.parts.workload === undefined ? "/root" : "/srv/work" });
+    this.$ = guestShell(this.guest, {
+      cwd: options.parts.workload === undefined ? "/root" : "/srv/work",
+      show: (text) => about.progress({ type: "output", text }),
+    });
     this.parts = options.parts;
     this.evidenceDir = options.evidenceDir;
     if (options.room === undefined) this.#ownRoom = about.room;
@@ -109,9 +113,9 @@ export class Vm implements AsyncDisposable {
   }
 
   /** A machine that was kept and runs again: its guest stays who it was. See `reviveVm`. */
-  static revived(machine: Machine, options: VmOptions, room: Lease): Vm {
+  static revived(machine: Machine, options: VmOptions, room: Lease, { progress }: Context): Vm {
     const { type } = machine.options.accelerator;
-    return new Vm(machine, options, { acceleration: type.toUpperCase(), start: "revived", room });
+    return new Vm(machine, options, { acceleration: type.toUpperCase(), start: "revived", room, progress });
   }
 
   static async #warm(
@@ -141,7 +145,7 @@ export class Vm implements AsyncDisposable {
     about: { acceleration: string; start: "warm" | "cold"; room: Lease },
     context: Context,
   ): Promise<Vm> {
-    const vm = new Vm(machine, options, about);
+    const vm = new Vm(machine, options, { ...about, progress: context.progress });
     const wait = {
       within:
         about.start === "warm"

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import type { Cell } from "./cell.ts";
@@ -36,36 +36,40 @@ export async function provideWorkload(
     `${repro.id}-${key}`,
     { within: timeouts.make.workload, signal: context.signal },
     async (dir, signal) =>
-      await step(context.progress, `prepare the workload of ${repro.id}`, async (progress) => {
-        const tree = join(dir, "tree");
-        await mkdir(tree);
-        if (source !== undefined) await cp(source, tree, { recursive: true });
-        await repro.prepare?.make({ ...context, signal, cell, dir: tree });
-        progress.update({ detail: "writing the file system" });
-        await command(
-          [
-            "mke2fs",
-            "-q",
-            "-t",
-            "ext4",
-            "-d",
-            tree,
-            "-L",
-            "dstate-work",
-            "-m",
-            "0",
-            "-O",
-            "^has_journal",
-            "-E",
-            "root_owner=0:0,lazy_itable_init=1",
-            join(dir, "work.ext4"),
-            `${roomBytes / 1024}k`,
-          ],
-          { within: timeouts.host.image, signal, install: "Install e2fsprogs: `dstate setup`." },
-        );
-        await rm(tree, { recursive: true, force: true });
-        return { repro: repro.id };
-      }),
+      await longStep(
+        context,
+        { title: `prepare the workload of ${repro.id}`, kind: `workload-${repro.id}`, guess: undefined },
+        async (progress) => {
+          const tree = join(dir, "tree");
+          await mkdir(tree);
+          if (source !== undefined) await cp(source, tree, { recursive: true });
+          await repro.prepare?.make({ ...context, signal, cell, dir: tree });
+          progress.update({ detail: "writing the file system" });
+          await command(
+            [
+              "mke2fs",
+              "-q",
+              "-t",
+              "ext4",
+              "-d",
+              tree,
+              "-L",
+              "dstate-work",
+              "-m",
+              "0",
+              "-O",
+              "^has_journal",
+              "-E",
+              "root_owner=0:0,lazy_itable_init=1",
+              join(dir, "work.ext4"),
+              `${roomBytes / 1024}k`,
+            ],
+            { within: timeouts.host.image, signal, install: "Install e2fsprogs: `dstate setup`." },
+          );
+          await rm(tree, { recursive: true, force: true });
+          return { repro: repro.id };
+        },
+      ),
   );
   return join(entry.dir, "work.ext4");
 }

@@ -4,7 +4,7 @@ import type { MatrixRow } from "../campaign/matrix/drive.ts";
 import type { MatrixPlan, Verdict } from "../campaign/matrix/matrix.ts";
 import type { Cell } from "../lab/cell.ts";
 import { describeCell } from "../lab/cell.ts";
-import { renderTable } from "./table.ts";
+import { fold, renderTable } from "./table.ts";
 
 export interface RenderMatrixOptions {
   readonly width: number;
@@ -23,15 +23,59 @@ export function renderMatrix(rows: readonly MatrixRow[], options: RenderMatrixOp
     (axis) => !varying.includes(axis) && !(axis.name === "image" && axis.values[0] === imageKinds[0]),
   );
   const same = fixed.map(({ name, values }) => `${name} ${values[0]}`).join(", ");
-  const [down, across] = varying;
-  const table =
-    (varying.length === 2 && down && across && renderGrid(rows, down, across, options)) ||
-    renderRows(rows, varying, options);
   return [
     ...(same === "" ? [] : [`In every cell: ${oneLine(same)}`]),
-    table,
+    renderCells(rows, varying, options),
     ...rows.flatMap((row) => remarksOn(row)),
   ].join("\n");
+}
+
+/**
+ * A matrix that fills, for above the progress: its table alone, and no more of that than there is room for, the cells
+ * that were tried first.
+ *
+ * @param room.height lines.
+ */
+export function renderMatrixSoFar(
+  rows: readonly MatrixRow[],
+  room: { readonly width: number; readonly height: number },
+  plan: Pick<MatrixPlan, "confidence">,
+): string {
+  const options = { width: room.width, plan };
+  const axes = axesOf(rows.map(({ cell }) => cell));
+  const varying = axes.filter(({ values }) => new Set(values).size > 1);
+  const isTried = rows.map(({ trials, problem }) => problem !== undefined || trials.length > 0);
+  const only = <Item>(list: readonly Item[]): Item[] => list.filter((_, index) => isTried[index]);
+  const tried = only(rows);
+  const own = varying.map(({ name, values }) => ({ name, values: only(values) }));
+  for (const [some, axes] of [[rows, varying] as const, [tried, own] as const]) {
+    const text = some.length === 0 ? "" : renderCells(some, axes, options);
+    if (text.split("\n").length <= room.height) return text;
+  }
+  // Too many for a table: one line a cell.
+  const lines = tried.map((row) =>
+    oneLine(`${describeCell(row.cell)}: ${[verdictText(row), ...countTexts(row)].join(", ")}`).slice(
+      0,
+      room.width,
+    ),
+  );
+  const left = lines.length - room.height;
+  return left <= 0 ? lines.join("\n") : [...lines.slice(left + 1), `and ${left + 1} more`].join("\n");
+}
+
+function renderCells(
+  rows: readonly MatrixRow[],
+  varying: readonly Axis[],
+  options: RenderMatrixOptions,
+): string {
+  const [down, across] = varying;
+  return (
+    (varying.length === 2 &&
+      down &&
+      across &&
+      (renderGrid(rows, down, across, options) ?? renderGrid(rows, across, down, options))) ||
+    renderRows(rows, varying, options)
+  );
 }
 
 interface Axis {
@@ -58,6 +102,9 @@ function envText(env: Readonly<Record<string, string>>): string {
   return pairs.length === 0 ? "none" : pairs.join("\n");
 }
 
+/** Values of axes that are longer than this may be broken to make a grid fit. */
+const leastOfAxis = 20;
+
 function renderGrid(
   rows: readonly MatrixRow[],
   down: Axis,
@@ -77,8 +124,10 @@ function renderGrid(
         : "";
     }),
   ]);
-  // A grid whose words are broken is worse than rows.
-  if (widthOf([head, ...body]) > options.width) return undefined;
+  // What a cell says is not broken; the values of axes may be, for nothing of them is lost.
+  const foldedHead = head.map((value) => fold(value, leastOfAxis));
+  const foldedBody = body.map(([value = "", ...cells]) => [fold(value, leastOfAxis), ...cells]);
+  if (widthOf([foldedHead, ...foldedBody]) > options.width) return undefined;
   const table = renderTable(head, body, options);
   return `${table}\nBelow each count the interval of the rate, at ${percent(options.plan.confidence)}.`;
 }

@@ -13,6 +13,12 @@ interface Running {
   told: number;
 }
 
+/** Room on a terminal. */
+export interface Room {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** A front end for progress on a stream of text. Dispose it to take the moving lines off the screen. */
 export interface ProgressView extends Disposable {
   readonly progress: Progress;
@@ -21,11 +27,15 @@ export interface ProgressView extends Disposable {
    * is written past the view is overwritten by it.
    */
   around(write: () => void): void;
+  /** Keep a text above the moving lines, such as a table that fills; elsewhere than on a terminal nothing is shown. */
+  board(render: (room: Room) => string): void;
 }
 
 export interface ProgressViewOptions {
-  /** Show nothing. */
+  /** Show nothing but what was asked for in so many words. */
   readonly quiet?: boolean | undefined;
+  /** Plain lines, also on a terminal: one that cannot move its cursor. */
+  readonly plain?: boolean | undefined;
   /** Aborted when the user wants an end: what fails from then on is stopped, not broken. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -40,21 +50,31 @@ const heartbeat = 15_000;
  * log-update: redraws lines in place, no more than that; pretty-ms: durations for people.
  */
 export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOptions = {}): ProgressView {
-  if (options.quiet === true)
-    return { progress: () => {}, around: (write) => write(), [Symbol.dispose]: () => {} };
+  if (options.quiet === true) return quietView(stream);
   const running = new Map<string, Running>();
-  const screen = stream.isTTY ? createLogUpdate(stream, { showCursor: true }) : undefined;
+  const moving = stream.isTTY && options.plain !== true;
+  const screen = moving ? createLogUpdate(stream, { showCursor: true }) : undefined;
+  let board: ((room: Room) => string) | undefined;
+  let shown: Room & { readonly text: string } = { width: 0, height: 0, text: "" };
   const around = (write: () => void): void => {
     screen?.clear();
     write();
     draw();
   };
   const say = (line: string): void => around(() => stream.write(`${line}\n`));
+  const boardLines = (room: Room): string[] => {
+    if (!board || room.height < 4) return [];
+    if (shown.width !== room.width || shown.height !== room.height)
+      shown = { ...room, text: board({ ...room }) };
+    return shown.text === "" ? [] : shown.text.split("\n");
+  };
   const draw = (): void => {
     // An empty frame would be a line of its own, to be erased later together with what was written before it.
-    if (running.size === 0) return;
+    if (!screen || running.size === 0) return;
     const columns = stream.columns ?? 80;
-    screen?.([...running.values()].map((step) => describe(step).slice(0, columns - 1)).join("\n"));
+    const rows = stream.rows ?? 24;
+    const lines = [...running.values()].map((step) => describe(step).slice(0, columns - 1));
+    screen([...boardLines({ width: columns - 1, height: rows - lines.length - 1 }), ...lines].join("\n"));
   };
   const tick = (): void => {
     if (screen) {
@@ -71,6 +91,11 @@ export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOp
   timer.unref();
   return {
     around,
+    board: (render) => {
+      board = render;
+      shown = { width: 0, height: 0, text: "" };
+      draw();
+    },
     progress: (event) => {
       switch (event.type) {
         case "start":
@@ -105,6 +130,9 @@ export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOp
           if (step) say(`${how}: ${step.title}${outcome} (${elapsed(step)})`);
           return;
         }
+        case "output":
+          say(event.text);
+          return;
         case "note":
           say(`note: ${sanitize(event.text, { maxLength: 500 })}`);
       }
@@ -117,11 +145,31 @@ export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOp
   };
 }
 
+/** What was asked for is shown, and no more. */
+function quietView(stream: NodeJS.WriteStream): ProgressView {
+  return {
+    progress: (event) => {
+      if (event.type === "output") stream.write(`${event.text}\n`);
+    },
+    around: (write) => write(),
+    board: () => {},
+    [Symbol.dispose]: () => {},
+  };
+}
+
 function describe(step: Running): string {
   const share = step.share === undefined ? "" : ` ${Math.floor(step.share * 100)} %`;
   const detail = step.detail === undefined ? "" : `: ${step.detail}`;
-  const of = step.expected ? ` of ${expectationText(step.expected)}` : "";
+  const of = step.expected ? ` of ${expectationText(step.expected)}` : leftOf(step);
   return `${step.title}${share}, ${elapsed(step)}${of}${detail}`;
+}
+
+/** How long it takes yet, by how far it came until now: said only when that is something to go by. */
+function leftOf({ share, since }: Running): string {
+  const past = Date.now() - since;
+  if (share === undefined || share < 0.05 || past < 2000) return "";
+  const left = (past / share) * (1 - share);
+  return left < 1000 ? "" : `, about ${prettyMilliseconds(left, { secondsDecimalDigits: 0 })} left`;
 }
 
 function elapsed(step: Running): string {

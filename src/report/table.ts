@@ -15,8 +15,9 @@ export function renderTable(
   options: { width: number },
 ): string {
   const cells = rows.map((row) => row.map((cell) => sanitize(cell, { maxLength: 2000 })));
+  const titles = head.map((title) => sanitize(title, { maxLength: 200 }));
   const widths = fitWidths(
-    head.map((title, column) =>
+    titles.map((title, column) =>
       Math.max(
         ...[title, ...cells.map((row) => row[column] ?? "")].flatMap((cell) =>
           cell.split("\n").map((line) => line.length),
@@ -26,14 +27,43 @@ export function renderTable(
     options.width - 3 * head.length - 1,
   );
   const table = new Table({
-    head: [...head],
+    head: titles.map((title, column) => fold(title, widths[column] ?? 0)),
     colWidths: widths.map((width) => width + 2),
     wordWrap: true,
     wrapOnWordBoundary: true,
     style: { head: [], border: [] },
   });
-  table.push(...cells);
+  // A word that is wider than its column would lose its end, which is often what tells two rows apart.
+  table.push(...cells.map((row) => row.map((cell, column) => fold(cell, widths[column] ?? 0))));
   return table.toString();
+}
+
+/**
+ * A text whose words are no wider than `width`: longer ones go on in the next line, where they can be broken after a
+ * sign between words. Nothing of them is lost.
+ *
+ * @example fold("git:/src/linux@v6.1.115", 12) // "git:/src/\nlinux\n@v6.1.115"
+ */
+export function fold(text: string, width: number): string {
+  if (width < 1) return text;
+  return text.replace(/[^\s]+/g, (word) => (word.length <= width ? word : foldWord(word, width).join("\n")));
+}
+
+function foldWord(word: string, width: number): string[] {
+  // After a sign, but a revision or a version stays with what introduces it.
+  const parts = word.split(/(?<=[/,:=_~+-])|(?=@)/);
+  const lines: string[] = [""];
+  for (const part of parts) {
+    let rest = part;
+    if ((lines.at(-1) ?? "").length + rest.length > width) lines.push("");
+    while (rest.length > width) {
+      lines[lines.length - 1] = rest.slice(0, width);
+      rest = rest.slice(width);
+      lines.push("");
+    }
+    lines[lines.length - 1] += rest;
+  }
+  return lines.filter((line) => line !== "");
 }
 
 /** Shrink the widest columns first until all fit. Pure. */

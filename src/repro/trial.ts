@@ -1,7 +1,8 @@
 import type { Context } from "../base/context.ts";
 import { served } from "../base/deadline.ts";
 import { DeadlineError, InfraError, messageOf, UsageError } from "../base/errors.ts";
-import { type Step, step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
+import type { Step } from "../base/progress.ts";
 import { keyOf } from "../base/store.ts";
 import { oneLine } from "../base/text.ts";
 import { withDeadline } from "../base/wait.ts";
@@ -199,25 +200,29 @@ async function trialOf<Observation>(
       throw error;
     }
   };
-  return await step(context.progress, `trial: ${describeCell(cell)}`, async (progress) => {
-    try {
-      const trial = await finish(await onMachine(progress));
-      progress.conclude(trial.outcome);
-      return trial;
-    } catch (error) {
-      // An interruption is the user's will.
-      context.signal.throwIfAborted();
-      if (error instanceof AuthorError) {
-        progress.conclude("usage-error");
-        const { message: summary, problem, observation } = error;
-        await finish({ outcome: "usage-error", summary, columns: {}, observation, problem });
-        throw error.savedIn(evidence.dir);
+  return await longStep(
+    context,
+    { title: `trial: ${describeCell(cell)}`, kind: `trial-${repro.id}`, guess: undefined },
+    async (progress) => {
+      try {
+        const trial = await finish(await onMachine(progress));
+        progress.conclude(trial.outcome);
+        return trial;
+      } catch (error) {
+        // An interruption is the user's will.
+        context.signal.throwIfAborted();
+        if (error instanceof AuthorError) {
+          progress.conclude("usage-error");
+          const { message: summary, problem, observation } = error;
+          await finish({ outcome: "usage-error", summary, columns: {}, observation, problem });
+          throw error.savedIn(evidence.dir);
+        }
+        const failed = failureOf(error, { booted: machineVersions !== undefined });
+        progress.conclude(`${failed.outcome}: ${failed.summary}`);
+        return await finish(failed);
       }
-      const failed = failureOf(error, { booted: machineVersions !== undefined });
-      progress.conclude(`${failed.outcome}: ${failed.summary}`);
-      return await finish(failed);
-    }
-  });
+    },
+  );
 }
 
 /**

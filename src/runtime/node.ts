@@ -5,7 +5,7 @@ import { z } from "zod";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -67,21 +67,25 @@ export async function provideNode(
     nodeKey(version, options.npm),
     { within: timeouts.make.runtime, signal: context.signal },
     async (dir, signal) =>
-      await step(context.progress, `get Node ${version}`, async (progress) => {
-        await unpack(nodePackage, version, join(dir, "tree"), { ...context, signal });
-        if (options.npm !== undefined) {
-          await mkdir(join(dir, "tree/lib/node_modules"), { recursive: true });
-          await unpack("npm", options.npm, join(dir, "tree/lib/node_modules/npm"), { ...context, signal });
-        }
-        const versions = await versionsInHeaders(join(dir, "tree/include/node"));
-        progress.update({ detail: "writing the file system" });
-        await writeImage(dir, signal);
-        return {
-          version,
-          ...options,
-          versions,
-        } satisfies z.infer<typeof aboutSchema>;
-      }),
+      await longStep(
+        context,
+        { title: `get Node ${version}`, kind: "node", guess: "15s" },
+        async (progress) => {
+          await unpack(nodePackage, version, join(dir, "tree"), { ...context, signal });
+          if (options.npm !== undefined) {
+            await mkdir(join(dir, "tree/lib/node_modules"), { recursive: true });
+            await unpack("npm", options.npm, join(dir, "tree/lib/node_modules/npm"), { ...context, signal });
+          }
+          const versions = await versionsInHeaders(join(dir, "tree/include/node"));
+          progress.update({ detail: "writing the file system" });
+          await writeImage(dir, signal);
+          return {
+            version,
+            ...options,
+            versions,
+          } satisfies z.infer<typeof aboutSchema>;
+        },
+      ),
   );
   const about = aboutSchema.parse(entry.about);
   return {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { command, MissingProgramError } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -50,11 +50,15 @@ export async function provideGuestTarget(context: Context): Promise<GuestTarget>
       `${suite}-${keyOf({ recipe, suite, packages })}`,
       { within: timeouts.make.sysroot, signal: context.signal },
       async (dir, signal) =>
-        await step(context.progress, `get the C library of ${libraries.system}`, async (progress) => {
-          progress.update({ detail: "mmdebstrap: fetching and unpacking packages" });
-          await extract({ suite, packages, gcc: libraries.gcc, dir }, { ...context, signal });
-          return { suite, packages };
-        }),
+        await longStep(
+          context,
+          { title: `get the C library of ${libraries.system}`, kind: "sysroot", guess: "30s" },
+          async (progress) => {
+            progress.update({ detail: "mmdebstrap: fetching and unpacking packages" });
+            await extract({ suite, packages, gcc: libraries.gcc, dir }, { ...context, signal });
+            return { suite, packages };
+          },
+        ),
     );
     const files = { dir: join(entry.dir, "root"), muslSpecs: join(entry.dir, "musl.specs") };
     return { type: "sysroot", sysroot: { ...files, libraries } };

@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { findKeyring } from "../supply/signature.ts";
 import { installLine, namePackages, type PackageManager, packageManagers } from "./managers.ts";
@@ -104,19 +104,23 @@ export async function installMissing(context: Context, purpose: Purpose = "work"
       manager.state === "tried" ? "this user may not install them" : "dstate installs none here by itself";
     throw new InfraError(`these Debian packages are missing and ${who}: ${missing.join(", ")}`, { next });
   }
-  await step(context.progress, `install ${missing.length} Debian packages`, async (progress) => {
-    const run = async (argv: string[]): Promise<void> => {
-      await command([...become, "env", "DEBIAN_FRONTEND=noninteractive", ...argv], {
-        within: timeouts.host.install,
-        signal: context.signal,
-        onOutput: (text) => progress.update({ detail: text.trim().split("\n").at(-1) ?? "" }),
-      });
-    };
-    await run(["apt-get", "update"]);
-    // Another apt (unattended upgrades) may hold the lock for a while.
-    const options = ["-o", "DPkg::Lock::Timeout=300", "-y", "--no-install-recommends"];
-    await run(["apt-get", ...options, "install", ...missing]);
-  });
+  await longStep(
+    context,
+    { title: `install ${missing.length} Debian packages`, kind: "install", guess: "1m" },
+    async (progress) => {
+      const run = async (argv: string[]): Promise<void> => {
+        await command([...become, "env", "DEBIAN_FRONTEND=noninteractive", ...argv], {
+          within: timeouts.host.install,
+          signal: context.signal,
+          onOutput: (text) => progress.update({ detail: text.trim().split("\n").at(-1) ?? "" }),
+        });
+      };
+      await run(["apt-get", "update"]);
+      // Another apt (unattended upgrades) may hold the lock for a while.
+      const options = ["-o", "DPkg::Lock::Timeout=300", "-y", "--no-install-recommends"];
+      await run(["apt-get", ...options, "install", ...missing]);
+    },
+  );
   const still = await missingPackages(context, purpose);
   if (still.length > 0)
     throw new InfraError(`still missing after the installation: ${still.join(", ")}`, { next });

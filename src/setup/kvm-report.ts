@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { messageOf } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
 import { sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { benchRestore, type RestoreBench } from "../bench/restore.ts";
@@ -61,19 +61,23 @@ export async function makeKvmReport(
   const facts = await readKvmFacts();
   const boots: (KvmBoot & { processor: string })[] = [];
   if (kernel && facts.device === "opens") {
-    await step(context.progress, "boot a kernel under KVM", async (progress) => {
-      for (const processor of processors) {
-        progress.update({ detail: `-cpu ${processor}` });
-        boots.push({
-          processor,
-          ...(await bootUnderKvm(kernel.boot, {
+    await longStep(
+      context,
+      { title: "boot a kernel under KVM", kind: "kvm-report", guess: undefined },
+      async (progress) => {
+        for (const processor of processors) {
+          progress.update({ detail: `-cpu ${processor}` });
+          boots.push({
             processor,
-            within: timeouts.machine.underKvm,
-            signal: context.signal,
-          })),
-        });
-      }
-    });
+            ...(await bootUnderKvm(kernel.boot, {
+              processor,
+              within: timeouts.machine.underKvm,
+              signal: context.signal,
+            })),
+          });
+        }
+      },
+    );
   }
   const accelerator = kernel && (await probeAccelerator(kernel, context).catch(() => undefined));
   const base = { facts, qemu: await qemuVersion(context), boots, decision: decide(accelerator) };

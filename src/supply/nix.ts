@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { longStep } from "../base/past-durations.ts";
 import { timeouts } from "../base/timeouts.ts";
 
 /** What to use where there is no Nix, or where it cannot build. */
@@ -44,29 +44,33 @@ export async function nixBuild(name: string, context: Context): Promise<string> 
   ];
   // Nix shows the place of an error after the error itself: the end of what it says is not enough.
   let said = "";
-  await step(context.progress, `nix build ${name}`, async ({ update }) => {
-    try {
-      await command(argv, {
-        within: timeouts.make.nixos,
-        signal: context.signal,
-        install: `There is no \`nix\` on this machine: https://nixos.org/download. ${without}`,
-        onOutput: (text) => {
-          said = (said + text).slice(-100_000);
-          update({ detail: text.trim().split("\n").at(-1)?.slice(0, 200) ?? "" });
-        },
-      });
-    } catch (error) {
-      context.signal.throwIfAborted();
-      const sentence = refusal(said);
-      if (sentence !== undefined) {
-        throw new UsageError(sentence, { next: without, cause: error });
+  await longStep(
+    context,
+    { title: `nix build ${name}`, kind: `nix-${name}`, guess: undefined },
+    async ({ update }) => {
+      try {
+        await command(argv, {
+          within: timeouts.make.nixos,
+          signal: context.signal,
+          install: `There is no \`nix\` on this machine: https://nixos.org/download. ${without}`,
+          onOutput: (text) => {
+            said = (said + text).slice(-100_000);
+            update({ detail: text.trim().split("\n").at(-1)?.slice(0, 200) ?? "" });
+          },
+        });
+      } catch (error) {
+        context.signal.throwIfAborted();
+        const sentence = refusal(said);
+        if (sentence !== undefined) {
+          throw new UsageError(sentence, { next: without, cause: error });
+        }
+        if (error instanceof InfraError && error.next === undefined) {
+          throw new InfraError(messageOf(error), { next: without, cause: error });
+        }
+        throw error;
       }
-      if (error instanceof InfraError && error.next === undefined) {
-        throw new InfraError(messageOf(error), { next: without, cause: error });
-      }
-      throw error;
-    }
-  });
+    },
+  );
   return await realpath(link);
 }
 

@@ -87,6 +87,49 @@ describe("a terminal", () => {
     ]);
   });
 
+  test("has a table that fills above the step's moving line, and takes it away in the end", async () => {
+    const { raw, screen } = await runSteps(
+      `await step(context.progress, "matrix", async () => {
+        session.board(({ width, height }) => \`room \${width} x \${height}\nsecond line\`);
+        session.say("a remark");
+      });
+      session.print("the end");`,
+    );
+    expect(raw).toMatch(/room 79 x 22\r?\nsecond line\r?\nmatrix, /);
+    expect(screen.trimEnd().split("\n")).toEqual([
+      "a remark",
+      expect.stringMatching(/^done: matrix \(/),
+      "the end",
+    ]);
+  });
+
+  test.each([
+    ["that cannot move its cursor has plain lines", { TERM: "dumb" }, []],
+    ["of somebody who wants no colours has none", { NO_COLOR: "1" }, []],
+    ["of anybody else has colours and moving lines", { NO_COLOR: "" }, ["red", "moves"]],
+  ])("%s", async (_what, more, wanted) => {
+    const { raw } = await runSteps(
+      `await step(context.progress, "outer", async () => {});
+      session.print(styled(session.colour));`,
+      more,
+    );
+    expect([
+      ...(raw.includes("\x1b[31mword") ? ["red"] : []),
+      // Synchronised output, or an erased line.
+      ...(/\x1b\[(?:\?2026h|2K)/.test(raw) ? ["moves"] : []),
+    ]).toEqual("NO_COLOR" in more && more.NO_COLOR === "1" ? ["moves"] : wanted);
+  });
+
+  test("of somebody who wants it quiet has the result, and of somebody who wants more the commands", async () => {
+    const argv = [process.execPath, bin, "matrix", "known", "--trials", "2"];
+    const quiet = await runInTerminal([...argv, "--quiet"], { cwd: dir, env });
+    expect(quiet.screen).not.toContain("done: known");
+    expect(quiet.screen).toContain("evidence: /logs/the-last-line");
+    const setup = [process.execPath, bin, "kernels", "list", "--verbose"];
+    const verbose = await runInTerminal(setup, { cwd: dir, env });
+    expect(verbose.screen, verbose.raw).toMatch(/^\[dstate host\] > /m);
+  });
+
   test("calls a step that the user ended stopped, and one that broke failed", async () => {
     const { screen } = await runSteps(
       `const fail = (title) => step(context.progress, title, async () => { throw new Error(title); });
@@ -105,18 +148,20 @@ describe("a terminal", () => {
 });
 
 /** Run lines of a command in a terminal. */
-async function runSteps(lines: string): ReturnType<typeof runInTerminal> {
+async function runSteps(lines: string, more: NodeJS.ProcessEnv = {}): ReturnType<typeof runInTerminal> {
   const file = join(dir, `steps-${Math.random().toString(36).slice(2)}.mjs`);
   await writeFile(
     file,
     `import { openSession } from ${JSON.stringify(source("cli/session.ts"))};
     import { step } from ${JSON.stringify(source("base/progress.ts"))};
+    import { styleText } from "node:util";
+    const styled = (colour) => (colour ? styleText("red", "word", { validateStream: false }) : "word");
     const session = openSession();
     const context = await session.context();
     ${lines}
     session[Symbol.dispose]();`,
   );
-  return await runInTerminal([process.execPath, file], { cwd: dir, env });
+  return await runInTerminal([process.execPath, file], { cwd: dir, env: { ...env, ...more } });
 }
 
 test.each([

@@ -9,6 +9,9 @@ export async function programToLookAt(): Promise<Command> {
   return await makeProgram(
     {
       width: 80,
+      colour: false,
+      wish: unused,
+      board: unused,
       context: unused,
       print: unused,
       say: unused,

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { MatrixRow, MatrixTrial } from "../../src/campaign/matrix/drive.ts";
 import { noTrials, verdictOf } from "../../src/campaign/matrix/matrix.ts";
 import type { Cell } from "../../src/lab/cell.ts";
-import { renderMatrix } from "../../src/report/matrix.ts";
+import { renderMatrix, renderMatrixSoFar } from "../../src/report/matrix.ts";
 
 const plan = { trials: 5, confidence: 0.95, full: false };
 
@@ -101,6 +101,51 @@ test.each([80, 120])("no line is wider than a terminal of %i columns, but for pa
     .filter((line) => /^[│┌├└]/.test(line));
   expect(table.length).toBeGreaterThan(10);
   for (const line of table) expect(line.length).toBeLessThanOrEqual(width);
+});
+
+test("a grid stays one in 80 columns: it is turned, or values of its axes are broken, and no sign of them is lost", () => {
+  const kernels = [
+    "deb:6.12.74-2~bpo12+1",
+    "deb:6.12.85-1~bpo12+1",
+    "git:/home/somebody/kernel/src/linux-stable@v6.1.115",
+  ];
+  const ways = ["sk_msg", "sk_msg and verdict"];
+  const rows = kernels.flatMap((kernel) =>
+    ways.map((way) => row({ kernel, axes: { way } }, { clean: 3 }, { earlier: 3, open: true })),
+  );
+  const text = renderMatrix(rows, { width: 80, plan });
+  expect(text).not.toContain("│ verdict");
+  expect(text).not.toContain("…");
+  const shown = text.replace(/[│\s]/g, "");
+  for (const kernel of kernels.slice(0, 2)) expect(shown).toContain(kernel);
+  expect(text).toMatch(/│ stable@v6\.1\.115 +│/);
+});
+
+test("a list keeps every sign of what tells its rows apart, however narrow the terminal", () => {
+  const rows = ["v6.1.106", "v6.1.115"].map((tag) =>
+    row({ kernel: `git:/home/somebody/src/l66@${tag}` }, { clean: 5 }),
+  );
+  const text = renderMatrix(rows, { width: 60, plan });
+  expect(text).not.toContain("…");
+  expect(text).toMatch(/@v6\.1\.106/);
+  expect(text).toMatch(/@v6\.1\.115/);
+});
+
+test("a matrix that fills shows its table where there is room, else a line for each cell that was tried", () => {
+  const open = [
+    ...Array.from({ length: 20 }, (_, index) => row({ kernel: `6.1.${index}` }, {}, { open: true })),
+    row({ kernel: "6.1.115" }, { reproduced: 2 }, { open: true }),
+  ];
+  expect(renderMatrixSoFar(open.slice(18), { width: 79, height: 20 }, plan)).toMatch(
+    /6\.1\.18 +│ not tried yet/,
+  );
+  const tried = renderMatrixSoFar(open, { width: 79, height: 8 }, plan);
+  expect(tried).toMatch(/│ 6\.1\.115 +│ fails so far +│ 2 of 2/);
+  expect(tried).not.toContain("6.1.18");
+  const many = open.map((each) => ({ ...each, trials: open.at(-1)?.trials ?? [] }));
+  const lines = renderMatrixSoFar(many, { width: 40, height: 5 }, plan).split("\n");
+  expect(lines).toHaveLength(5);
+  expect(lines.at(-1)).toBe("and 17 more");
 });
 
 test("what a guest said cannot move the cursor", () => {

@@ -1,16 +1,17 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { type Step, step } from "../../src/base/progress.ts";
+import { type Progress, type Step, step } from "../../src/base/progress.ts";
 import { slowProgress } from "../../src/base/slow-progress.ts";
 import { viewProgress } from "../../src/report/progress.ts";
 
 /** What is written about some steps where there is no terminal. */
 async function plainLines(
-  work: (progress: Parameters<typeof step>[0]) => Promise<unknown>,
+  work: (progress: Progress) => Promise<unknown>,
+  options: Parameters<typeof viewProgress>[1] = {},
 ): Promise<string[]> {
   const stream = new PassThrough();
   // A stream of text that is no terminal, as a pipe is.
-  using view = viewProgress(stream as unknown as NodeJS.WriteStream);
+  using view = viewProgress(stream as unknown as NodeJS.WriteStream, options);
   await work(view.progress).catch(() => {});
   return `${stream.read() ?? ""}`.trimEnd().split("\n");
 }
@@ -32,6 +33,13 @@ describe("progress without a terminal", () => {
       "build Linux git:T@v5.10.170: about 5m, at a guess",
       expect.stringMatching(/^done: build Linux git:T@v5\.10\.170: 4\.3 MiB \(\d+m?s\)$/),
     ]);
+  });
+
+  test("keeps what is printed elsewhere a line of its own, also where nothing else is wanted", async () => {
+    const work = async (progress: Progress): Promise<void> =>
+      await step(progress, "trial", async () => progress({ type: "output", text: "from the guest" }));
+    expect(await plainLines(work)).toEqual(["trial ...", "from the guest", expect.stringMatching(/^done/)]);
+    expect(await plainLines(work, { quiet: true })).toEqual(["from the guest"]);
   });
 
   test("lets nothing of a guest's through that would write more than its line", async () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../../base/context.ts";
-import { step } from "../../base/progress.ts";
+import { longStep } from "../../base/past-durations.ts";
 import { keyOf } from "../../base/store.ts";
 import { type Cell, describeCell } from "../../lab/cell.ts";
 import { diskSizeFor, inspectFolder, writeFolderDisk } from "../../lab/disk-of-folder.ts";
@@ -138,8 +138,12 @@ async function copyFolder(folder: string, to: string, context: Context): Promise
   const { signal } = context;
   const facts = await inspectFolder(folder, signal);
   diskSizeFor(folder, facts);
-  await step(context.progress, `copy ${folder} for the guests`, async (progress) => {
-    progress.update({ detail: `${facts.files} files` });
-    await writeFolderDisk(folder, facts, { to, signal });
-  });
+  await longStep(
+    context,
+    { title: `copy ${folder} for the guests`, kind: "copy", guess: undefined },
+    async (progress) => {
+      progress.update({ detail: `${facts.files} files` });
+      await writeFolderDisk(folder, facts, { to, signal });
+    },
+  );
 }

@@ -2,7 +2,9 @@ import { join } from "node:path";
 import type { Context } from "../../base/context.ts";
 import type { Duration } from "../../base/duration.ts";
 import { DeadlineError, messageOf, UsageError } from "../../base/errors.ts";
-import { type Step, step } from "../../base/progress.ts";
+import { longStep } from "../../base/past-durations.ts";
+import type { Step } from "../../base/progress.ts";
+import { keyOf } from "../../base/store.ts";
 import { sanitize } from "../../base/text.ts";
 import { timeouts } from "../../base/timeouts.ts";
 import type { GuestProcess, ProcessExit } from "../../guest/process.ts";
@@ -63,7 +65,9 @@ export async function execInCell(
   let seen: ExecCell;
   try {
     const parts = await cell.provide();
-    seen = await step(context.progress, `run on ${cell.kernel}`, async (progress) => {
+    const title = `run on ${cell.kernel}`;
+    const timing = { title, kind: `exec-${keyOf(plan.argv).slice(0, 12)}`, guess: undefined };
+    seen = await longStep(context, timing, async (progress) => {
       const ran = await runOnMachine(plan, { ...cell, parts }, { folder, context, progress });
       const { lost: failure, ...seen } = ran;
       const judged = judgeCommand(seen);

@@ -1,5 +1,6 @@
 import { DeadlineError, InfraError, messageOf } from "../../base/errors.ts";
-import type { Step } from "../../base/progress.ts";
+import { expectationFrom } from "../../base/past-durations.ts";
+import { expectationText, type Step } from "../../base/progress.ts";
 import { type Cell, describeCell } from "../../lab/cell.ts";
 import type { Outcome } from "../../repro/outcome.ts";
 import { runJobs, together } from "../pool.ts";
@@ -81,8 +82,9 @@ export async function driveMatrix(
   const states = options.cells.map(newState);
   const rows = (): MatrixRow[] => states.map((state) => rowOf(state, plan));
   const changes = new Changes();
+  const times: number[] = [];
   const change = (state: State, wasOpen: boolean): void => {
-    step.update({ detail: describeAll(states, plan) });
+    step.update({ detail: `${describeAll(states, plan)}${describeLeft(states, times, options)}` });
     if (wasOpen && !isOpen(state.progress, plan)) step.note(describeDone(rowOf(state, plan)));
     options.onChange?.(rows());
     changes.tell();
@@ -117,7 +119,9 @@ export async function driveMatrix(
   };
   const runTrial = async (state: State): Promise<void> => {
     try {
+      const start = performance.now();
       record(state, await world.run(state.cell));
+      times.push(performance.now() - start);
     } catch (error) {
       giveUp(state, error);
     } finally {
@@ -206,6 +210,22 @@ function describeAll(states: readonly State[], plan: MatrixPlan): string {
   const done = sum(({ progress }) => (isOpen(progress, plan) ? 0 : 1));
   const trials = sum((state) => state.trials.length);
   return `${done} done, ${trials} trials, ${sum(({ progress }) => progress.tally.reproduced)} reproduced`;
+}
+
+/** What is left at the most, by what trials took until now. */
+function describeLeft(
+  states: readonly State[],
+  times: readonly number[],
+  { plan, jobs }: Pick<DriveMatrixOptions, "plan" | "jobs">,
+): string {
+  const left = states
+    .filter(({ progress }) => isOpen(progress, plan))
+    .reduce((sum, { progress: { tally } }) => sum + plan.trials - tally.reproduced - tally.clean, 0);
+  if (left === 0) return "";
+  const most = `; at most ${left} more`;
+  const expected = expectationFrom(times, undefined);
+  if (!expected) return most;
+  return `${most}, ${expectationText({ ...expected, milliseconds: expected.milliseconds * Math.ceil(left / jobs) })}`;
 }
 
 function describeDone({ cell, tally, verdict, problem }: MatrixRow): string {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { command, MissingProgramError } from "../../base/command.ts";
 import type { Context } from "../../base/context.ts";
 import { InfraError, UsageError } from "../../base/errors.ts";
-import { step } from "../../base/progress.ts";
+import { longStep } from "../../base/past-durations.ts";
 import { keyOf, type StoreEntry } from "../../base/store.ts";
 import { timeouts } from "../../base/timeouts.ts";
 import { guestPlatform } from "../../platform/platforms.ts";
@@ -88,23 +88,27 @@ async function provideDebianKernel(wanted: string, context: Context): Promise<St
         };
         packages.push(await fetchFile(fetched, { ...context, signal }));
       }
-      return await step(context.progress, `unpack Debian's Linux ${kernel.version}`, async ({ update }) => {
-        const work = join(dir, "work");
-        const root = join(work, "root");
-        await mkdir(root, { recursive: true });
-        for (const path of packages) await unpackDeb(path, root, signal);
-        const say = (detail: string): void => update({ detail });
-        const finished = await finishUnpacked({ root, work, dir, recipe, signal, say });
-        await rm(work, { recursive: true, force: true });
-        return {
-          kind: "deb",
-          selector: `deb:${kernel.version}`,
-          ...finished,
-          provenance:
-            `Debian's package ${kernel.parts.map(({ name }) => name).join(", ")} ${kernel.version} from ${kernel.suite}, ` +
-            "sha256 from the suite's signed index.",
-        } satisfies KernelAbout;
-      });
+      return await longStep(
+        context,
+        { title: `unpack Debian's Linux ${kernel.version}`, kind: "deb-unpack", guess: "15s" },
+        async ({ update }) => {
+          const work = join(dir, "work");
+          const root = join(work, "root");
+          await mkdir(root, { recursive: true });
+          for (const path of packages) await unpackDeb(path, root, signal);
+          const say = (detail: string): void => update({ detail });
+          const finished = await finishUnpacked({ root, work, dir, recipe, signal, say });
+          await rm(work, { recursive: true, force: true });
+          return {
+            kind: "deb",
+            selector: `deb:${kernel.version}`,
+            ...finished,
+            provenance:
+              `Debian's package ${kernel.parts.map(({ name }) => name).join(", ")} ${kernel.version} from ${kernel.suite}, ` +
+              "sha256 from the suite's signed index.",
+          } satisfies KernelAbout;
+        },
+      );
     },
   );
 }

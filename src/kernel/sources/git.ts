@@ -1,6 +1,6 @@
 import { basename, resolve } from "node:path";
 import type { Context } from "../../base/context.ts";
-import { step } from "../../base/progress.ts";
+import { longStep } from "../../base/past-durations.ts";
 import type { StoreEntry } from "../../base/store.ts";
 import { BuildError, type Built } from "../build.ts";
 import { compilerCache, openBuildTree } from "../build-tree.ts";
@@ -74,9 +74,9 @@ async function provideCommit(
         const facts = { tree, configuration: formatOptions(configuration.options), compiler };
         await using buildTree = await openBuildTree(facts, { ...context, signal });
         const { source, objects, lock } = buildTree;
-        await step(
-          context.progress,
-          `check out ${title}`,
+        await longStep(
+          context,
+          { title: `check out ${title}`, kind: "git-check-out", guess: undefined },
           async () => await buildTree.checkOut(commit, signal),
         );
         const cache = await compilerCache({ ...context, signal });

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../../base/context.ts";
 import { UsageError } from "../../base/errors.ts";
-import { step } from "../../base/progress.ts";
+import { longStep } from "../../base/past-durations.ts";
 import type { StoreEntry } from "../../base/store.ts";
 import { otherPlaces, UnreachableError } from "../../supply/download.ts";
 import { unpackSource } from "../build.ts";
@@ -68,10 +68,9 @@ async function provideRelease(
           build: async (make, out, signal) => {
             const work = join(out, "work");
             const tarball = await fetchSource(source, { ...context, signal });
-            const title = `unpack Linux ${version}`;
-            await step(
-              context.progress,
-              title,
+            await longStep(
+              context,
+              { title: `unpack Linux ${version}`, kind: "release-unpack", guess: "30s" },
               async () => await unpackSource(tarball, join(work, "source"), signal),
             );
             const built = await make({ source: join(work, "source"), objects: join(work, "objects") });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { command } from "../../base/command.ts";
 import type { Context } from "../../base/context.ts";
 import { InfraError } from "../../base/errors.ts";
-import { step } from "../../base/progress.ts";
+import { longStep } from "../../base/past-durations.ts";
 import { Store } from "../../base/store.ts";
 import { timeouts } from "../../base/timeouts.ts";
 
@@ -32,7 +32,7 @@ export async function pageTemplate(context: Context): Promise<string> {
     key,
     { within: timeouts.make.page, signal: context.signal },
     async (dir, signal) => {
-      await step(context.progress, "build the page", async () => {
+      await longStep(context, { title: "build the page", kind: "page", guess: "5s" }, async () => {
         const script = join(homeDir, "scripts/build-page.mjs");
         const argv = [process.execPath, script, join(dir, "index.html")];
         await command(argv, { within: timeouts.make.page, signal, cwd: homeDir });
