@@ -31,6 +31,8 @@ export const campaignSchema = z.object({
   repro: z.string(),
   range: z.string(),
   confidence: z.number(),
+  /** Whether what mended it is looked for; missing: what broke it. */
+  direction: z.enum(["broke", "mended"]).optional(),
   /** Reproduction rate of a bad candidate, where the user said it. */
   rate: z.number().optional(),
   /** Else what trials of the same repro in other bad cells had shown of it. */

@@ -13,12 +13,14 @@ import {
 } from "../campaign/bisect/candidates.ts";
 import { readLog, writeLog } from "../campaign/bisect/log.ts";
 import { type RunBisectOptions, recall, runBisect } from "../campaign/bisect/run.ts";
+import { followUpstream, type Upstream } from "../campaign/bisect/upstream.ts";
 import { type Campaign, Ledger } from "../campaign/ledger.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior.ts";
 import { bisectRecord } from "../report/run-facts.ts";
+import { describeUpstream } from "../report/upstream-commit.ts";
 import type { Repro } from "../repro/define.ts";
 import { findRepro } from "../repro/find.ts";
 import { knownLibuv } from "../runtime/node.ts";
@@ -30,6 +32,7 @@ import type { Session } from "./session.ts";
 interface BisectCommandOptions extends CellOptions, ReportOptions {
   readonly git?: string;
   readonly range?: string;
+  readonly fixed?: boolean;
   readonly confidence: number;
   readonly budget: number;
   readonly rate?: number;
@@ -37,16 +40,17 @@ interface BisectCommandOptions extends CellOptions, ReportOptions {
   readonly json?: boolean;
 }
 
-/** `dstate bisect`: which version or commit brought a failure that shows in some runs only. */
+/** `dstate bisect`: which version or commit brought, or mended, a failure that shows in some runs only. */
 export function addBisect(program: Command, session: Session): void {
   const command = program
     .command("bisect")
     .argument("[repro]")
     .description(
-      "find what broke it, even when it fails only sometimes; --kernel or --node takes a range A..B",
+      "find what broke it, or mended it, even when it fails only sometimes; --kernel or --node takes a range A..B",
     )
+    .option("--fixed", "find what mended it: the left end is bad, the right end is good")
     .option("--git <tree>", "bisect over the commits of a kernel tree; with --range")
-    .option("--range <GOOD..BAD>", "the revisions for --git")
+    .option("--range <A..B>", "the revisions for --git, the older one first")
     .option("--confidence <p>", "stop when one answer is this likely", probability, 0.99)
     .option("--budget <n>", "new trials at the most", positiveInteger, 1000)
     .option("--rate <p>", "how often a bad candidate reproduces, if that is known", probability)
@@ -58,10 +62,14 @@ export function addBisect(program: Command, session: Session): void {
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(addCellOptions(command), {
-    about: ["Started again, it goes on where it was. Exit codes: 0 found, 125 not found."],
+    about: [
+      "The left end of a range is good and the right end bad; with --fixed it is the other way round.",
+      "Started again, it goes on where it was. Exit codes: 0 found, 125 not found.",
+    ],
     examples: [
       "dstate bisect io-uring-dstate --kernel 6.1.115 --node 20.0.0..20.9.0",
       "dstate bisect io-uring-dstate --kernel 6.1.106..6.1.115",
+      "dstate bisect io-uring-dstate --fixed --kernel 6.1.115..6.1.129",
       "dstate bisect io-uring-dstate --git ~/linux --range v6.1.106..v6.1.115",
     ],
   }).action(async (name: string | undefined, options: BisectCommandOptions) => {
@@ -72,6 +80,7 @@ export function addBisect(program: Command, session: Session): void {
     const { repro } = found;
     const { range, candidates, details } = await candidatesOf(repro, options, context);
     // A trial beside another, not knowing what that one shows, tells less: it has to cost nothing.
+    const direction = options.fixed === true ? "mended" : "broke";
     const shape = shapeOf(repro.machine);
     const jobs = options.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = await Ledger.open(context);
@@ -83,7 +92,7 @@ export function addBisect(program: Command, session: Session): void {
         const tell = (id: string, campaign: Campaign): void =>
           run.tell({ bisect: bisectRecord(id, campaign, ledger) });
         const done = await runBisect(
-          { ...options, jobs, found, range, candidates, details, run, onTrial: tell },
+          { ...options, direction, jobs, found, range, candidates, details, run, onTrial: tell },
           ledger,
           context,
         );
@@ -92,7 +101,8 @@ export function addBisect(program: Command, session: Session): void {
       },
     );
     const { newTrials } = result;
-    show("bisect", { id, campaign, state: result, json: options.json, newTrials });
+    const upstream = await upstreamOf(result, candidates, options, context);
+    show("bisect", { id, campaign, state: result, json: options.json, newTrials, upstream });
     process.exitCode = result.conclusion.type === "found" ? exitCode.clean : exitCode.inconclusive;
   });
   withNotes(
@@ -141,22 +151,24 @@ export function addBisect(program: Command, session: Session): void {
       state: BisectState;
       json: boolean | undefined;
       newTrials?: number;
+      upstream?: Upstream | undefined;
     },
   ): void => {
-    const { id, campaign, state, json, newTrials } = shown;
-    const { repro, range, candidates } = campaign;
+    const { id, campaign, state, json, newTrials, upstream } = shown;
+    const { repro, range, candidates, direction = "broke" } = campaign;
     const rows = rowsOf(candidates, state);
-    const sentence = describeConclusion(candidates, state);
+    const sentence = describeConclusion(campaign, state);
     const text = (): string =>
       [
         renderPosterior(rows, { width: session.width, colour: session.colour }),
         sentence,
+        ...(upstream ? [describeUpstream(upstream)] : []),
         ...(id === undefined ? [] : [`bisection ${id}: \`dstate bisect log ${id}\``]),
       ].join("\n");
     const { conclusion, rate, observations } = state;
     const trials = observations.length;
-    const body = { id, repro, range, conclusion, sentence, rate, trials, newTrials, candidates: rows };
-    session.result(name, body, { json, text });
+    const found = { conclusion, sentence, rate, trials, newTrials, upstream, candidates: rows };
+    session.result(name, { id, repro, range, direction, ...found }, { json, text });
   };
 }
 
@@ -168,7 +180,7 @@ async function candidatesOf(
   const asked = [isRange(options.kernel), isRange(options.node), options.git !== undefined];
   if (asked.filter(Boolean).length !== 1) {
     throw new UsageError("a bisection needs one range, over kernels, Node releases or commits", {
-      next: "Write --kernel A..B, --node A..B, or --git TREE --range GOOD..BAD.",
+      next: "Write --kernel A..B, --node A..B, or --git TREE --range A..B.",
     });
   }
   const { kernel, node } = options;
@@ -194,7 +206,7 @@ async function candidatesOf(
     };
   }
   if (options.range === undefined)
-    throw new UsageError("--git needs --range GOOD..BAD", {
+    throw new UsageError("--git needs --range A..B", {
       next: "For example --range v6.1.106..v6.1.115.",
     });
   const tree = resolve(options.git ?? ".");
@@ -203,6 +215,20 @@ async function candidatesOf(
     range: `git ${options.range}`,
     candidates: await commitCandidates(tree, parseRange(options.range), cell, context),
   };
+}
+
+/** Where a commit of a stable tree comes from, when the answer is one. */
+async function upstreamOf(
+  { conclusion }: BisectState,
+  candidates: RunBisectOptions["candidates"],
+  { git }: BisectCommandOptions,
+  context: Context,
+): Promise<Upstream | undefined> {
+  if (git === undefined || conclusion.type !== "found") return undefined;
+  const [only, ...others] = conclusion.suspects.hypotheses;
+  const commit = only === undefined || others.length > 0 ? undefined : candidates[only]?.cell.kernel;
+  if (commit === undefined) return undefined;
+  return await followUpstream(commit.slice(commit.lastIndexOf("@") + 1), [resolve(git)], context);
 }
 
 function campaignOf(ledger: Ledger, id: string | undefined): { id: string; campaign: Campaign } {

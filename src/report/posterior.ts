@@ -1,11 +1,12 @@
 import { styleText } from "node:util";
 import { oneLine } from "../base/text.ts";
+import type { Direction } from "../campaign/bisect/direction.ts";
 
 /** A candidate with what is believed of it. */
 export interface PosteriorRow {
   readonly name: string;
   readonly detail: string;
-  /** Probability that it is the first bad one. */
+  /** Probability that it is the first bad one, or the first mended one. */
   readonly probability: number;
   readonly reproduced: number;
   readonly clean: number;
@@ -72,7 +73,7 @@ function percent(p: number): string {
 
 /** The part of a bisection's state that is drawn. */
 export interface DrawnState {
-  readonly belief: { readonly probability: Float64Array };
+  readonly probability: Float64Array;
   readonly observations: readonly { readonly test: number; readonly outcome: "clean" | "reproduced" }[];
   readonly testable: Uint8Array;
   readonly suspects: readonly { readonly hypotheses: readonly number[]; readonly probability: number }[];
@@ -96,22 +97,29 @@ export function rowsOf(
   return candidates.map(({ name, detail }, index) => ({
     name,
     detail,
-    probability: state.belief.probability[index] ?? 0,
+    probability: state.probability[index] ?? 0,
     reproduced: count(index, "reproduced"),
     clean: count(index, "clean"),
     skipped: state.testable[index] === 0,
   }));
 }
 
+/** A bisection, as far as sentences about it care. */
+export interface DescribedBisection {
+  readonly candidates: readonly { readonly name: string }[];
+  /** Which question was asked. Default: what broke it. */
+  readonly direction?: Direction | undefined;
+}
+
 /** What a bisection comes to, in a sentence or a few. */
 export function describeConclusion(
-  candidates: readonly { readonly name: string }[],
+  { candidates, direction = "broke" }: DescribedBisection,
   state: DrawnState,
 ): string {
-  const name = (index: number): string =>
-    oneLine(candidates[index]?.name ?? "none of them: nothing in the range is bad");
-  const good = name(0);
-  const bad = name(candidates.length - 1);
+  const words = wordsFor[direction];
+  const name = (index: number): string => oneLine(candidates[index]?.name ?? words.none);
+  const left = name(0);
+  const right = name(candidates.length - 1);
   const tried = `after ${state.observations.length} trials`;
   const { conclusion } = state;
   switch (conclusion.type) {
@@ -119,20 +127,53 @@ export function describeConclusion(
       const { hypotheses, probability } = conclusion.suspects;
       const names = hypotheses.map(name).join(", ");
       return hypotheses.length === 1
-        ? `${names} is the first bad one: ${percent(probability)} ${tried}; a bad one reproduces in about ${percent(state.rate)} of its trials.`
-        : `The first bad one is among ${names}: ${percent(probability)} ${tried}. They cannot be told apart: those between them cannot be tried.`;
+        ? `${names} is the ${words.first}: ${percent(probability)} ${tried}; a bad one reproduces in about ${percent(state.rate)} of its trials.`
+        : `The ${words.first} is among ${names}: ${percent(probability)} ${tried}. They cannot be told apart: those between them cannot be tried.`;
     }
     case "good-is-bad":
-      return `The good end ${good} is bad already: ${percent(conclusion.probability)} ${tried}. Start from an older one.`;
+      return words.goodIsBad({ left, right, how: `${percent(conclusion.probability)} ${tried}` });
     case "ends-agree":
-      return `The ends do not differ: nothing reproduces, not even at the bad end ${bad}: ${percent(conclusion.probability)} ${tried}.`;
+      return `The ends do not differ: nothing reproduces, not even at the bad end ${direction === "broke" ? right : left}: ${percent(conclusion.probability)} ${tried}.`;
     case "several-switches":
-      return `The history is not one switch from good to bad: it was mended and broken again, ${percent(conclusion.probability)} ${tried}. Bisect a shorter range.`;
+      return `The history is not one switch from ${words.way}: ${percent(conclusion.probability)} ${tried}. Bisect a shorter range, or see all of it with \`dstate map\`.`;
     case "open": {
       const likely = state.suspects
         .slice(0, 5)
         .map((suspects) => `${suspects.hypotheses.map(name).join(" or ")} ${percent(suspects.probability)}`);
-      return `Not certain ${tried}. Most likely the first bad one: ${likely.join("; ")}.`;
+      return `Not certain ${tried}. Most likely the ${words.first}: ${likely.join("; ")}.`;
     }
   }
 }
+
+interface EndWords {
+  readonly left: string;
+  readonly right: string;
+  readonly how: string;
+}
+
+const wordsFor: Readonly<
+  Record<
+    Direction,
+    {
+      readonly first: string;
+      readonly none: string;
+      readonly way: string;
+      readonly goodIsBad: (ends: EndWords) => string;
+    }
+  >
+> = {
+  broke: {
+    first: "first bad one",
+    none: "none of them: nothing in the range is bad",
+    way: "good to bad, it was mended and broken again",
+    goodIsBad: ({ left, right, how }) =>
+      `The left end ${left} is bad already: ${how}. Start from an older one; where ${right} is good, add --fixed to find what mended it.`,
+  },
+  mended: {
+    first: "first one that is mended",
+    none: "none of them: all of the range is bad",
+    way: "bad to good, it was broken and mended again",
+    goodIsBad: ({ left, right, how }) =>
+      `The right end ${right} is still bad: ${how}. Go on to a newer one; where ${left} is good, leave --fixed out to find what broke it.`,
+  },
+};

@@ -1,5 +1,5 @@
 import { type BisectState, stateOf } from "../campaign/bisect/bisect.ts";
-import { priorOf, recall } from "../campaign/bisect/run.ts";
+import { planOf, recall } from "../campaign/bisect/run.ts";
 import type { Campaign, Ledger } from "../campaign/ledger.ts";
 import type { MatrixRow } from "../campaign/matrix/drive.ts";
 import type { MatrixPlan } from "../campaign/matrix/matrix.ts";
@@ -34,7 +34,7 @@ export function bisectRecord(id: string, campaign: Campaign, ledger: Ledger): Bi
     id,
     range: campaign.range,
     confidence: campaign.confidence,
-    conclusion: describeConclusion(campaign.candidates, state),
+    conclusion: describeConclusion(campaign, state),
     found: state.conclusion.type === "found",
     candidates: rowsOf(campaign.candidates, state),
     history: historyOf(campaign, ledger),
@@ -43,7 +43,8 @@ export function bisectRecord(id: string, campaign: Campaign, ledger: Ledger): Bi
 
 /** The probabilities after each trial that said something, in the order in which they were run. */
 function historyOf(campaign: Campaign, ledger: Ledger): BisectRecord["history"] {
-  const { candidates, confidence } = campaign;
+  const { candidates } = campaign;
+  const plan = planOf(campaign);
   const trials = candidates
     .flatMap(({ cell }, candidate) => ledger.trialsOf(cell).map((trial) => ({ candidate, ...trial })))
     .sort((a, b) => a.id - b.id);
@@ -52,10 +53,8 @@ function historyOf(campaign: Campaign, ledger: Ledger): BisectRecord["history"] 
   return trials.flatMap(({ candidate, outcome }) => {
     if (outcome !== "reproduced" && outcome !== "clean") return [];
     soFar[candidate]?.push({ outcome });
-    const state: BisectState = stateOf({ candidates, prior: priorOf(campaign), confidence }, soFar, none);
-    const probabilities = candidates.map((_, index) =>
-      Math.round(1000 * (state.belief.probability[index] ?? 0)),
-    );
+    const state: BisectState = stateOf(plan, soFar, none);
+    const probabilities = candidates.map((_, index) => Math.round(1000 * (state.probability[index] ?? 0)));
     return [{ candidate, outcome, probabilities }];
   });
 }

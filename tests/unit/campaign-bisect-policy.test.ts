@@ -207,6 +207,41 @@ describe("a bisection", () => {
     expect(result.conclusion.type).toBe(type);
   });
 
+  test("finds the first candidate that is mended, when the left end is the bad one", async () => {
+    const random = seededRandom(4);
+    const result = await bisect(
+      { ...plan, direction: "mended", candidates: row(20) },
+      world((candidate) => (candidate < 13 && random() < 0.4 ? "reproduced" : "clean")),
+    );
+    expect(result.conclusion).toMatchObject({ type: "found", suspects: { hypotheses: [13] } });
+    expect(result.probability[13]).toBeGreaterThan(0.99);
+  });
+
+  test("takes a commit for mended only when the one that mended is among its ancestors", async () => {
+    // 3 mends, on a branch beside 1 and 2; 4 merges both.
+    const parents = [[], [0], [1], [0], [2, 3], [4]];
+    const result = await bisect(
+      { ...plan, direction: "mended", candidates: parents.map((list) => ({ name: "", parents: list })) },
+      world((candidate) => ([0, 1, 2].includes(candidate) ? "reproduced" : "clean")),
+    );
+    expect(result.conclusion).toMatchObject({ type: "found", suspects: { hypotheses: [3] } });
+  });
+
+  test.each([
+    ["broke", (candidate: number) => candidate < 5],
+    ["mended", (candidate: number) => candidate >= 5],
+  ] as const)(
+    "asked in the wrong direction for what %s it, says so after a few trials",
+    async (direction, isBad) => {
+      const result = await bisect(
+        { ...plan, direction, candidates: row(8) },
+        world((candidate) => (isBad(candidate) ? "reproduced" : "clean")),
+      );
+      expect(result.conclusion.type).toBe("good-is-bad");
+      expect(result.newTrials).toBeLessThanOrEqual(4);
+    },
+  );
+
   test("names what cannot be told apart when a candidate's trials fail on our side", async () => {
     const result = await bisect(
       { ...plan, candidates: row(8) },
@@ -276,13 +311,13 @@ describe("a range", () => {
   test("has both ends known and in order", () => {
     const options = { what: "Node", compare: compareVersions, near: () => ["20.1.0"] };
     const known = ["20.10.0", "20.2.0", "20.1.0"];
-    expect(sliceVersions({ good: "20.1.0", bad: "20.10.0" }, known, options)).toEqual([
+    expect(sliceVersions({ left: "20.1.0", right: "20.10.0" }, known, options)).toEqual([
       "20.1.0",
       "20.2.0",
       "20.10.0",
     ]);
-    expect(() => sliceVersions({ good: "20.10.0", bad: "20.2.0" }, known, options)).toThrow(/reversed/);
-    expect(() => sliceVersions({ good: "20.1.0", bad: "20.3.0" }, known, options)).toThrow(/no place/);
+    expect(() => sliceVersions({ left: "20.10.0", right: "20.2.0" }, known, options)).toThrow(/reversed/);
+    expect(() => sliceVersions({ left: "20.1.0", right: "20.3.0" }, known, options)).toThrow(/no place/);
   });
 });
 

@@ -90,6 +90,16 @@ describe("a range that cannot be bisected ends with a sentence and exit code 2",
     ["an unknown revision", ["--git", "tree", "--range", "one..three"], "no git tree with a commit three"],
     ["ends on different branches", ["--git", "tree", "--range", "side..two"], "is no ancestor of"],
     ["a dirty tree", ["--git", "dirty", "--range", "one..two"], "changes that are not committed"],
+    [
+      "a reversed range for what mended it",
+      ["--fixed", "--kernel", "6.1.129..6.1.106"],
+      "Write 6.1.106..6.1.129",
+    ],
+    [
+      "a reversed range for what broke it",
+      ["--git", "tree", "--range", "two..one"],
+      "is bad and two good, add --fixed",
+    ],
     ["what is no tree", ["--git", "repros", "--range", "one..two"], "no git tree"],
     ["no jobs", ["--node", "20.0.0..20.3.0", "--jobs", "0"], "whole number above zero"],
   ])(

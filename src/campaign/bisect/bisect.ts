@@ -6,7 +6,7 @@ import { chanceToBuild } from "./buildable.ts";
 import type { Candidate } from "./candidates.ts";
 import { chooseTest } from "./choose.ts";
 import { type Conclusion, conclude, type Suspects, suspectsOf } from "./conclude.ts";
-import { mergedHistory } from "./history.ts";
+import { ask, type Direction } from "./direction.ts";
 import {
   type Belief,
   expectedRate,
@@ -40,7 +40,10 @@ export interface BisectWorld {
 }
 
 export interface BisectOptions {
+  /** The left end first. */
   readonly candidates: readonly Pick<Candidate, "name" | "parents">[];
+  /** Which end is good: `broke`, the default, the left one; `mended` the right one. */
+  readonly direction?: Direction | undefined;
   readonly prior: RatePrior;
   readonly confidence: number;
   /** New trials at the most. */
@@ -52,8 +55,12 @@ export interface BisectOptions {
   readonly onStep?: (state: BisectState, next: number) => void;
 }
 
+/** What is known. Candidates, and hypotheses about them, are numbered from the left end. */
 export interface BisectState {
+  /** Numbered from the good end. */
   readonly belief: Belief;
+  /** For each candidate, that it is the first with the change; one more than candidates: none has. */
+  readonly probability: Float64Array;
   readonly observations: readonly Observation[];
   readonly testable: Uint8Array;
   readonly conclusion: Conclusion | { readonly type: "several-switches"; readonly probability: number };
@@ -81,37 +88,55 @@ const switchesConfidence = 0.99;
  * @param trials for each candidate, in any order: the order of trials changes nothing.
  */
 export function stateOf(
-  options: Pick<BisectOptions, "candidates" | "prior" | "confidence">,
+  options: Pick<BisectOptions, "candidates" | "direction" | "prior" | "confidence">,
   trials: readonly (readonly Pick<TestedTrial, "outcome">[])[],
   skipped: readonly boolean[],
 ): BisectState {
-  const history = mergedHistory(options.candidates.map(({ parents }) => parents));
+  const { history, test: testOf, hypothesis: asSeen } = askOf(options);
   const testable = Uint8Array.from(options.candidates, (_, index) => (skipped[index] ? 0 : 1));
+  const tests = testable.map((_, test) => testable[testOf(test)] ?? 0);
   const observations: Observation[] = [];
+  const observed: Observation[] = [];
   let belief = initialBelief(history, new RateTable(options.prior));
-  for (const [test, list] of trials.entries()) {
+  for (const [candidate, list] of trials.entries()) {
     for (const { outcome } of list) {
       if (outcome !== "clean" && outcome !== "reproduced") continue;
-      observations.push({ test, outcome });
-      belief = observe(belief, { test, outcome });
+      observations.push({ test: candidate, outcome });
+      observed.push({ test: testOf(candidate), outcome });
+      belief = observe(belief, { test: testOf(candidate), outcome });
     }
   }
   const several = !isExplained(belief)
     ? 1
     : history.linear
-      ? severalSwitches(history.candidates, observations, options.prior)
+      ? severalSwitches(history.candidates, observed, options.prior)
       : 0;
+  const named = (suspects: Suspects): Suspects => ({
+    ...suspects,
+    hypotheses: suspects.hypotheses.map(asSeen).sort((a, b) => a - b),
+  });
+  const conclusion = conclude(belief, { confidence: options.confidence, testable: tests });
   return {
     belief,
+    probability: belief.probability.map((_, index) => belief.probability[asSeen(index)] ?? 0),
     observations,
     testable,
     conclusion:
       several > switchesConfidence
         ? { type: "several-switches", probability: several }
-        : conclude(belief, { confidence: options.confidence, testable }),
-    suspects: suspectsOf(belief, testable),
+        : conclusion.type === "found"
+          ? { ...conclusion, suspects: named(conclusion.suspects) }
+          : conclusion,
+    suspects: suspectsOf(belief, tests).map(named),
     rate: expectedRate(belief),
   };
+}
+
+function askOf({ candidates, direction }: Pick<BisectOptions, "candidates" | "direction">) {
+  return ask(
+    candidates.map(({ parents }) => parents),
+    direction,
+  );
 }
 
 /**
@@ -122,11 +147,13 @@ export function stateOf(
  */
 export async function bisect(options: BisectOptions, world: BisectWorld): Promise<BisectResult> {
   const numbers = options.candidates.map((_, index) => index);
+  // Its own inverse.
+  const { test: turn } = askOf(options);
   const trials = numbers.map((number) => [...world.past(number)]);
   const current = (guesses: readonly Observation[] = []): BisectState =>
     stateOf(
       options,
-      trials.map((list, number) => [...list, ...guesses.filter(({ test }) => test === number)]),
+      trials.map((list, number) => [...list, ...guesses.filter(({ test }) => turn(test) === number)]),
       numbers.map((number) => world.skipped(number) !== undefined),
     );
   const measured = { build: new Mean(options.seconds.build), trial: new Mean(options.seconds.trial) };
@@ -159,21 +186,29 @@ export async function bisect(options: BisectOptions, world: BisectWorld): Promis
       ),
     );
     // A build that fails costs its time and tells nothing.
-    const build = Float64Array.from(chances, (chance, number) =>
-      world.built(number) ? 0 : measured.build.value / chance,
+    const build = Float64Array.from(numbers, (test) =>
+      world.built(turn(test)) ? 0 : measured.build.value / (chances[turn(test)] ?? 1),
     );
     const seconds = { build, trial: measured.trial.value };
-    const { testable } = state;
-    const batch = chooseBatch({
-      size: Math.min(options.jobs ?? 1, options.budget - newTrials),
-      believe: (guesses) => {
-        const guessed = current(guesses);
-        return guessed.conclusion.type === "open" ? guessed.belief : undefined;
-      },
-      choose: (belief, isAllowed) =>
-        chooseTest(belief, { testable: testable.map((can, test) => (isAllowed(test) ? can : 0)), seconds }),
-      isBuilt: (test) => world.built(test),
-    });
+    const testable = state.testable.map((_, test) => state.testable[turn(test)] ?? 0);
+    const doubt = doubtedEnd(trials[turn(numbers.length - 1)] ?? [], trials[turn(0)] ?? []);
+    const batch = (
+      doubt && testable[0] !== 0
+        ? [0]
+        : chooseBatch({
+            size: Math.min(options.jobs ?? 1, options.budget - newTrials),
+            believe: (guesses) => {
+              const guessed = current(guesses);
+              return guessed.conclusion.type === "open" ? guessed.belief : undefined;
+            },
+            choose: (belief, isAllowed) =>
+              chooseTest(belief, {
+                testable: testable.map((can, test) => (isAllowed(test) ? can : 0)),
+                seconds,
+              }),
+            isBuilt: (test) => world.built(turn(test)),
+          })
+    ).map(turn);
     if (batch.length === 0) return { ...state, newTrials, stopped: "nothing-left" };
     for (const next of batch) options.onStep?.(state, next);
     const ended = await Promise.allSettled(batch.map(attempt));
@@ -183,6 +218,20 @@ export async function bisect(options: BisectOptions, world: BisectWorld): Promis
     }
     state = current();
   }
+}
+
+/**
+ * Whether the good end is to be asked whether it is the bad one: as long as what is called bad is clean, once for
+ * every three clean trials of that, three times in all. Whoever asks in the wrong direction should not wait for a
+ * hundred.
+ */
+function doubtedEnd(
+  bad: readonly Pick<TestedTrial, "outcome">[],
+  good: readonly Pick<TestedTrial, "outcome">[],
+): boolean {
+  if (bad.some(({ outcome }) => outcome === "reproduced")) return false;
+  const quiet = bad.filter(({ outcome }) => outcome === "clean").length;
+  return good.length < 3 && quiet >= 3 * (good.length + 1);
 }
 
 /** Why a candidate is passed over after so many trials; undefined: it is not. */

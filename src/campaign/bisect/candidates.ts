@@ -11,21 +11,21 @@ import type { Cell } from "../../lab/cell.ts";
 import { listNodeVersions } from "../../runtime/node.ts";
 import { compareVersions, nearestVersions } from "../../runtime/version.ts";
 
-/** One place in a range: the good end has number 0. */
+/** One place in a range: the left end has number 0. */
 export interface Candidate {
   /** As a person names it: a version, or a commit. */
   readonly name: string;
   /** What else to show: a commit's subject. */
   readonly detail: string;
   readonly cell: Cell;
-  /** Numbers of the candidates just before; the good end is 0. */
+  /** Numbers of the candidates just before; the left end is 0. */
   readonly parents: readonly number[];
 }
 
-/** A range as the user wrote it, `A..B`: A is good, B is bad. */
+/** A range as the user wrote it, `A..B`: A is the older one. */
 export interface Ends {
-  readonly good: string;
-  readonly bad: string;
+  readonly left: string;
+  readonly right: string;
 }
 
 /**
@@ -41,16 +41,23 @@ export function isRange(text: string | undefined): text is string {
  * Read `A..B`.
  *
  * @throws {UsageError} when it is no range, or both ends are the same.
- * @example parseRange("6.1.106..6.1.115") // { good: "6.1.106", bad: "6.1.115" }
+ * @example parseRange("6.1.106..6.1.115") // { left: "6.1.106", right: "6.1.115" }
  */
 export function parseRange(text: string): Ends {
-  const [good = "", bad = "", ...rest] = text.split(/(?<!\.)\.\.(?!\.)/);
-  if (good === "" || bad === "" || rest.length > 0) {
-    throw new UsageError(`"${text}" is no range`, { next: "Write GOOD..BAD, such as 6.1.106..6.1.115." });
+  const [left = "", right = "", ...rest] = text.split(/(?<!\.)\.\.(?!\.)/);
+  if (left === "" || right === "" || rest.length > 0) {
+    throw new UsageError(`"${text}" is no range`, {
+      next: "Write OLDER..NEWER, such as 6.1.106..6.1.115.",
+    });
   }
-  if (good === bad)
+  if (left === right)
     throw new UsageError(`the range ${text} is empty`, { next: "Its two ends have to differ." });
-  return { good, bad };
+  return { left, right };
+}
+
+/** What to write in place of a range whose right end is the older one. */
+function otherWayRound({ left, right }: Ends): string {
+  return `Write ${right}..${left}, the older one first. Where ${right} is bad and ${left} good, add --fixed: it finds what mended it.`;
 }
 
 /**
@@ -59,7 +66,7 @@ export function parseRange(text: string): Ends {
  * @throws {UsageError} when an end is not known, or the range is reversed.
  */
 export function sliceVersions(
-  { good, bad }: Ends,
+  ends: Ends,
   known: readonly string[],
   options: {
     readonly what: string;
@@ -67,25 +74,26 @@ export function sliceVersions(
     readonly near: (wanted: string, known: readonly string[]) => readonly string[];
   },
 ): string[] {
+  const { left, right } = ends;
   const { what, compare } = options;
   const sorted = [...new Set(known)].sort(compare);
-  for (const end of [good, bad]) {
+  for (const end of [left, right]) {
     if (sorted.some((version) => compare(version, end) === 0)) continue;
     throw new UsageError(`no place that is known here has ${what} ${end}`, {
       next: `Near it: ${options.near(end, sorted).join(", ")}.`,
     });
   }
-  if (compare(good, bad) > 0) {
-    throw new UsageError(`the range ${good}..${bad} is reversed: ${good} is newer than ${bad}`, {
-      next: `Write ${bad}..${good} if ${bad} is good. To find what mended a failure is not supported.`,
+  if (compare(left, right) > 0) {
+    throw new UsageError(`the range ${left}..${right} is reversed: ${left} is newer than ${right}`, {
+      next: otherWayRound(ends),
     });
   }
-  return sorted.filter((version) => compare(version, good) >= 0 && compare(version, bad) <= 0);
+  return sorted.filter((version) => compare(version, left) >= 0 && compare(version, right) <= 0);
 }
 
 /** Node releases in a range. */
 export async function nodeCandidates(ends: Ends, cell: Cell, context: Context): Promise<Candidate[]> {
-  for (const end of [ends.good, ends.bad]) {
+  for (const end of [ends.left, ends.right]) {
     if (!/^\d+\.\d+\.\d+$/.test(end))
       throw new UsageError(`"${end}" is no exact Node version`, { next: "Write one such as 20.9.0." });
   }
@@ -109,15 +117,15 @@ export async function kernelCandidates(ends: Ends, cell: Cell, context: Context)
     const version = releaseOf(text);
     if (version !== undefined) return version;
     throw new UsageError(`"${text}" is no end of a range of releases`, {
-      next: "Write versions such as 6.1.106..6.1.115; for commits use --git TREE --range GOOD..BAD.",
+      next: "Write versions such as 6.1.106..6.1.115; for commits use --git TREE --range A..B.",
     });
   };
-  const wanted = { good: versionOf(ends.good), bad: versionOf(ends.bad) };
+  const wanted = { left: versionOf(ends.left), right: versionOf(ends.right) };
   const lineOf = (version: string): string => version.split(/[.-]/).slice(0, 2).join(".");
-  if (lineOf(wanted.good) !== lineOf(wanted.bad)) {
+  if (lineOf(wanted.left) !== lineOf(wanted.right)) {
     throw new UsageError(
-      `${wanted.good} and ${wanted.bad} belong to different lines of stable releases, which are no single row`,
-      { next: "Bisect within a line, or over commits: --git TREE --range GOOD..BAD." },
+      `${wanted.left} and ${wanted.right} belong to different lines of stable releases, which are no single row`,
+      { next: "Bisect within a line, or over commits: --git TREE --range A..B." },
     );
   }
   const list = await listKernels(context);
@@ -126,7 +134,7 @@ export async function kernelCandidates(ends: Ends, cell: Cell, context: Context)
     const version = releaseOf(selector);
     if (version !== undefined) selectors.set(version, selector);
   }
-  for (const end of [ends.good, ends.bad])
+  for (const end of [ends.left, ends.right])
     if (selectors.has(versionOf(end))) selectors.set(versionOf(end), end);
   const versions = sliceVersions(wanted, [...selectors.keys()], {
     what: "Linux",
@@ -156,9 +164,10 @@ function inARow(list: readonly { name: string; cell: Cell }[]): Candidate[] {
 }
 
 /**
- * The commits of a kernel tree that BAD has and GOOD has not, parents first, as `git bisect` sees them.
+ * The commits of a kernel tree that B has and A has not, parents first, as `git bisect` sees them.
  *
- * @throws {UsageError} when the tree has uncommitted changes, an end is unknown, or GOOD is no ancestor of BAD.
+ * @throws {UsageError} when an end is unknown, A is no ancestor of B, or an end is what is checked out in a work tree
+ *   with changes.
  */
 export async function commitCandidates(
   tree: string,
@@ -167,39 +176,44 @@ export async function commitCandidates(
   context: Context,
 ): Promise<Candidate[]> {
   const { signal } = context;
-  const [good, bad] = [
-    await resolveCommit(tree, ends.good, signal),
-    await resolveCommit(tree, ends.bad, signal),
+  const [left, right] = [
+    await resolveCommit(tree, ends.left, signal),
+    await resolveCommit(tree, ends.right, signal),
   ];
   const git = async (...argv: readonly string[]): Promise<string> =>
     (await command(["git", "-C", tree, ...argv], { within: timeouts.host.git, signal })).stdout;
   const bare = (await git("rev-parse", "--is-bare-repository")).trim() === "true";
-  if (!bare && (await git("status", "--porcelain", "--untracked-files=no")).trim() !== "") {
-    throw new UsageError(`${tree} has changes that are not committed`, {
-      next: "Commit or stash them: they would be in none of the kernels that are tried.",
+  // Whoever names what is checked out may mean what lies there. Any other commit is what it is.
+  if (!bare && [left, right].includes((await git("rev-parse", "HEAD").catch(() => "")).trim())) {
+    if ((await git("status", "--porcelain", "--untracked-files=no")).trim() !== "")
+      throw new UsageError(
+        `${tree} has changes that are not committed, and its HEAD is an end of the range`,
+        {
+          next: "Commit or stash them: they would be in none of the kernels that are tried.",
+        },
+      );
+  }
+  const base = (await git("merge-base", left, right).catch(() => "")).trim();
+  if (left === right) throw new UsageError(`${ends.left} and ${ends.right} are the same commit`);
+  if (base === right) {
+    throw new UsageError(`the range is reversed: ${ends.right} is an ancestor of ${ends.left}`, {
+      next: otherWayRound(ends),
     });
   }
-  const base = (await git("merge-base", good, bad).catch(() => "")).trim();
-  if (good === bad) throw new UsageError(`${ends.good} and ${ends.bad} are the same commit`);
-  if (base === bad) {
-    throw new UsageError(`the range is reversed: ${ends.bad} is an ancestor of ${ends.good}`, {
-      next: `Write ${ends.bad}..${ends.good} if ${ends.bad} is good.`,
-    });
-  }
-  if (base !== good) {
-    throw new UsageError(`${ends.good} is no ancestor of ${ends.bad}: they are on different branches`, {
+  if (base !== left) {
+    throw new UsageError(`${ends.left} is no ancestor of ${ends.right}: they are on different branches`, {
       next:
         base === ""
           ? "They have no commit in common."
           : `Their last commit in common is ${base.slice(0, 12)}.`,
     });
   }
-  const log = await git("log", "--topo-order", "--reverse", "--format=%H%x09%P%x09%s", `${good}..${bad}`);
+  const log = await git("log", "--topo-order", "--reverse", "--format=%H%x09%P%x09%s", `${left}..${right}`);
   const rows = log
     .trim()
     .split("\n")
     .map((line) => line.split("\t"));
-  const numbers = new Map([[good, 0], ...rows.map(([id = ""], index) => [id, index + 1] as const)]);
+  const numbers = new Map([[left, 0], ...rows.map(([id = ""], index) => [id, index + 1] as const)]);
   const of = (id: string, subject: string, parents: readonly number[]): Candidate => ({
     name: id.slice(0, 12),
     detail: subject,
@@ -207,10 +221,10 @@ export async function commitCandidates(
     parents,
   });
   return [
-    of(good, "the good end", []),
+    of(left, "the left end", []),
     ...rows.map(([id = "", parents = "", ...subject]) =>
       of(id, subject.join("\t"), [
-        // What lies outside the range is as good as the good end.
+        // What lies outside the range is as good, or as bad, as the left end.
         ...new Set(parents.split(" ").map((parent) => numbers.get(parent) ?? 0)),
       ]),
     ),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UsageError } from "../../base/errors.ts";
 import { type Campaign, campaignSchema, type Ledger } from "../ledger.ts";
 import { type BisectState, stateOf } from "./bisect.ts";
-import { priorOf } from "./run.ts";
+import { planOf } from "./run.ts";
 
 const entrySchema = z.object({
   candidate: z.string(),
@@ -72,10 +72,6 @@ export function readLog(text: string): { campaign: Campaign; state: BisectState 
   }
   return {
     campaign,
-    state: stateOf(
-      { candidates: campaign.candidates, prior: priorOf(campaign), confidence: campaign.confidence },
-      trials,
-      skipped,
-    ),
+    state: stateOf(planOf(campaign), trials, skipped),
   };
 }

@@ -9,6 +9,7 @@ import type { Campaign, Ledger } from "../ledger.ts";
 import { openTries } from "../tries.ts";
 import { type BisectOptions, type BisectResult, type BisectState, bisect, stateOf } from "./bisect.ts";
 import type { Candidate } from "./candidates.ts";
+import type { Direction } from "./direction.ts";
 import { type SeenRate, seenRate } from "./learned-rate.ts";
 import { knownRate, learnedRate, type RatePrior, unknownRate } from "./rates.ts";
 
@@ -16,8 +17,9 @@ export interface RunBisectOptions {
   readonly found: FoundRepro;
   /** The range as the user wrote it. */
   readonly range: string;
-  /** The good end first, the bad end last. */
+  /** The left end first. */
   readonly candidates: readonly Candidate[];
+  readonly direction?: Direction | undefined;
   readonly confidence: number;
   readonly budget: number;
   /** Reproduction rate of a bad candidate, where the user knows it. */
@@ -54,7 +56,7 @@ export async function runBisect(
   ledger: Ledger,
   context: Context,
 ): Promise<RunBisectResult> {
-  const { found, candidates } = options;
+  const { found, candidates, direction = "broke" } = options;
   if (candidates.length < 2) throw new UsageError(`the range ${options.range} is empty`);
   // What ends the bisection ends the trials beside it, too.
   const stop = new AbortController();
@@ -71,10 +73,12 @@ export async function runBisect(
   const learned =
     options.rate === undefined ? seenRate(ledger.trialsOfDefinition(definition), new Set(keys)) : undefined;
   if (learned) context.progress({ type: "note", text: describeLearned(learned) });
+  const question = direction === "broke" ? {} : { direction };
   const campaign: Campaign = {
     repro: found.repro.id,
     range: options.range,
     confidence: options.confidence,
+    ...question,
     ...(options.rate === undefined ? {} : { rate: options.rate }),
     ...(learned === undefined ? {} : { learned }),
     candidates: candidates.map(({ name, detail, parents }, index) => ({
@@ -84,10 +88,11 @@ export async function runBisect(
       cell: keyAt(index),
     })),
   };
-  const id = keyOf({ range: options.range, keys }).slice(0, 8);
+  const id = keyOf({ range: options.range, keys, ...question }).slice(0, 8);
   ledger.saveCampaign(id, campaign);
   const plan: BisectOptions = {
     candidates,
+    direction,
     prior: priorOf(campaign),
     confidence: options.confidence,
     budget: options.budget,
@@ -138,10 +143,18 @@ export async function runBisect(
 /** What a bisection of the ledger knows by now, without running anything. */
 export function recall(campaign: Campaign, ledger: Ledger): BisectState {
   return stateOf(
-    { candidates: campaign.candidates, prior: priorOf(campaign), confidence: campaign.confidence },
+    planOf(campaign),
     campaign.candidates.map(({ cell }) => ledger.trialsOf(cell)),
     campaign.candidates.map(({ cell }) => ledger.skipOf(cell) !== undefined),
   );
+}
+
+/** A bisection of the ledger as {@link stateOf} takes it. */
+export function planOf(
+  campaign: Campaign,
+): Pick<BisectOptions, "candidates" | "direction" | "prior" | "confidence"> {
+  const { candidates, direction, confidence } = campaign;
+  return { candidates, direction, prior: priorOf(campaign), confidence };
 }
 
 /** What was believed of the reproduction rate when a bisection began. */

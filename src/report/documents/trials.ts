@@ -49,6 +49,9 @@ export const bisect = z.object({
   id: z.string().optional().describe("For `dstate bisect log`; missing: it was read from a file."),
   repro: z.string(),
   range: z.string(),
+  direction: z
+    .enum(["broke", "mended"])
+    .describe("`broke`: what brought the failure was asked, the left end is good; `mended`: it is bad."),
   conclusion: z.union([
     z.object({ type: z.literal("found"), suspects }),
     z.object({
@@ -61,11 +64,22 @@ export const bisect = z.object({
   rate: z.number().describe("At which a bad candidate is believed to reproduce."),
   trials: z.int(),
   newTrials: z.int().optional().describe("Of this run."),
+  upstream: z
+    .object({
+      commit: z.string().describe("Mainline's."),
+      fixes: z.array(z.string()).describe("Commits that it says it mends."),
+      releases: z
+        .array(z.string())
+        .describe("The first one of each line that has it, by the tags of the trees."),
+      trees: z.array(z.string()),
+    })
+    .optional()
+    .describe("What the commit that was found is a copy of."),
   candidates: z.array(
     z.object({
       name: z.string(),
       detail: z.string(),
-      probability: z.number().describe("That it is the first bad one."),
+      probability: z.number().describe("That it is the first bad one, or with `mended` the first good one."),
       reproduced: z.int(),
       clean: z.int(),
       skipped: z.boolean(),
