@@ -29,6 +29,8 @@ export interface Settings {
   readonly homeDir: string;
   /** Places that hold `linux-<version>.tar.xz` in kernel.org's layout, first one first. */
   readonly kernelPlaces: readonly string[];
+  /** Git trees of kernels that are looked through for a release that is not pinned, first one first. */
+  readonly kernelTrees: readonly string[];
   /** Root of a Debian archive; undefined: the one this machine's apt uses. */
   readonly debianMirror: string | undefined;
   /** The Debian archive's keys; undefined: where Debian's package debian-archive-keyring has them. */
@@ -52,6 +54,7 @@ const environment = z.object({
   DSTATE_CACHE: z.string().min(1).optional(),
   DSTATE_LOGS: z.string().min(1).optional(),
   DSTATE_KERNEL_PLACES: z.string().optional(),
+  DSTATE_KERNEL_TREE: z.string().optional(),
   DSTATE_DEBIAN_MIRROR: z.url().optional(),
   DSTATE_DEBIAN_KEYRING: z.string().min(1).optional(),
   DSTATE_BUSYBOX: z.string().min(1).optional(),
@@ -104,6 +107,10 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     kernelPlaces: (value.DSTATE_KERNEL_PLACES ?? "https://cdn.kernel.org/pub/linux/kernel")
       .split(/\s+/)
       .filter(Boolean),
+    kernelTrees: (value.DSTATE_KERNEL_TREE ?? "")
+      .split(":")
+      .filter(Boolean)
+      .map((tree) => resolve(cwd, tree)),
     debianMirror: value.DSTATE_DEBIAN_MIRROR,
     debianKeyring: value.DSTATE_DEBIAN_KEYRING,
     busybox: value.DSTATE_BUSYBOX ?? "/bin/busybox",

@@ -7,11 +7,15 @@ import { keyOf } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import type { CompilerCache } from "./build.ts";
+import { parseFragment } from "./configuration.ts";
+import { MissingObjectsError, privateGit } from "./private-git.ts";
+import { sparsePatterns } from "./sparse.ts";
 
 /** What makes two builds share a tree: everything that would compile every file anew. */
 export interface BuildTreeFacts {
   /** The user's git tree. */
   readonly tree: string;
+  /** Its options as text. */
   readonly configuration: string;
   readonly compiler: string;
 }
@@ -24,8 +28,16 @@ export interface BuildTree extends AsyncDisposable {
   readonly isUsed: boolean;
   /** Held while it is open, and by what builds in it. */
   readonly lock: Lock;
-  /** Bring the work tree to a commit; only files that differ are written, so that make sees what changed. */
-  checkOut(commit: string, signal: AbortSignal): Promise<void>;
+  /** Whether files were left out of the checkout that {@link fill} would bring. */
+  leavesOut(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Bring the work tree to a commit; only files that differ are written, so that make sees what changed.
+   *
+   * @returns which of the files that a build may read the user's tree does not have.
+   */
+  checkOut(commit: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Leave nothing out from now on. */
+  fill(commit: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Forget all objects. */
   clean(): Promise<void>;
   /** Trust what was built since the tree was opened. */
@@ -34,8 +46,8 @@ export interface BuildTree extends AsyncDisposable {
 
 /**
  * Open the build tree for commits of a user's git tree. Objects stay for the next commit, whose build then
- * compiles only what differs. The user's own work tree, index and HEAD are never touched: git is given a work
- * tree and an index of ours.
+ * compiles only what differs. The user's own work tree, index and HEAD are never touched: git is given those of
+ * ours. Folders that no build of this configuration is expected to read are left out.
  *
  * What an interrupted or failed build wrote is removed when the tree is opened next: Kbuild takes a half-written
  * object for a finished one. It is opened by one at a time: compilers that outlive a killed dstate hold it too.
@@ -52,8 +64,9 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
   const locks = join(root, ".locks");
   const name = keyOf({ ...facts, tree: resolve(facts.tree) });
   const dir = join(root, name);
-  const [source, objects, index] = [join(dir, "source"), join(dir, "objects"), join(dir, "index")];
-  const [building, checkingOut] = [join(dir, "building"), join(dir, "checking-out")];
+  const at = (name: string): string => join(dir, name);
+  const [source, objects, index, gitDir] = [at("source"), at("objects"), at("index"), at("git")];
+  const [building, checkingOut, whole] = [at("building"), at("checking-out"), at("whole")];
   await mkdir(source, { recursive: true });
   await mkdir(objects, { recursive: true });
   await mkdir(locks, { recursive: true });
@@ -64,7 +77,26 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
       context.progress({ type: "note", text: "another dstate builds from the same tree; waiting for it" }),
   });
   try {
-    const git = await privateGit({ tree: facts.tree, source, index, lock, signal });
+    const git = await privateGit({ tree: facts.tree, source, index, gitDir, lock, signal });
+    const options = parseFragment(facts.configuration);
+    let isSparse = !(await exists(whole));
+    const checkOut = async (commit: string, abort: AbortSignal): Promise<readonly string[]> => {
+      const wasCutShort = await exists(checkingOut);
+      await writeFile(checkingOut, commit);
+      await rm(`${index}.lock`, { force: true });
+      const wanted = { options, build: guestPlatform.kernelBuild, whole: !isSparse };
+      let missing: readonly string[] = [];
+      try {
+        await git.checkOut(commit, sparsePatterns(wanted), abort);
+      } catch (error) {
+        if (!(error instanceof MissingObjectsError)) throw error;
+        missing = error.paths;
+        await git.checkOut(commit, sparsePatterns({ ...wanted, missing }), abort);
+      }
+      if (wasCutShort) await git.clean(abort);
+      await rm(checkingOut);
+      return missing;
+    };
     const begun = await stat(building).catch(() => undefined);
     if (begun) await removeNewer(objects, begun.mtimeMs);
     await writeFile(building, "");
@@ -73,13 +105,12 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
       objects,
       isUsed: await exists(join(objects, guestPlatform.kernelBuild.image)),
       lock,
-      checkOut: async (commit, abort) => {
-        const wasCutShort = await exists(checkingOut);
-        await writeFile(checkingOut, commit);
-        await rm(`${index}.lock`, { force: true });
-        await git(["read-tree", "--reset", "-u", commit], abort);
-        if (wasCutShort) await git(["clean", "-ffdxq"], abort);
-        await rm(checkingOut);
+      leavesOut: async (abort) => isSparse && (await git.leavesOut(abort)),
+      checkOut,
+      fill: async (commit, abort) => {
+        await writeFile(whole, "");
+        isSparse = false;
+        return await checkOut(commit, abort);
       },
       clean: async () => {
         await rm(objects, { recursive: true, force: true });
@@ -92,42 +123,6 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
     await lock[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** git with the user's objects, and a work tree and an index of ours. */
-async function privateGit(options: {
-  tree: string;
-  source: string;
-  index: string;
-  lock: Lock;
-  signal: AbortSignal;
-}): Promise<(argv: readonly string[], signal: AbortSignal) => Promise<void>> {
-  const { source, index } = options;
-  const inherit = [options.lock.descriptor];
-  const where = ["git", "-C", resolve(options.tree), "rev-parse", "--absolute-git-dir"];
-  const gitDir = (await command(where, { within: timeouts.host.ask, signal: options.signal })).stdout.trim();
-  // What the user has set for their own work tree is not for ours: all files, and none of their hooks.
-  const settings = [
-    "core.bare=false",
-    "core.sparseCheckout=false",
-    "core.fsmonitor=false",
-    "core.splitIndex=false",
-    "core.hooksPath=/dev/null",
-  ].flatMap((setting) => ["-c", setting]);
-  return async (argv, signal) => {
-    await command(
-      [
-        "env",
-        `GIT_INDEX_FILE=${index}`,
-        "git",
-        `--git-dir=${gitDir}`,
-        `--work-tree=${source}`,
-        ...settings,
-        ...argv,
-      ],
-      { within: timeouts.make.checkOut, signal, cwd: source, inherit },
-    );
-  };
 }
 
 async function exists(path: string): Promise<boolean> {

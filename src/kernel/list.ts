@@ -5,6 +5,7 @@ import { readPins } from "./pins.ts";
 import { kernelSources } from "./sources/index.ts";
 import type { KnownKernel } from "./sources/source.ts";
 import { type StoredKernel, storedKernel, storedKernels } from "./stored.ts";
+import { treeReleases } from "./tree-releases.ts";
 import { compareKernelVersions } from "./version.ts";
 
 /** A kernel in the cache. */
@@ -44,7 +45,7 @@ export interface ListKernelsOptions {
 export async function listKernels(context: Context, options: ListKernelsOptions = {}): Promise<KernelList> {
   const pins = await readPins(context.settings.homeDir);
   const index = await kernelIndex(context, { age: options.age ?? "any" });
-  const known = { index, pins };
+  const known = { index, pins, trees: await treeReleases(context) };
   // A release that only Nix can build is listed once, as what it can be had as.
   const releases = [...kernelSources.release.list(known), ...kernelSources.nix.list(known)];
   const byVersion = new Map(releases.map((kernel) => [kernel.version, kernel]));

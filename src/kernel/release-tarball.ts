@@ -6,6 +6,7 @@ import { fetchFile } from "../supply/fetch-file.ts";
 import { kernelIndex } from "./debian-index.ts";
 import { kernelOrgSource } from "./kernel-org.ts";
 import { type KernelPin, readPins } from "./pins.ts";
+import { treeReleases } from "./tree-releases.ts";
 import { compareKernelVersions, nearestKernels } from "./version.ts";
 
 /** A release's source tarball: what it is, and where it may be had. */
@@ -37,7 +38,9 @@ export async function* releaseSources(
     yield pinned(pin, context);
   }
   const unreachable: string[] = [];
-  const known = pins.filter(({ sha256 }) => sha256 !== null).map(({ version }) => version);
+  const known = [...pins.filter(({ sha256 }) => sha256 !== null), ...(await treeReleases(context))].map(
+    ({ version }) => version,
+  );
   let asked = 0;
   for (const age of ["any", "fresh"] as const) {
     try {

@@ -64,6 +64,8 @@ export interface LeftOutFeature {
 export interface KernelBuildNames {
   /** As `make ARCH=` takes it. */
   readonly arch: string;
+  /** The folder below `arch/` that has this architecture's own code. */
+  readonly archFolder: string;
   /** Stands before the names of the compiler and the linker; empty: the host's own. */
   readonly compilerPrefix: string;
   /** What is made, and where it is below the object folder: what QEMU is given to boot. */

@@ -59,7 +59,7 @@ export const x86_64: Platform = {
     // Measuring it takes no time there, and delays are as long as they should be.
     kvm: forBusyHosts,
   },
-  kernelBuild: { arch: "x86_64", compilerPrefix: "", target: "vmlinux", image: "vmlinux" },
+  kernelBuild: { arch: "x86_64", archFolder: "x86", compilerPrefix: "", target: "vmlinux", image: "vmlinux" },
   bootImage: {
     headBytes: 0x206,
     kindOf: (head) =>

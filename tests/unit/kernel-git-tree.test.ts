@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { UsageError } from "../../src/base/errors.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
@@ -73,9 +73,9 @@ describe.runIf(haveGit)("a commit of a git tree", () => {
     ]);
   });
 
-  const open = async (): Promise<BuildTree> => {
+  const open = async (configuration = "CONFIG_A=y\n"): Promise<BuildTree> => {
     const settings = readSettings({ DSTATE_CACHE: join(dir, "cache") }, dir);
-    const facts = { tree, configuration: "CONFIG_A=y", compiler: "gcc" };
+    const facts = { tree, configuration, compiler: "gcc" };
     return await openBuildTree(facts, { settings, signal, progress: () => {} });
   };
 
@@ -90,6 +90,123 @@ describe.runIf(haveGit)("a commit of a git tree", () => {
     expect(await readdir(join(build.source, "kernel"))).toEqual(["fork.c"]);
     expect([git("status", "--porcelain"), git("rev-parse", "--symbolic-full-name", "HEAD")]).toEqual(before);
     expect(await readFile(join(tree, "kernel/fork.c"), "utf8")).toBe("unsaved\n");
+  });
+
+  describe("has only what a build reads", () => {
+    /** Paths of the files that a checkout wrote. */
+    const written = async (build: BuildTree): Promise<string[]> =>
+      (await readdir(build.source, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(build.source.length + 1))
+        .sort();
+    const add = async (...paths: string[]): Promise<string> => {
+      for (const path of paths) {
+        await mkdir(dirname(join(tree, path)), { recursive: true });
+        await writeFile(join(tree, path), `${path}\n`);
+      }
+      git("add", ".");
+      git("commit", "-q", "-m", "add");
+      return git("rev-parse", "HEAD");
+    };
+    const read = ["arch/Kconfig", "arch/x86/entry.c", "drivers/gpu/drm/Kconfig", "drivers/gpu/drm/Makefile"];
+    const unread = [
+      "Documentation/a.rst",
+      "arch/arm/Kconfig",
+      "drivers/gpu/drm/huge.h",
+      "tools/perf/Makefile",
+    ];
+
+    test("checked out, from a bare tree and a linked one as well", async () => {
+      const commit = await add(...read, ...unread);
+      const user = tree;
+      const bare = join(dir, "bare.git");
+      const linked = join(dir, "linked");
+      git("clone", "-q", "--bare", user, bare);
+      git("worktree", "add", "-q", linked, "v1");
+      for (const place of [user, bare, linked]) {
+        tree = place;
+        await using build = await open();
+        expect(await build.checkOut(commit, signal)).toEqual([]);
+        expect(await written(build)).toEqual([...read, "kernel/fork.c"]);
+      }
+    });
+
+    test("checked out, and all of it where an option wants it", async () => {
+      const commit = await add(...read, ...unread);
+      await using build = await open("CONFIG_DRM=y\n");
+      await build.checkOut(commit, signal);
+      expect(await written(build)).toContain("drivers/gpu/drm/huge.h");
+    });
+
+    test("checked out, so that a tree without the rest will do; what is read and not there is told", async () => {
+      const commit = await add(...read, ...unread, "arch/x86/[lost] *.c");
+      const lose = async (path: string): Promise<void> => {
+        const id = git("rev-parse", `${commit}:${path}`);
+        await rm(join(tree, ".git/objects", id.slice(0, 2), id.slice(2)));
+      };
+      await lose("drivers/gpu/drm/huge.h");
+      await using build = await open();
+      expect(await build.checkOut(commit, signal)).toEqual([]);
+      await lose("arch/x86/[lost] *.c");
+      await rm(join(build.source, "arch"), { recursive: true });
+      await using other = await open("CONFIG_B=y\n");
+      expect(await other.checkOut(commit, signal)).toEqual(["arch/x86/[lost] *.c", "drivers/gpu/drm/huge.h"]);
+      expect(await written(other)).toEqual([...read, "kernel/fork.c"]);
+    });
+
+    test("fetched into a partial clone; one that cannot fetch is told from a broken tree", async () => {
+      const commit = await add(...read, ...unread);
+      git("config", "uploadpack.allowFilter", "true");
+      git("config", "uploadpack.allowAnySHA1InWant", "true");
+      const [user, clone] = [tree, join(dir, "partial.git")];
+      git("clone", "-q", "--bare", "--filter=blob:none", `file://${user}`, clone);
+      tree = clone;
+      {
+        await using build = await open();
+        await build.checkOut(commit, signal);
+        expect(await written(build)).toEqual([...read, "kernel/fork.c"]);
+      }
+      const lacking = git("rev-list", "--objects", "--all", "--missing=print").match(/^\?/gm);
+      expect(lacking?.length).toBeGreaterThanOrEqual(unread.length);
+      await rename(user, `${user}-moved`);
+      await using build = await open("CONFIG_DRM=y\n");
+      await expect(build.checkOut(commit, signal)).rejects.toThrow("is a partial clone, and what it lacks");
+    });
+
+    test("checked out first, and the rest when a build fails for want of it", async () => {
+      await writeFile(
+        join(tree, "Makefile"),
+        [
+          "allnoconfig:",
+          "\tmkdir -p $(O)/include/config",
+          "\tcp $(KCONFIG_ALLCONFIG) $(O)/.config",
+          "\techo 6.6.58 >$(O)/include/config/kernel.release",
+          "vmlinux: drivers/usb/core.c",
+          "\tcp drivers/usb/core.c $(O)/vmlinux",
+          "\ttouch $(O)/System.map",
+          "",
+        ].join("\n"),
+      );
+      const commit = await add("drivers/usb/core.c");
+      const events: ProgressEvent[] = [];
+      const settings = readSettings(
+        { DSTATE_CACHE: join(dir, "cache"), DSTATE_LOGS: join(dir, "logs"), PATH: process.env.PATH },
+        dir,
+      );
+      const kernel = await provideKernel(
+        { type: "git", tree, revision: commit },
+        { settings, signal, progress: (event) => void events.push(event) },
+      );
+      expect(await readFile(kernel.boot, "utf8")).toBe("drivers/usb/core.c\n");
+      const name = `git:linux@${commit.slice(0, 12)}`;
+      const started = events.flatMap((event) => (event.type === "start" ? [event.title] : []));
+      expect(started).toEqual([
+        `check out ${name}`,
+        `build Linux ${name}`,
+        `check out the rest of ${name}`,
+        `build Linux ${name}`,
+      ]);
+    });
   });
 
   test("leaves files alone that it has in common with the commit before, so that make compiles only the rest", async () => {

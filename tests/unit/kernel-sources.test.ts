@@ -77,9 +77,21 @@ describe("a source of kernels", () => {
       { ...pin, version: "6.1.115", sha256: "ab".repeat(32) },
       { ...pin, version: "6.6.58", sha256: null },
     ];
+    const trees = ["6.1.115", "6.1.57"].map((version) => ({
+      version,
+      tree: "/src/linux",
+      commit,
+      name: `v${version}`,
+    }));
     const listed = (type: keyof typeof kernelSources): string[] =>
-      kernelSources[type].list({ index, pins }).map(({ selector, source }) => `${selector} (${source})`);
-    expect(listed("release")).toEqual(["6.1.9 (the signed index of bookworm)", "6.1.115 (pinned)"]);
+      kernelSources[type]
+        .list({ index, pins, trees })
+        .map(({ selector, source }) => `${selector} (${source})`);
+    expect(listed("release")).toEqual([
+      "6.1.9 (the signed index of bookworm)",
+      "6.1.57 (the git tree /src/linux, v6.1.57)",
+      "6.1.115 (pinned)",
+    ]);
     expect(listed("deb")).toEqual([
       "deb:6.12.9-1 (the signed index of trixie)",
       "deb:6.12.43-1 (the signed index of trixie)",

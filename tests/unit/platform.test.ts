@@ -41,6 +41,7 @@ const other: Platform = {
   kernelParameters: { tcg: [], kvm: [] },
   kernelBuild: {
     arch: "arm64",
+    archFolder: "arm64",
     compilerPrefix: "aarch64-linux-gnu-",
     target: "Image",
     image: "arch/arm64/boot/Image",

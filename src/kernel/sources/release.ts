@@ -7,9 +7,12 @@ import type { StoreEntry } from "../../base/store.ts";
 import { otherPlaces, UnreachableError } from "../../supply/download.ts";
 import { unpackSource } from "../build.ts";
 import { guestConfiguration, storeBuilt } from "../built-kernel.ts";
+import { formatRevision, provideCommit, type TreeRevision } from "../commit.ts";
 import type { KernelOptions } from "../kernel.ts";
+import { readPins } from "../pins.ts";
 import { fetchSource, releaseSources } from "../release-tarball.ts";
 import { storedKernel } from "../stored.ts";
+import { findInTrees, type TreeRelease } from "../tree-releases.ts";
 import { compareKernelVersions, releasePattern } from "../version.ts";
 import type { KernelSource, KnownKernel } from "./source.ts";
 
@@ -25,14 +28,21 @@ export const release: KernelSource<"release"> = {
   isFixed: () => true,
   nameInLedger: ({ version }) => version,
   releaseOf: ({ version }) => version,
-  debugImages: async ({ version }) => ({
-    places: [{ type: "twin", of: version }],
-    otherwise: noTwin(version),
-  }),
-  list: ({ index, pins }) => {
+  debugImages: async ({ version }, context) => {
+    const inTree = await findInTrees(version, context);
+    const selectors = [version, ...(inTree ? [formatRevision(revisionOf(inTree))] : [])];
+    return {
+      places: selectors.map((of) => ({ type: "twin", of })),
+      otherwise: noTwin(version),
+    };
+  },
+  list: ({ index, pins, trees }) => {
     const releases = new Map<string, KnownKernel>();
     for (const { version, suite } of index?.sources ?? []) {
       releases.set(version, { selector: version, version, source: `the signed index of ${suite}` });
+    }
+    for (const { version, tree, name } of trees) {
+      releases.set(version, { selector: version, version, source: `the git tree ${tree}, ${name}` });
     }
     for (const { version, sha256 } of pins) {
       if (sha256 !== null) releases.set(version, { selector: version, version, source: "pinned" });
@@ -53,6 +63,10 @@ async function provideRelease(
   context: Context,
   options: KernelOptions,
 ): Promise<StoreEntry> {
+  const inTree = await findInTrees(version, context);
+  const pins = await readPins(context.settings.homeDir);
+  const isPinned = pins.some((pin) => pin.version === version && pin.sha256 !== null);
+  if (inTree && !isPinned) return await provideCommit(revisionOf(inTree), context, options);
   const configuration = await guestConfiguration(context, options);
   const failures: string[] = [];
   for await (const source of releaseSources(version, context)) {
@@ -84,7 +98,17 @@ async function provideRelease(
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       failures.push(error.message);
+      if (!inTree) continue;
+      const { tree, name } = inTree;
+      const text = `the pinned source cannot be had (${error.message}): taking ${name} of ${tree}, for which nobody vouches`;
+      context.progress({ type: "note", text });
+      return await provideCommit(revisionOf(inTree), context, options);
     }
   }
   throw new UnreachableError(failures.join("; "), { next: otherPlaces });
+}
+
+/** What is built of a tree's release: its commit, whatever tag names it tomorrow. */
+function revisionOf({ tree, commit }: TreeRelease): TreeRevision {
+  return { tree, revision: commit };
 }

@@ -3,6 +3,7 @@ import type { UsageError } from "../../base/errors.ts";
 import type { KernelIndex } from "../debian-index.ts";
 import type { Kernel, KernelOptions } from "../kernel.ts";
 import type { KernelPin } from "../pins.ts";
+import type { TreeRelease } from "../tree-releases.ts";
 
 /** What a selector says for each place that kernels come from. */
 interface SelectorParts {
@@ -63,6 +64,8 @@ export interface KernelSource<T extends SourceType> {
 export interface KnownPlaces {
   readonly index: KernelIndex | undefined;
   readonly pins: readonly KernelPin[];
+  /** What the git trees of the settings hold. */
+  readonly trees: readonly TreeRelease[];
 }
 
 /** A kernel that can be asked for. */
@@ -71,7 +74,7 @@ export interface KnownKernel {
   readonly selector: string;
   /** Upstream's. */
   readonly version: string;
-  /** Who vouches for it: a pin of ours, or a suite's signed index. */
+  /** Who vouches for it: a pin of ours, or a suite's signed index; or the git tree that has it. */
   readonly source: string;
 }
 
