@@ -1,4 +1,5 @@
-import { rename, rm, writeFile } from "node:fs/promises";
+import { access, constants, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, sep } from "node:path";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { type KernelPin, kernelPinSchema, pinsFile, readCarriers, readPins } from "./pins.ts";
@@ -22,8 +23,9 @@ export interface PinOptions {
  * that place has dropped it, and the nixpkgs that carries it when one is known. The sha256 is one that a signature
  * vouches for, and the tarball is fetched and checked against it, so that nothing is recorded that nobody could build.
  *
- * @throws {UsageError} when the version or the commit is none, or no place has it.
- * @throws {InfraError} when no place can be reached, or nobody's key vouches for kernel.org's list.
+ * @throws {UsageError} when the version or the commit is none, no place has it, or dstate is an installed one.
+ * @throws {InfraError} when no place can be reached, nobody's key vouches for kernel.org's list, or the file cannot be
+ * written.
  * @see https://www.kernel.org/signature.html
  * @example (await pinKernel("6.6.58", context)).pin.sha256
  */
@@ -46,6 +48,7 @@ export async function pinKernel(
   const nixpkgs = asked === undefined ? (before?.nixpkgs ?? carrier) : carrier;
   const unchanged = before?.nixpkgs?.revision === nixpkgs?.revision;
   if (before && before.sha256 !== null && unchanged) return { pin: before, added: false };
+  await checkKept(homeDir, version);
   const source = before && before.sha256 !== null ? before : await sourceFor(version, context);
   const pin: KernelPin = { ...before, ...source, version, ...(nixpkgs && { nixpkgs }) };
   // Read again: a download takes a while, and somebody else may have pinned another one.
@@ -65,6 +68,21 @@ async function sourceFor(
   return { version, sha256, ...(url === undefined ? {} : { url }), elsewhere, provenance };
 }
 
+/** A pin is part of a checkout: the next `npm ci` or `nix run` would forget one that is written to what they installed. */
+async function checkKept(homeDir: string, version: string): Promise<void> {
+  if (homeDir.split(sep).includes("node_modules") || homeDir.startsWith("/nix/store/")) {
+    throw new UsageError(`this dstate is an installed one, and a pin in ${homeDir} would not be kept`, {
+      next: `Pin it in a checkout of dstate: \`node bin/dstate.mjs kernels pin ${version}\`. To run it here it needs no pin: \`--kernel ${version}\`.`,
+    });
+  }
+  const path = pinsFile(homeDir);
+  try {
+    await access(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
 async function replaceFile(path: string, text: string): Promise<void> {
   const draft = `${path}.${process.pid}.part`;
   try {
@@ -72,9 +90,13 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });
-    throw new InfraError(`${path} cannot be written: ${messageOf(error)}`, {
-      next: "Run this in a checkout of dstate that you may write to.",
-      cause: error,
-    });
+    throw cannotWrite(path, error);
   }
+}
+
+function cannotWrite(path: string, cause: unknown): InfraError {
+  return new InfraError(`${path} cannot be written: ${messageOf(cause)}`, {
+    next: "Run this in a checkout of dstate that you may write to.",
+    cause,
+  });
 }

@@ -232,3 +232,21 @@ test("a release that is pinned by its content stays as it is, and nobody is aske
 test.each(["6", "6.6.58; rm -rf /", "deb:6.1", "../6.1.1"])("%j is no release to pin", async (version) => {
   await expect(pinKernel(version, contextWith("http://127.0.0.1:1"))).rejects.toThrow(UsageError);
 });
+
+test.each(["project/node_modules/dstate", "node_modules/.pnpm/dstate@1/node_modules/dstate"])(
+  "an installed dstate in %s refuses before it asks anybody, and is left as it is",
+  async (place) => {
+    const homeDir = join(dir, place);
+    await mkdir(join(homeDir, "vm/nixos"), { recursive: true });
+    await writeFile(join(homeDir, "vm/nixos/carriers.json"), "{}");
+    const pinned = { version: "6.1.115", sha256: "a".repeat(64), provenance: "by hand" };
+    await writeFile(join(homeDir, "vm/kernels.json"), JSON.stringify([pinned]));
+    // What is pinned there already is no reason to refuse.
+    const here = contextWith("http://127.0.0.1:1", { homeDir });
+    expect(await pinKernel("6.1.115", here)).toEqual({ pin: pinned, added: false });
+    const pinning = pinKernel("6.6.58", here);
+    await expect(pinning).rejects.toThrow(UsageError);
+    await expect(pinning).rejects.toHaveProperty("next", expect.stringContaining("in a checkout of dstate"));
+    expect(await readPins(homeDir)).toEqual([pinned]);
+  },
+);
