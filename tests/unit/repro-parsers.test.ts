@@ -5,6 +5,8 @@ import { parseTrace } from "../../src/diagnose/trace.ts";
 import { type CellChoice, chooseCell } from "../../src/lab/cell.ts";
 import epoll from "../repros/epoll-mt-conformance/repro.ts";
 import { parseResults } from "../repros/epoll-mt-conformance/results.ts";
+import { summaryOf } from "../repros/io-uring-dstate/summary.ts";
+import type { Observation } from "../repros/io-uring-dstate/trial.ts";
 import musl from "../repros/musl-membarrier-eintr/repro.ts";
 import { readTrace } from "../repros/musl-membarrier-eintr/trial.ts";
 import seccomp from "../repros/seccomp-thread-create/repro.ts";
@@ -59,4 +61,29 @@ test.each([
 ])("every bad and control cell of %s exists, each once", (_, repro) => {
   const cells = [...repro.cells.bad, ...repro.cells.control].map((choice) => chooseCell(repro.axes, choice));
   expect(new Set(cells.map((cell) => JSON.stringify(cell))).size).toBe(cells.length);
+});
+
+/** What a trial of the flagship saw whose workload was killed at its deadline. */
+function atDeadline(change: Partial<Observation> = {}): Observation {
+  return {
+    workload: "lstat",
+    rounds: 10,
+    completedRounds: 5,
+    ended: { type: "deadline", working: "5 rounds" },
+    endedAfter: 240_000,
+    beforeKill: [],
+    afterKill: { state: "reaped", signal: "SIGKILL", after: 20, threads: [] },
+    hungTasks: [],
+    powerOff: { state: "off", after: 1_000, waitingFor: [], stopJobs: [] },
+    ...change,
+  };
+}
+
+test("a workload that still worked at its deadline is told to have, and not what SIGKILL made of it", () => {
+  const said = (change?: Partial<Observation>): string => summaryOf(atDeadline(change));
+  expect(said()).toBe("not done after 240 s, 5 of 10 rounds, still working; power-off: off");
+  const idle = { ended: { type: "deadline", working: undefined } } as const;
+  expect(said(idle)).toBe("not done after 240 s, 5 of 10 rounds; power-off: off");
+  const stalled = { ended: { type: "stall" }, completedRounds: 0, endedAfter: 9_000 } as const;
+  expect(said(stalled)).toBe("SIGKILL left reaped: no thread; power-off: off");
 });

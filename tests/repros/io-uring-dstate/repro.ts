@@ -1,5 +1,6 @@
 import { defineRepro } from "../../../src/index.ts";
 import { prepareNpmCi } from "./prepare.ts";
+import { summaryOf } from "./summary.ts";
 import { observe } from "./trial.ts";
 
 export default defineRepro({
@@ -65,22 +66,7 @@ export default defineRepro({
     ),
   healthy: ({ ended, completedRounds, rounds, powerOff }) =>
     ended.type === "exit" && ended.exitCode === 0 && completedRounds === rounds && powerOff.state === "off",
-  summary: (seen) => {
-    const after = `${Math.round(seen.endedAfter / 1000)} s, ${seen.completedRounds} of ${seen.rounds} rounds`;
-    if (seen.ended.type === "exit")
-      return `the workload ended with exit code ${seen.ended.exitCode}; power-off: ${seen.powerOff.state}`;
-    // Slow is not stuck: what SIGKILL made of it says nothing then.
-    if (seen.ended.type === "deadline" && seen.afterKill?.state !== "D")
-      return `not done after ${after}${seen.ended.working === undefined ? "" : ", still working"}; power-off: ${seen.powerOff.state}`;
-    if (!seen.afterKill) return `stalled after ${after}`;
-    const stuck = seen.afterKill.threads
-      .filter((thread) => thread.state === "D")
-      .map(
-        (thread) =>
-          `${thread.comm} in ${thread.stack.find((frame) => frame.function.startsWith("io_"))?.function ?? thread.wchan}`,
-      );
-    return `SIGKILL left ${seen.afterKill.state}: ${stuck.join(", ") || "no thread"}; power-off: ${seen.powerOff.state}`;
-  },
+  summary: summaryOf,
   columns: (seen) => ({
     "after SIGKILL": seen.afterKill?.state ?? "not needed",
     "threads in D":
