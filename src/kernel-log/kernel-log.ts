@@ -4,7 +4,7 @@ import { Assembly } from "./assembly.ts";
 import { Boots } from "./boots.ts";
 import { DeviceTroubles } from "./device-troubles.ts";
 import type { Finding } from "./finding.ts";
-import { cutLine, type Format, formats, harmless, panicLine } from "./formats/index.ts";
+import { cutLine, type Format, formats, harmless, isFirstLine, panicLine } from "./formats/index.ts";
 import { traitsOf } from "./kinds.ts";
 import { Report } from "./report.ts";
 import { hints } from "./triggers.ts";
@@ -204,6 +204,7 @@ export class KernelLogParser {
     // xmon, the debugger of PowerPC, says which kernel it looks at.
     if (this.#boots.isBoot(line)) return !this.#open.get(line.context)?.inDebugger && this.#boot(line);
     if (dumpLine.test(text)) this.#close(line.context);
+    if (!isFirstLine(text)) return false;
     const open = this.#open.get(line.context);
     for (const format of formats) {
       if (format.stamped && !line.stamped) continue;

@@ -38,8 +38,22 @@ export const cutLine = /^-+\[ cut here \]-+|^8<--- cut here ---/;
 /** The line that the kernel's `panic()` prints. */
 export const panicLine = /^Kernel panic(?: - not syncing)?: /;
 
+/**
+ * All patterns in one for each set of flags, without the names of their groups: a line that begins nothing is known
+ * by one look.
+ */
+const anyFormat = [...Map.groupBy(formats, ({ pattern }) => pattern.flags)].map(
+  ([flags, group]) =>
+    new RegExp(group.map(({ pattern }) => pattern.source.replaceAll(/\(\?<\w+>/g, "(?:")).join("|"), flags),
+);
+
+/** Whether a line, without its prefix, is the first one of some format. */
+export function isFirstLine(text: string): boolean {
+  return anyFormat.some((pattern) => pattern.test(text));
+}
+
 /** The format that a line is the first one of, if it is. */
 export function firstFormat(line: LogLine): Format | undefined {
-  if (harmless.some((pattern) => pattern.test(line.text))) return undefined;
+  if (!isFirstLine(line.text) || harmless.some((pattern) => pattern.test(line.text))) return undefined;
   return formats.find((format) => (!format.stamped || line.stamped) && format.pattern.test(line.text));
 }
