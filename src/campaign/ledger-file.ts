@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Context } from "../base/context.ts";
@@ -29,6 +29,9 @@ const steps: readonly string[] = [
      id TEXT PRIMARY KEY, plan TEXT NOT NULL, usedAt TEXT NOT NULL) STRICT;`,
   // Until then, only matrices and bisections recorded their trials.
   "ALTER TABLE trials ADD COLUMN ranBy TEXT NOT NULL DEFAULT 'campaign';",
+  // Names a trial that came from another ledger, wherever it goes. NULL: it was recorded here.
+  `ALTER TABLE trials ADD COLUMN origin TEXT;
+   CREATE UNIQUE INDEX trials_by_origin ON trials (origin);`,
 ];
 
 /** The one place of a folder's ledger. */
@@ -81,6 +84,30 @@ export function ledgerInMemory(): DatabaseSync {
   const database = new DatabaseSync(":memory:");
   migrate(database, ":memory:");
   return database;
+}
+
+/**
+ * Open a copy of another folder's ledger: that one stays as it is, also where it cannot be written to.
+ *
+ * @param path of the ledger; `undefined` is returned where there is none.
+ * @param dir an empty folder for the copy.
+ * @throws {InfraError} when it is torn, or a newer dstate wrote it.
+ */
+export async function openLedgerCopy(path: string, dir: string): Promise<DatabaseSync | undefined> {
+  const copy = join(dir, "ledger.sqlite");
+  try {
+    await copyFile(path, copy);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  // What a process that did not end orderly had written last.
+  await copyFile(`${path}-wal`, `${copy}-wal`).catch(() => {});
+  const opened = openWhole(copy);
+  if (opened.database) return opened.database;
+  throw new InfraError(`the ledger ${path} is torn (${opened.torn})`, {
+    next: "Move it away to join the runs of its folder without it, or have its job run again.",
+  });
 }
 
 /** SQLite's primary result codes for a file that is not what it was. @see https://www.sqlite.org/rescode.html */

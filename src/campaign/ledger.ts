@@ -7,6 +7,7 @@ import { parseJson } from "../base/parse-json.ts";
 import type { Settings } from "../base/settings.ts";
 import type { Outcome } from "../repro/outcome.ts";
 import { ledgerInMemory, ledgerPath, openLedgerFile } from "./ledger-file.ts";
+import { allRows, identityOf, rowSchema, sharedTables } from "./ledger-rows.ts";
 
 /** What runs trials; `campaign` is a matrix or a bisection of an earlier dstate, which did not say which. */
 const runners = ["run", "check", "exec", "test", "bench", "matrix", "bisect", "campaign"] as const;
@@ -121,6 +122,16 @@ export class Ledger implements Disposable {
     return this.#trials("cell IN (SELECT cell FROM cells WHERE definition = ?)", definition);
   }
 
+  /** All trials of a repro as it was in a cell as people read it, the first one first. */
+  trialsDescribed(definition: string, description: string): LedgerTrial[] {
+    return this.#database
+      .prepare(
+        `SELECT ${columns} FROM trials WHERE cell IN (SELECT cell FROM cells WHERE definition = ? AND description = ?) ORDER BY id`,
+      )
+      .all(definition, description)
+      .map((row) => this.#read(trialSchema, row, `trial ${String(row.id)}`));
+  }
+
   /** The number of the trial that was recorded last; 0 when there is none. */
   lastTrial(): number {
     return z
@@ -160,6 +171,59 @@ export class Ledger implements Disposable {
       id: row.id,
       campaign: this.#read(campaignSchema, parseJson(row.plan), `the bisection ${row.id}`),
     };
+  }
+
+  /**
+   * Take over what another ledger holds, all of it or nothing. A trial that is here already, because it was taken over
+   * before or was recorded here, is not counted again: it is known by what it was, and not by where its evidence lies.
+   *
+   * @param evidence where the evidence of a trial lies now.
+   * @throws {InfraError} when it cannot be written.
+   */
+  absorb(other: DatabaseSync, evidence: (path: string) => string): { added: number; known: number } {
+    const rows = this.#read(z.array(rowSchema), allRows(other), "a trial");
+    const here = new Set(
+      this.#read(z.array(rowSchema), allRows(this.#database), "a trial").map((row) => identityOf(row)),
+    );
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      let added = 0;
+      for (const row of rows) {
+        const origin = identityOf(row);
+        if (here.has(origin)) continue;
+        here.add(origin);
+        const { repro, cell, outcome, summary, startedAt, took, ranBy } = row;
+        const values = [
+          repro,
+          cell,
+          outcome,
+          summary,
+          evidence(row.evidence),
+          startedAt,
+          took,
+          ranBy,
+          origin,
+        ];
+        this.#write(
+          "INSERT INTO trials (repro, cell, outcome, summary, evidence, startedAt, took, ranBy, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          values,
+        );
+        added += 1;
+      }
+      for (const [table, names] of Object.entries(sharedTables)) {
+        const list = names.join(", ");
+        for (const row of other.prepare(`SELECT ${list} FROM ${table}`).all())
+          this.#write(
+            `INSERT OR IGNORE INTO ${table} (${list}) VALUES (${names.map(() => "?").join(", ")})`,
+            names.map((name) => String(row[name])),
+          );
+      }
+      this.#database.exec("COMMIT");
+      return { added, known: rows.length - added };
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {

@@ -19,7 +19,7 @@ export const groups: readonly Group[] = [
       bisect: "what broke or mended it, also when it fails only sometimes",
       shell: "a terminal in a machine of a cell",
       attach: "the wedged machine that a run kept, as it was",
-      show: "a run as a page: time axes, logs, what differs",
+      "show, merge": "a run as a page: time axes, logs; shards as one run",
       "pack, rerun": "a run as one file that others run again",
       repros: "the repros there are",
     },

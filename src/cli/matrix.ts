@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { imageKinds } from "../base/settings.ts";
+import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import {
   chooseCells,
@@ -14,6 +15,7 @@ import type { MatrixRow } from "../campaign/matrix/drive.ts";
 import { expandRanges } from "../campaign/matrix/expand.ts";
 import { matrixExitCode } from "../campaign/matrix/matrix.ts";
 import { runMatrix } from "../campaign/matrix/run.ts";
+import { cellsOfShard, parseShard, type Shard, shardRecord } from "../campaign/matrix/shard.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
 import { type Cell, chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
@@ -38,6 +40,7 @@ interface MatrixCommandOptions extends ReportOptions {
   readonly fresh?: boolean;
   readonly jobs?: number;
   readonly confidence: number;
+  readonly shard?: Shard;
   readonly cold?: boolean;
   readonly json?: boolean;
 }
@@ -58,6 +61,7 @@ export function addMatrix(program: Command, session: Session): void {
     .option("--fresh", "count no earlier trials of these cells")
     .option("--jobs <n>", "machines side by side; default from processors and memory", positiveInteger)
     .option("--confidence <p>", "of the rates' intervals", confidence, 0.95)
+    .option("--shard <n/of>", "only the cells of one of several jobs; `dstate merge` joins them", shard)
     .option("--cold", "boot each machine: neither use nor make a frozen one")
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
@@ -70,23 +74,31 @@ export function addMatrix(program: Command, session: Session): void {
       "dstate matrix io-uring-dstate",
       "dstate matrix io-uring-dstate --kernel 6.1.115,6.1.129 \\\n    --env none --env UV_USE_IO_URING=0",
       "dstate matrix io-uring-dstate --node 20.2.0..20.5.0 --trials 3 --json",
+      "dstate matrix io-uring-dstate --all --shard 2/5",
     ],
   }).action(async (name: string, options: MatrixCommandOptions) => {
     const context = await session.context();
     const found = await findRepro(name);
     const { repro } = found;
-    const cells = chooseCells(repro, await choiceOf(repro, options, context), {
+    const all = chooseCells(repro, await choiceOf(repro, options, context), {
       all: options.all === true,
       image: context.settings.image,
     });
+    const cells = options.shard === undefined ? all : cellsOfShard(all, options.shard);
     const shape = shapeOf(repro.machine);
     const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
     const plan = { trials: options.trials, confidence: options.confidence, full: options.full === true };
+    const part =
+      options.shard &&
+      shardRecord(options.shard, { definition: await definitionOf(found), cells: all, plan });
     using ledger = await Ledger.open(context);
     let soFar: readonly MatrixRow[] = [];
     try {
       const { cold, fresh } = options;
-      const rows = await recorded(reproRun("matrix", found), options, context, async (run) => {
+      const about = { ...reproRun("matrix", found), shard: part };
+      const rows = await recorded(about, options, context, async (run) => {
+        // Also of no cells: a shard that has none is there all the same.
+        run.tell({ matrix: matrixRecord([], plan) });
         const onChange = (changed: readonly MatrixRow[]): void => {
           soFar = changed;
           session.board((room) => renderMatrixSoFar(changed, room, plan));
@@ -98,7 +110,13 @@ export function addMatrix(program: Command, session: Session): void {
       session.result(
         "matrix",
         { repro: repro.id, ...plan, jobs, exitCode: exit, cells: rows },
-        { json: options.json, text: () => renderMatrix(rows, { width: session.width, plan }) },
+        {
+          json: options.json,
+          text: () =>
+            rows.length === 0
+              ? `none of the ${all.length} cells is of this shard: nothing was run`
+              : renderMatrix(rows, { width: session.width, plan }),
+        },
       );
       process.exitCode = exit;
     } catch (error) {
@@ -146,6 +164,10 @@ function axes(
 
 function images(text: string, before: readonly Cell["image"][] = []): readonly Cell["image"][] {
   return [...before, ...text.split(",").map(imageKind)];
+}
+
+function shard(text: string): Shard {
+  return argument(() => parseShard(text));
 }
 
 function confidence(text: string): number {

@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   run: async () => (await import("./run.ts")).addRun,
   exec: async () => (await import("./exec.ts")).addExec,
   matrix: async () => (await import("./matrix.ts")).addMatrix,
+  merge: async () => (await import("./merge.ts")).addMerge,
   bench: async () => (await import("./bench.ts")).addBench,
   bisect: async () => (await import("./bisect.ts")).addBisect,
   check: async () => (await import("./check.ts")).addCheck,

@@ -1,16 +1,12 @@
-import { rename, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { command as runProgram } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
 import { formatBytes } from "../base/size.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { findRun, readRun, type StoredRun } from "../record/read-run.ts";
-import { assemblePage } from "../report/page/assemble.ts";
-import { collectPage } from "../report/page/collect.ts";
-import { pageTemplate } from "../report/page/template.ts";
+import { writePage } from "../report/page/write.ts";
 import { upstreamFacts } from "../report/upstream/facts.ts";
 import { isUpstreamFormat, type UpstreamFormat, upstreamFormats } from "../report/upstream/formats.ts";
 import { recipientsOf } from "../report/upstream/recipients.ts";
@@ -25,8 +21,6 @@ interface ShowOptions {
   readonly json?: boolean;
 }
 
-/** Bytes of logs that a page takes along; packed they are a tenth. */
-const mostLogs = 128 * 1024 ** 2;
 const formats = Object.keys(upstreamFormats).join(", ");
 
 /** `dstate show`: a run as a page that anybody can open, or as the text of a report. */
@@ -64,16 +58,9 @@ async function showPage(
   session: Session,
   context: Context,
 ): Promise<void> {
-  const template = await pageTemplate(context);
   const { length } = run.record.trials;
-  const page = await step(context.progress, `read ${run.record.id}`, async (progress) => {
-    const onTrial = (number: number): void => progress.update({ share: number / length });
-    return assemblePage(template, await collectPage(run, { mostLogs, onTrial }, context));
-  });
   const file = options.out === undefined ? join(run.dir, "index.html") : resolve(options.out);
-  await writeFile(`${file}.part`, page);
-  await rename(`${file}.part`, file);
-  const bytes = Buffer.byteLength(page);
+  const bytes = await writePage(run, file, context);
   session.result(
     "show",
     { run: run.dir, page: file, bytes, trials: length },

@@ -91,8 +91,36 @@ export const trialSchema = z.object({
   parts: z.string().optional(),
   machine: machineSchema.optional(),
   load: loadSchema.optional(),
+  /** Where it was run, for a trial that came from another run or another host: names one of the run's `workers`. */
+  worker: z.string().optional(),
+  /** The run that it was first recorded in, and its number there: the same trial is never counted twice. */
+  origin: z.object({ run: z.string(), number: z.int() }).optional(),
 });
 export type TrialRecord = z.infer<typeof trialSchema>;
+
+const shardSchema = z.object({
+  /** Counted from 1. */
+  number: z.int(),
+  of: z.int(),
+  /** Names the campaign: shards of the same one belong together. */
+  campaign: z.string(),
+  /** Names the repro as it was, for the ledger. */
+  definition: z.string(),
+  /** Cells of all shards together. */
+  cells: z.int(),
+});
+export type ShardRecord = z.infer<typeof shardSchema>;
+
+/** Who ran trials of a run elsewhere. */
+const workerSchema = z.object({
+  host: hostSchema,
+  /** The version of dstate there. */
+  dstate: z.string(),
+  /** How the run that came from there ended, where it was a run of its own. */
+  state: z.enum(["running", "finished", "interrupted", "failed", "killed"]).optional(),
+  shard: z.object({ number: z.int(), of: z.int() }).optional(),
+});
+export type WorkerRecord = z.infer<typeof workerSchema>;
 
 /**
  * A run, as `run.json` has it. It is written whole at every change, so it can be read at every moment; `state` is
@@ -132,6 +160,12 @@ export const runSchema = z.object({
   /** Parts that machines were made from, each once. */
   parts: z.record(z.string(), partsSchema),
   trials: z.array(trialSchema),
+  /** Which part of a campaign it is, where that is run in parts. */
+  shard: shardSchema.optional(),
+  /** Other hosts, or other runs, that its trials came from. */
+  workers: z.record(z.string(), workerSchema).optional(),
+  /** For a run that was joined from shards: which of them are not there. */
+  missingShards: z.array(z.int()).optional(),
   /** Trials of earlier runs that count too, and what all of them come to. */
   matrix: z
     .object({

@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { messageOf } from "../base/errors.ts";
@@ -12,7 +11,15 @@ import { describeHost, watchLoad } from "./host.ts";
 import { describeParts, FileHashes, type Parts, partsKey } from "./parts.ts";
 import { copyRepro } from "./repro-files.ts";
 import { runFolder } from "./run-folder.ts";
-import type { BisectRecord, MachineRecord, MatrixRecord, RunRecord, TrialRecord } from "./run-record.ts";
+import type {
+  BisectRecord,
+  MachineRecord,
+  MatrixRecord,
+  RunRecord,
+  ShardRecord,
+  TrialRecord,
+} from "./run-record.ts";
+import { writeRunFile } from "./write-run-file.ts";
 
 /** A run that begins. */
 export interface RunOptions {
@@ -28,6 +35,8 @@ export interface RunOptions {
   readonly command?: readonly string[] | undefined;
   /** The command that runs it again. Default: the one that was typed. */
   readonly rerun?: string | undefined;
+  /** Which part of a campaign it is. */
+  readonly shard?: ShardRecord | undefined;
   /** Its folder. Default: a new one below `logs`. */
   readonly dir?: string | undefined;
 }
@@ -101,6 +110,7 @@ export class Run implements AsyncDisposable {
         ...(file === undefined ? {} : { repro: await copyRepro(file, join(dir, "repro")) }),
         parts: {},
         trials: [],
+        ...(options.shard === undefined ? {} : { shard: options.shard }),
       },
       context.signal,
     );
@@ -200,9 +210,7 @@ export class Run implements AsyncDisposable {
       this.#queued = true;
       this.#writing = this.#writing.then(async () => {
         this.#queued = false;
-        const draft = join(this.dir, `run.json.${randomBytes(4).toString("hex")}`);
-        await writeFile(draft, `${JSON.stringify(this.#record, null, 1)}\n`);
-        await rename(draft, join(this.dir, "run.json"));
+        await writeRunFile(this.dir, this.#record);
       });
     }
     await this.#writing;
@@ -210,7 +218,7 @@ export class Run implements AsyncDisposable {
 }
 
 /** Which dstate this is. */
-async function ownVersions(): Promise<RunRecord["dstate"]> {
+export async function ownVersions(): Promise<RunRecord["dstate"]> {
   const revision = existsSync(join(ownHome(), ".git")) ? await commitOf(ownHome()) : undefined;
   return {
     version: ownVersion(),

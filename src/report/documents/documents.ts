@@ -25,6 +25,7 @@ export const documents = {
   run: { version: 1, body: trials.run },
   check: { version: 1, body: trials.check },
   matrix: { version: 1, body: trials.matrix },
+  merge: { version: 1, body: trials.merge },
   exec: { version: 1, body: trials.exec },
   bisect: { version: 1, body: trials.bisect },
   "bisect replay": { version: 1, body: trials.bisect },

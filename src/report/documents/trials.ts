@@ -12,6 +12,24 @@ export const check = z.object({
   trials: z.array(trial.extend({ expected: outcome })),
 });
 
+const matrixCell = z.object({
+  cell,
+  tally: z.object({
+    reproduced: z.int(),
+    clean: z.int(),
+    inconclusive: z.int(),
+    "infra-error": z.int(),
+  }),
+  verdict: rate.extend({
+    type: z.enum(["fails-always", "fails-sometimes", "fails", "not-seen", "inconclusive", "infra-error"]),
+    judged: z.int().describe("Trials that said something."),
+    interval: z.enum(["wilson", "anytime"]),
+  }),
+  open: z.boolean().describe("More trials could change the verdict."),
+  trials: z.array(z.object({ outcome, summary: z.string(), evidence: z.string(), earlier: z.boolean() })),
+  problem: z.string().optional().describe("Why it could not be tried."),
+});
+
 export const matrix = z.object({
   repro: z.string(),
   trials: z.int().describe("Asked for in each cell."),
@@ -19,25 +37,27 @@ export const matrix = z.object({
   full: z.boolean(),
   jobs: z.int().describe("Machines side by side."),
   exitCode,
-  cells: z.array(
-    z.object({
-      cell,
-      tally: z.object({
-        reproduced: z.int(),
-        clean: z.int(),
-        inconclusive: z.int(),
-        "infra-error": z.int(),
-      }),
-      verdict: rate.extend({
-        type: z.enum(["fails-always", "fails-sometimes", "fails", "not-seen", "inconclusive", "infra-error"]),
-        judged: z.int().describe("Trials that said something."),
-        interval: z.enum(["wilson", "anytime"]),
-      }),
-      open: z.boolean().describe("More trials could change the verdict."),
-      trials: z.array(z.object({ outcome, summary: z.string(), evidence: z.string(), earlier: z.boolean() })),
-      problem: z.string().optional().describe("Why it could not be tried."),
-    }),
-  ),
+  cells: z.array(matrixCell),
+});
+
+export const merge = z.object({
+  run: z.string().describe("The joined run's folder."),
+  page: z.string().describe("Its page."),
+  exitCode,
+  runs: z.int().describe("That were joined."),
+  trials: z.int().describe("Each counted once."),
+  doubles: z.int().describe("Copies of trials that were in several of the folders."),
+  shards: z
+    .object({
+      of: z.int(),
+      missing: z.array(z.int()),
+      unfinished: z.array(z.int()).describe("Ran to no end: what they have is joined, and is not all."),
+      cellsMissing: z.int().describe("Cells that no shard told of."),
+    })
+    .optional()
+    .describe("Missing: the runs are no shards."),
+  ledger: z.object({ added: z.int(), known: z.int() }).describe("Trials that are new here, and were here."),
+  cells: z.array(matrixCell).optional().describe("Missing: the runs are no matrices."),
 });
 
 const suspects = z.object({
