@@ -5,6 +5,7 @@ import type { Context } from "../base/context.ts";
 import { exitCode, UsageError } from "../base/errors.ts";
 import type { BisectState } from "../campaign/bisect/bisect.ts";
 import {
+  type Candidate,
   commitCandidates,
   isRange,
   kernelCandidates,
@@ -16,6 +17,7 @@ import { type RunBisectOptions, recall, runBisect } from "../campaign/bisect/run
 import { followUpstream, type Upstream } from "../campaign/bisect/upstream.ts";
 import { type Campaign, Ledger } from "../campaign/ledger.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
+import { changeKernel } from "../kernel/selector.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior.ts";
@@ -26,7 +28,7 @@ import { findRepro } from "../repro/find.ts";
 import { knownLibuv } from "../runtime/node.ts";
 import { withNotes } from "./help.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
-import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
+import { addCellOptions, type CellOptions, changesOf, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
 interface BisectCommandOptions extends CellOptions, ReportOptions {
@@ -185,10 +187,14 @@ async function candidatesOf(
   }
   const { kernel, node } = options;
   if (isRange(kernel)) {
-    const cell = chooseCell(repro.axes, { ...choiceOf(options), kernel: undefined }, context.settings);
+    const cell = chooseCell(
+      repro.axes,
+      { ...choiceOf(options), kernel: undefined, kernelChanges: undefined },
+      context.settings,
+    );
     return {
       range: `kernel ${kernel}`,
-      candidates: await kernelCandidates(parseRange(kernel), cell, context),
+      candidates: withChanges(await kernelCandidates(parseRange(kernel), cell, context), options),
     };
   }
   if (isRange(node)) {
@@ -210,11 +216,24 @@ async function candidatesOf(
       next: "For example --range v6.1.106..v6.1.115.",
     });
   const tree = resolve(options.git ?? ".");
-  const cell = chooseCell(repro.axes, { ...choiceOf(options), kernel: undefined }, context.settings);
+  const cell = chooseCell(
+    repro.axes,
+    { ...choiceOf(options), kernel: undefined, kernelChanges: undefined },
+    context.settings,
+  );
   return {
     range: `git ${options.range}`,
-    candidates: await commitCandidates(tree, parseRange(options.range), cell, context),
+    candidates: withChanges(await commitCandidates(tree, parseRange(options.range), cell, context), options),
   };
+}
+
+/** Candidates whose kernels are built with the user's changes, each of them. */
+function withChanges(candidates: readonly Candidate[], options: BisectCommandOptions): readonly Candidate[] {
+  const changes = changesOf(options);
+  return candidates.map((candidate) => {
+    const { kernel } = candidate.cell;
+    return { ...candidate, cell: { ...candidate.cell, kernel: changeKernel(kernel, changes) } };
+  });
 }
 
 /** Where a commit of a stable tree comes from, when the answer is one. */

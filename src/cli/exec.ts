@@ -12,11 +12,12 @@ import { splitSelectors } from "../campaign/matrix/cells.ts";
 import { expandRanges } from "../campaign/matrix/expand.ts";
 import { defaultJobs, hostRoom } from "../campaign/pool.ts";
 import { checkName } from "../guest/take.ts";
+import { changeKernel } from "../kernel/selector.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderExec } from "../report/exec.ts";
 import { withNotes } from "./help.ts";
 import { type ReportOptions, recorded, reportOption } from "./recording.ts";
-import { addCellOptions, type CellOptions, positiveInteger } from "./selectors.ts";
+import { addCellOptions, type CellOptions, changesOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
 interface ExecOptions extends Omit<CellOptions, "axis">, ReportOptions {
@@ -78,7 +79,8 @@ export function addExec(program: Command, session: Session): void {
     const env = options.env ?? {};
     const image = options.image ?? context.settings.image ?? imageKinds[0];
     const cell = { kernel: "", node: options.node, env, image, axes: {} };
-    const [first, ...others] = await expandRanges("kernel", asked, cell, context);
+    const kernels = await expandRanges("kernel", asked, cell, context);
+    const [first, ...others] = kernels.map((kernel) => changeKernel(kernel, changesOf(options)));
     if (first === undefined) throw new UsageError(`there is no kernel ${options.kernel}`);
     const shape = { cpus: options.cpus, memory: options.memory };
     const lines = new LineWriter(session, { json: options.json === true });

@@ -1,12 +1,18 @@
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { type ImageKind, imageKinds } from "../base/settings.ts";
 import { either } from "../base/text.ts";
+import { checkNames, formatChanges, isKernelCheck } from "../kernel/changes.ts";
 import { kernelExamples } from "../kernel/selector.ts";
 import type { CellChoice } from "../lab/cell.ts";
 
 /** The options that choose a cell, the same in every command. */
 export interface CellOptions {
   readonly kernel?: string;
+  /** As they stand at the end of a selector. */
+  readonly with?: string;
+  readonly revert?: string;
+  readonly patch?: string;
   readonly node?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly image?: ImageKind;
@@ -27,6 +33,7 @@ export function addCellOptions(command: Command, options: { readonly several?: b
       .option("--kernel <selector>", kinds)
       .option("--axis <NAME=VALUE>", "a value of one of the repro's own axes; may be repeated", collectPairs);
   }
+  addChangeOptions(command);
   return command
     .option("--node <version>", "a Node release, such as 20.9.0; or `image`: the one that a NixOS image has")
     .option("--env <NAME=VALUE>", "environment of the workload; may be repeated", collectPairs)
@@ -34,10 +41,42 @@ export function addCellOptions(command: Command, options: { readonly several?: b
     .option("--image <kind>", either(imageKinds), (text: string) => imageKind(text));
 }
 
+/** Add the options that change a kernel which is built here. */
+export function addChangeOptions(command: Command): Command {
+  return command
+    .option("--with <check>", `build the kernel with ${checkNames}; may be repeated`, checkedChange)
+    .option("--patch <file>", "build it with a patch; may be repeated", collectChange("patch"))
+    .option(
+      "--revert <commit>",
+      "build it without a commit of its tree; may be repeated",
+      collectChange("revert"),
+    );
+}
+
+/** What those options say, as it stands at the end of a selector. */
+export function changesOf(options: Pick<CellOptions, "with" | "revert" | "patch">): string {
+  return `${options.with ?? ""}${options.revert ?? ""}${options.patch ?? ""}`;
+}
+
+function checkedChange(text: string, before = ""): string {
+  if (!isKernelCheck(text)) throw new InvalidArgumentError(`expected ${checkNames}.`);
+  return `${before}${formatChanges([{ type: "with", check: text }])}`;
+}
+
+function collectChange(type: "patch" | "revert"): (text: string, before?: string) => string {
+  return (text, before = "") => {
+    if (type === "revert" && !/^[^+@\s-][^+@\s]*$/.test(text))
+      throw new InvalidArgumentError("expected the id of a commit.");
+    const change = type === "patch" ? { type, path: resolve(text) } : { type, revision: text };
+    return `${before}${formatChanges([change])}`;
+  };
+}
+
 /** A user's choice of cell. */
 export function choiceOf(options: CellOptions): CellChoice {
   return {
     kernel: options.kernel,
+    kernelChanges: changesOf(options),
     node: options.node,
     env: options.env,
     image: options.image,

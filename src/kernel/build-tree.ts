@@ -38,6 +38,8 @@ export interface BuildTree extends AsyncDisposable {
   checkOut(commit: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Leave nothing out from now on. */
   fill(commit: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Run git in the work tree, with its index: the next checkout takes back what it changes. */
+  git(argv: readonly string[], input: Buffer, signal: AbortSignal): Promise<void>;
   /** Forget all objects. */
   clean(): Promise<void>;
   /** Trust what was built since the tree was opened. */
@@ -105,6 +107,8 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
       objects,
       isUsed: await exists(join(objects, guestPlatform.kernelBuild.image)),
       lock,
+      git: async ([verb = "", ...rest], input, abort) =>
+        await git.run([verb, "--index", ...rest], input, abort),
       leavesOut: async (abort) => isSparse && (await git.leavesOut(abort)),
       checkOut,
       fill: async (commit, abort) => {

@@ -5,7 +5,9 @@ import type { StoreEntry } from "../base/store.ts";
 import { BuildError, type Built } from "./build.ts";
 import { type BuildTree, compilerCache, openBuildTree } from "./build-tree.ts";
 import { guestConfiguration, storeBuilt } from "./built-kernel.ts";
+import { formatChanges, fragmentsOf, type KernelChange } from "./changes.ts";
 import { formatOptions } from "./configuration.ts";
+import { applyEdits, describeEdits, editedIdentity, readEdits } from "./edits.ts";
 import { resolveCommit } from "./git-tree.ts";
 import type { KernelOptions } from "./kernel.ts";
 
@@ -13,18 +15,20 @@ import type { KernelOptions } from "./kernel.ts";
 export interface TreeRevision {
   readonly tree: string;
   readonly revision: string;
+  readonly changes?: readonly KernelChange[] | undefined;
 }
 
 /** @example formatRevision({ tree: "/src/linux", revision: "v6.1" }) // "git:/src/linux@v6.1" */
-export function formatRevision({ tree, revision }: TreeRevision): string {
-  return `git:${tree}@${revision}`;
+export function formatRevision({ tree, revision, changes }: TreeRevision): string {
+  return `git:${tree}@${revision}${formatChanges(changes)}`;
 }
 
 /** As the user named it, with its commit where that is another name. @example "git:linux@v5.10.170 (74924a365ec9)" */
-function titleOf({ tree, revision }: TreeRevision, commit: string): string {
+function titleOf({ tree, revision, changes }: TreeRevision, commit: string): string {
   const id = commit.slice(0, 12);
   const name = `git:${basename(resolve(tree))}`;
-  return commit.startsWith(revision) ? `${name}@${id}` : `${name}@${revision} (${id})`;
+  const added = formatChanges(changes);
+  return commit.startsWith(revision) ? `${name}@${id}${added}` : `${name}@${revision}${added} (${id})`;
 }
 
 /**
@@ -35,21 +39,23 @@ function titleOf({ tree, revision }: TreeRevision, commit: string): string {
  * @throws {InfraError} when it cannot be checked out or built.
  */
 export async function provideCommit(
-  { tree, revision }: TreeRevision,
+  { tree, revision, changes = [] }: TreeRevision,
   context: Context,
   options: KernelOptions,
 ): Promise<StoreEntry> {
-  const configuration = await guestConfiguration(context, options);
+  const fragments = [...(options.fragments ?? []), ...fragmentsOf(changes)];
+  const configuration = await guestConfiguration(context, { ...options, fragments });
   const commit = await resolveCommit(tree, revision, context.signal);
-  const title = titleOf({ tree, revision }, commit);
+  const edits = await readEdits(changes, tree, context.signal);
+  const title = titleOf({ tree, revision, changes }, commit);
   return await storeBuilt(
     {
       kind: "git",
-      selector: formatRevision({ tree, revision: commit }),
+      selector: formatRevision({ tree, revision: commit, changes }),
       name: commit.slice(0, 12),
       title,
-      identity: commit,
-      provenance: `Linux at commit ${commit} of the git tree ${tree}.`,
+      identity: editedIdentity(commit, edits),
+      provenance: `Linux at commit ${commit} of the git tree ${tree}${describeEdits(edits)}.`,
       build: async (make, _out, signal) => {
         const { compiler } = configuration;
         const facts = { tree, configuration: formatOptions(configuration.options), compiler };
@@ -67,6 +73,7 @@ export async function provideCommit(
             async () => await buildTree[how](commit, signal),
           );
           tellMissing(missing, tree, context);
+          await applyEdits(edits, title, async (argv, patch) => await buildTree.git(argv, patch, signal));
         };
         const build = async (incremental: boolean): Promise<Built> =>
           await make({ source, objects, lock, cache, incremental });

@@ -17,6 +17,8 @@ export interface PrivateGit {
   checkOut(commit: string, patterns: string, signal: AbortSignal): Promise<void>;
   /** Whether the patterns left out any file of the commit. */
   leavesOut(signal: AbortSignal): Promise<boolean>;
+  /** Run git in the work tree, with its index. */
+  run(argv: readonly string[], input: Buffer, signal: AbortSignal): Promise<void>;
   /** Remove what the commit does not have. */
   clean(signal: AbortSignal): Promise<void>;
 }
@@ -65,7 +67,7 @@ export async function privateGit(options: {
     "core.splitIndex=false",
     "core.hooksPath=/dev/null",
   ].flatMap((setting) => ["-c", setting]);
-  const git = async (argv: readonly string[], signal: AbortSignal): Promise<string> => {
+  const git = async (argv: readonly string[], signal: AbortSignal, input?: Buffer): Promise<string> => {
     const where = [`--git-dir=${gitDir}`, `--work-tree=${source}`];
     const { stdout } = await command(["git", ...where, ...settings, ...argv], {
       within: timeouts.make.checkOut,
@@ -73,6 +75,7 @@ export async function privateGit(options: {
       cwd: source,
       env: { GIT_INDEX_FILE: index },
       inherit: [lock.descriptor],
+      ...(input === undefined ? {} : { input }),
     });
     return stdout;
   };
@@ -88,6 +91,9 @@ export async function privateGit(options: {
         if (!(error instanceof CommandError)) throw error;
         throw await explain(error, tree, commit, signal);
       }
+    },
+    run: async (argv, input, signal) => {
+      await git(argv, signal, input);
     },
     clean: async (signal) => {
       await git(["clean", "-ffdxq"], signal);

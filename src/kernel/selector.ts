@@ -1,5 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { either } from "../base/text.ts";
+import { cannotChange } from "./changes.ts";
 import { kernelSources, sourceOf } from "./sources/index.ts";
 import type { KernelSelector } from "./sources/source.ts";
 
@@ -20,6 +21,19 @@ export function parseKernelSelector(text: string): KernelSelector {
   throw new UsageError(`"${text}" names no kernel`, {
     next: `Write ${either(sources.map(({ examples }) => examples))}.`,
   });
+}
+
+/**
+ * A kernel built with changes: checks of its own, commits taken back, patches.
+ *
+ * @param changes as they stand at the end of a selector; none: it stays as it is.
+ * @throws {UsageError} when the kernel is built already.
+ * @example changeKernel("6.1.115", "+lockdep") // "6.1.115+lockdep"
+ */
+export function changeKernel(text: string, changes: string): string {
+  if (changes === "") return text;
+  if (!sourceOf(parseKernelSelector(text)).isBuilt) throw cannotChange(text);
+  return formatKernelSelector(parseKernelSelector(`${text}${changes}`));
 }
 
 /** How kernel selectors look, for help: one of each source. */

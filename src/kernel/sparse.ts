@@ -43,8 +43,8 @@ const optionalFolders: readonly OptionalFolder[] = [
 
 /** The same where nothing below it is read, not even a Makefile, but for the files that are named. */
 const unreadFolders: readonly { readonly folder: string; readonly but: readonly string[] }[] = [
-  { folder: "Documentation", but: ["Kconfig", "Makefile"] },
-  { folder: "samples", but: ["Kconfig", "Makefile"] },
+  { folder: "Documentation", but: ["Makefile"] },
+  { folder: "samples", but: ["Makefile"] },
   { folder: "tools/perf", but: [] },
   { folder: "tools/testing", but: [] },
 ];
@@ -70,7 +70,6 @@ export function sparsePatterns({ options, build, missing = [], whole = false }: 
   const leftOut = [
     ...optionalFolders.filter(isUnread).map(({ folder }) => `!/${folder}/`),
     // A Makefile of a folder above may name them.
-    "Kconfig*",
     "Makefile*",
     "Kbuild*",
     // Two stars reach the files themselves, which a folder's pattern does not take from the names above.
@@ -80,6 +79,8 @@ export function sparsePatterns({ options, build, missing = [], whole = false }: 
     ]),
     "!/arch/*/**",
     `/arch/${build.archFolder}/**`,
+    // All of them are read, those of other architectures too.
+    "Kconfig*",
   ];
   const lines = ["/*", ...(whole ? [] : leftOut), ...missing.map((path) => `!/${escapePattern(path)}`)];
   return lines.map((line) => `${line}\n`).join("");

@@ -1,5 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { type ImageKind, imageKinds } from "../base/settings.ts";
+import { changeKernel } from "../kernel/selector.ts";
 
 /** One point in a matrix: what a trial runs on. Every value is what the user's selector said. */
 export interface Cell {
@@ -37,6 +38,8 @@ export interface Axes {
 /** A cell as somebody asks for it: what is not said is the first value of the repro's axis. */
 export interface CellChoice {
   readonly kernel?: string | undefined;
+  /** What the kernel is built with, taken back or patched, as it stands at the end of a selector: `+lockdep`. */
+  readonly kernelChanges?: string | undefined;
   readonly node?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly image?: Cell["image"] | undefined;
@@ -80,7 +83,7 @@ export function chooseCell(
   const image = choice.image ?? settings.image ?? imageKinds[0];
   const nearest = axes.images?.[image];
   return {
-    kernel: choice.kernel ?? nearest?.kernel ?? axes.kernel[0],
+    kernel: changeKernel(choice.kernel ?? nearest?.kernel ?? axes.kernel[0], choice.kernelChanges ?? ""),
     node: choice.node ?? nearest?.node ?? axes.node?.[0],
     env: choice.env ?? axes.env?.[0] ?? {},
     image,
@@ -106,7 +109,7 @@ export function describeCell(cell: Cell): string {
 /** A commit's full id and its tree's whole path fill a line; the JSON has them. */
 function shortKernel(selector: string): string {
   return selector.replace(
-    /^git:.*?([^/]*)@([0-9a-f]{40})$/,
-    (_whole, tree: string, id: string) => `git:${tree}@${id.slice(0, 12)}`,
+    /^git:.*?([^/]*)@([0-9a-f]{40})(\+.*)?$/,
+    (_whole, tree: string, id: string, changes = "") => `git:${tree}@${id.slice(0, 12)}${changes}`,
   );
 }

@@ -108,10 +108,16 @@ describe.runIf(haveGit)("a commit of a git tree", () => {
       git("commit", "-q", "-m", "add");
       return git("rev-parse", "HEAD");
     };
-    const read = ["arch/Kconfig", "arch/x86/entry.c", "drivers/gpu/drm/Kconfig", "drivers/gpu/drm/Makefile"];
+    const read = [
+      "arch/Kconfig",
+      "arch/arm/crypto/Kconfig",
+      "arch/x86/entry.c",
+      "drivers/gpu/drm/Kconfig",
+      "drivers/gpu/drm/Makefile",
+    ];
     const unread = [
       "Documentation/a.rst",
-      "arch/arm/Kconfig",
+      "arch/arm/Makefile",
       "drivers/gpu/drm/huge.h",
       "tools/perf/Makefile",
     ];

@@ -1,3 +1,4 @@
+import { areFixed, formatChanges, splitChanges } from "../changes.ts";
 import { formatRevision, provideCommit } from "../commit.ts";
 import { resolveCommit } from "../git-tree.ts";
 import { storedKernel } from "../stored.ts";
@@ -14,21 +15,24 @@ export const git: KernelSource<"git"> = {
   isBuilt: true,
   parse: (text) => {
     // A reflog entry such as main@{1} has an @ of its own.
-    const at = /^(?<tree>.+)@(?!\{)(?<revision>[^@]+(?:@\{[^}]*\})?)$/s.exec(after("git", text) ?? "");
+    const { base, changes } = splitChanges(text);
+    const at = /^(?<tree>.+)@(?!\{)(?<revision>[^@]+(?:@\{[^}]*\})?)$/s.exec(after("git", base) ?? "");
     const { tree, revision } = at?.groups ?? {};
-    return tree && revision && !revision.startsWith("-") ? { type: "git", tree, revision } : undefined;
+    return tree && revision && !revision.startsWith("-")
+      ? { type: "git", tree, revision, ...(changes.length > 0 && { changes }) }
+      : undefined;
   },
   format: formatRevision,
   provide: async (selector, context, options) =>
     storedKernel(await provideCommit(selector, context, options), formatRevision(selector)),
-  isFixed: ({ revision }) => /^[0-9a-f]{40}$/.test(revision),
+  isFixed: ({ revision, changes }) => /^[0-9a-f]{40}$/.test(revision) && areFixed(changes),
   // Where a tree lies does not matter: its commit says it all.
-  nameInLedger: ({ revision }) => `git@${revision}`,
+  nameInLedger: ({ revision, changes }) => `git@${revision}${formatChanges(changes)}`,
   releaseOf: () => undefined,
   debugImages: async (selector, { signal }) => {
-    const { tree, revision } = selector;
+    const { tree, revision, changes } = selector;
     const commit = await resolveCommit(tree, revision, signal);
-    const of = formatRevision({ tree, revision: commit });
+    const of = formatRevision({ tree, revision: commit, changes });
     return { places: [{ type: "twin", of }], otherwise: noTwin(formatRevision(selector)) };
   },
   list: () => [],

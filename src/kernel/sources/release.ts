@@ -7,33 +7,44 @@ import type { StoreEntry } from "../../base/store.ts";
 import { otherPlaces, UnreachableError } from "../../supply/download.ts";
 import { unpackSource } from "../build.ts";
 import { guestConfiguration, storeBuilt } from "../built-kernel.ts";
+import { areFixed, formatChanges, fragmentsOf, type KernelChange, splitChanges } from "../changes.ts";
 import { formatRevision, provideCommit, type TreeRevision } from "../commit.ts";
+import { applyEdits, describeEdits, editedIdentity, plainApply, readEdits } from "../edits.ts";
 import type { KernelOptions } from "../kernel.ts";
 import { readPins } from "../pins.ts";
 import { fetchSource, releaseSources } from "../release-tarball.ts";
 import { storedKernel } from "../stored.ts";
 import { findInTrees, type TreeRelease } from "../tree-releases.ts";
 import { compareKernelVersions, releasePattern } from "../version.ts";
-import type { KernelSource, KnownKernel } from "./source.ts";
+import type { KernelSelector, KernelSource, KnownKernel } from "./source.ts";
 
 /** An upstream release, built from its source with the guest kernel's configuration. */
 export const release: KernelSource<"release"> = {
   example: "6.1.115",
   examples: "an upstream release (6.1.115)",
   isBuilt: true,
-  parse: (text) => (releasePattern.test(text) ? { type: "release", version: text } : undefined),
-  format: ({ version }) => version,
-  provide: async ({ version }, context, options) =>
-    storedKernel(await provideRelease(version, context, options), version),
-  isFixed: () => true,
-  nameInLedger: ({ version }) => version,
-  releaseOf: ({ version }) => version,
-  debugImages: async ({ version }, context) => {
+  parse: (text) => {
+    const { base: version, changes } = splitChanges(text);
+    if (!releasePattern.test(version)) return undefined;
+    return { type: "release", version, ...(changes.length > 0 && { changes }) };
+  },
+  format: formatRelease,
+  provide: async (selector, context, options) =>
+    storedKernel(await provideRelease(selector, context, options), formatRelease(selector)),
+  isFixed: ({ changes }) => areFixed(changes),
+  nameInLedger: formatRelease,
+  // What is changed stands in no row with what is not.
+  releaseOf: ({ version, changes }) => (changes === undefined ? version : undefined),
+  debugImages: async (selector, context) => {
+    const { version, changes } = selector;
     const inTree = await findInTrees(version, context);
-    const selectors = [version, ...(inTree ? [formatRevision(revisionOf(inTree))] : [])];
+    const selectors = [
+      formatRelease(selector),
+      ...(inTree ? [formatRevision(revisionOf(inTree, changes))] : []),
+    ];
     return {
       places: selectors.map((of) => ({ type: "twin", of })),
-      otherwise: noTwin(version),
+      otherwise: noTwin(formatRelease(selector)),
     };
   },
   list: ({ index, pins, trees }) => {
@@ -58,27 +69,38 @@ export function noTwin(selector: string): UsageError {
   });
 }
 
+function formatRelease({ version, changes }: Omit<KernelSelector<"release">, "type">): string {
+  return `${version}${formatChanges(changes)}`;
+}
+
 async function provideRelease(
-  version: string,
+  selector: KernelSelector<"release">,
   context: Context,
   options: KernelOptions,
 ): Promise<StoreEntry> {
+  const { version, changes = [] } = selector;
   const inTree = await findInTrees(version, context);
   const pins = await readPins(context.settings.homeDir);
   const isPinned = pins.some((pin) => pin.version === version && pin.sha256 !== null);
-  if (inTree && !isPinned) return await provideCommit(revisionOf(inTree), context, options);
-  const configuration = await guestConfiguration(context, options);
+  // Commits can be taken back only where there are any.
+  const needsTree = changes.some(({ type }) => type === "revert");
+  if (inTree && (needsTree || !isPinned))
+    return await provideCommit(revisionOf(inTree, changes), context, options);
+  const fragments = [...(options.fragments ?? []), ...fragmentsOf(changes)];
+  const configuration = await guestConfiguration(context, { ...options, fragments });
+  const edits = await readEdits(changes, undefined, context.signal);
+  const name = formatRelease(selector);
   const failures: string[] = [];
   for await (const source of releaseSources(version, context)) {
     try {
       return await storeBuilt(
         {
           kind: "release",
-          selector: version,
+          selector: name,
           name: version,
-          title: version,
-          identity: source.sha256,
-          provenance: source.provenance,
+          title: name,
+          identity: editedIdentity(source.sha256, edits),
+          provenance: `${source.provenance}${edits.length === 0 ? "" : ` Built${describeEdits(edits).slice(1)}.`}`,
           build: async (make, out, signal) => {
             const work = join(out, "work");
             const tarball = await fetchSource(source, { ...context, signal });
@@ -87,6 +109,7 @@ async function provideRelease(
               { title: `unpack Linux ${version}`, kind: "release-unpack", guess: "30s" },
               async () => await unpackSource(tarball, join(work, "source"), signal),
             );
+            await applyEdits(edits, name, plainApply(join(work, "source"), signal));
             const built = await make({ source: join(work, "source"), objects: join(work, "objects") });
             await rm(work, { recursive: true, force: true });
             return built;
@@ -102,13 +125,16 @@ async function provideRelease(
       const { tree, name } = inTree;
       const text = `the pinned source cannot be had (${error.message}): taking ${name} of ${tree}, for which nobody vouches`;
       context.progress({ type: "note", text });
-      return await provideCommit(revisionOf(inTree), context, options);
+      return await provideCommit(revisionOf(inTree, changes), context, options);
     }
   }
   throw new UnreachableError(failures.join("; "), { next: otherPlaces });
 }
 
 /** What is built of a tree's release: its commit, whatever tag names it tomorrow. */
-function revisionOf({ tree, commit }: TreeRelease): TreeRevision {
-  return { tree, revision: commit };
+function revisionOf(
+  { tree, commit }: TreeRelease,
+  changes: readonly KernelChange[] | undefined,
+): TreeRevision {
+  return { tree, revision: commit, ...(changes && changes.length > 0 && { changes }) };
 }

@@ -1,5 +1,6 @@
 import type { Context } from "../../base/context.ts";
 import type { UsageError } from "../../base/errors.ts";
+import type { KernelChange } from "../changes.ts";
 import type { KernelIndex } from "../debian-index.ts";
 import type { Kernel, KernelOptions } from "../kernel.ts";
 import type { KernelPin } from "../pins.ts";
@@ -8,11 +9,15 @@ import type { TreeRelease } from "../tree-releases.ts";
 /** What a selector says for each place that kernels come from. */
 interface SelectorParts {
   /** An upstream release, built from its pristine source. */
-  release: { readonly version: string };
+  release: { readonly version: string; readonly changes?: readonly KernelChange[] | undefined };
   /** A kernel package of Debian: an upstream version, a full Debian version, or a line such as `6.1`. */
   deb: { readonly version: string };
   /** A commit of a kernel tree on this machine. */
-  git: { readonly tree: string; readonly revision: string };
+  git: {
+    readonly tree: string;
+    readonly revision: string;
+    readonly changes?: readonly KernelChange[] | undefined;
+  };
   /** A vmlinux or a packed image that is already there. */
   file: { readonly path: string };
   /** A kernel of nixpkgs. */
