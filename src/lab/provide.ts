@@ -1,4 +1,5 @@
 import type { Context } from "../base/context.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import { guestSystems } from "../image/systems.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
@@ -27,14 +28,14 @@ export async function provideParts(repro: PartsRequest, cell: Cell, context: Con
     release === undefined ? undefined : typeof repro.npm === "function" ? repro.npm(release) : repro.npm;
   const node =
     release === undefined ? undefined : await provideNode(release, context, npm === undefined ? {} : { npm });
-  // What a user may have mistyped comes first, what takes long last.
-  const kernel = await provideKernel(selector, context, {
-    fragments: repro.kernelFragments?.(cell) ?? [],
-  });
-  const image = await guestSystems[cell.image].provide(
-    { kernel: selector, nixosSystem: repro.nixosSystem?.(cell) },
-    context,
-  );
-  const workload = await provideWorkload(repro, cell, context);
+  // What a user may have mistyped came first. A compiler leaves room for what waits for a network and a disk.
+  const fragments = repro.kernelFragments?.(cell) ?? [];
+  const nixosSystem = repro.nixosSystem?.(cell);
+  const [kernel, image, workload] = await sideBySide(context.signal, [
+    async (signal) => await provideKernel(selector, { ...context, signal }, { fragments }),
+    async (signal) =>
+      await guestSystems[cell.image].provide({ kernel: selector, nixosSystem }, { ...context, signal }),
+    async (signal) => await provideWorkload(repro, cell, { ...context, signal }),
+  ]);
   return { kernel, image, node, workload };
 }
