@@ -10,7 +10,7 @@ import { ledgerInMemory, ledgerPath, openLedgerFile } from "./ledger-file.ts";
 import { allRows, identityOf, rowSchema, sharedTables } from "./ledger-rows.ts";
 
 /** What runs trials; `campaign` is a matrix or a bisection of an earlier dstate, which did not say which. */
-const runners = ["run", "check", "exec", "test", "bench", "matrix", "bisect", "campaign"] as const;
+const runners = ["run", "check", "exec", "test", "bench", "matrix", "bisect", "map", "campaign"] as const;
 export type RanBy = (typeof runners)[number];
 
 /** A trial as the ledger keeps it. */

@@ -16,7 +16,7 @@ export const groups: readonly Group[] = [
       run: "run a repro in one cell: reproduced or not, with the evidence",
       check: "is its bad cell bad, and its control clean?",
       matrix: "in which kernels, Nodes, environments it fails, and how often",
-      bisect: "what broke or mended it, also when it fails only sometimes",
+      "map, bisect": "which releases have it; what broke it, or mended it",
       shell: "a terminal in a machine of a cell",
       attach: "the wedged machine that a run kept, as it was",
       "show, merge": "a run as a page: time axes, logs; shards as one run",

@@ -14,6 +14,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   exec: async () => (await import("./exec.ts")).addExec,
   matrix: async () => (await import("./matrix.ts")).addMatrix,
   merge: async () => (await import("./merge.ts")).addMerge,
+  map: async () => (await import("./map.ts")).addMap,
   bench: async () => (await import("./bench.ts")).addBench,
   bisect: async () => (await import("./bisect.ts")).addBisect,
   check: async () => (await import("./check.ts")).addCheck,

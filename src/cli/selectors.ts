@@ -24,14 +24,21 @@ export interface CellOptions {
  * Add the options that choose a cell.
  *
  * @param options.several for a command that takes several kernels and knows no axes of a repro's own.
+ * @param options.noKernel for a command that finds its kernels itself.
  */
-export function addCellOptions(command: Command, options: { readonly several?: boolean } = {}): Command {
+export function addCellOptions(
+  command: Command,
+  options: { readonly several?: boolean; readonly noKernel?: boolean } = {},
+): Command {
   const kinds = kernelExamples();
   if (options.several) command.option("--kernel <list>", `separated by commas: ${kinds}, or a range A..B`);
   else {
-    command
-      .option("--kernel <selector>", kinds)
-      .option("--axis <NAME=VALUE>", "a value of one of the repro's own axes; may be repeated", collectPairs);
+    if (options.noKernel !== true) command.option("--kernel <selector>", kinds);
+    command.option(
+      "--axis <NAME=VALUE>",
+      "a value of one of the repro's own axes; may be repeated",
+      collectPairs,
+    );
   }
   addChangeOptions(command);
   return command

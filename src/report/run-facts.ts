@@ -1,9 +1,12 @@
 import { type BisectState, stateOf } from "../campaign/bisect/bisect.ts";
 import { planOf, recall } from "../campaign/bisect/run.ts";
 import type { Campaign, Ledger } from "../campaign/ledger.ts";
+import type { MappedLine } from "../campaign/map/run.ts";
+import { anytimeInterval } from "../campaign/matrix/anytime.ts";
 import type { MatrixRow } from "../campaign/matrix/drive.ts";
 import type { MatrixPlan } from "../campaign/matrix/matrix.ts";
 import type { BisectRecord, MatrixRecord } from "../record/run-record.ts";
+import type { Outcome } from "../repro/outcome.ts";
 import { describeConclusion, rowsOf } from "./posterior.ts";
 
 /** A matrix as `run.json` keeps it. */
@@ -24,6 +27,41 @@ export function matrixRecord(rows: readonly MatrixRow[], plan: MatrixPlan): Matr
       high: verdict.high,
       ...(problem === undefined ? {} : { problem }),
     })),
+  };
+}
+
+/** A map as `run.json` keeps it: a matrix of the releases that were tried. */
+export function mapRecord(lines: readonly MappedLine[], confidence: number): MatrixRecord {
+  const verdicts = { bad: "fails", good: "not-seen", unknown: "inconclusive" } as const;
+  return {
+    trials: 1,
+    confidence,
+    cells: lines.flatMap(({ releases }) =>
+      releases
+        .filter(({ trials, problem }) => trials.length > 0 || problem !== undefined)
+        .map(({ cell, state, seen, trials, problem }) => {
+          const { low, high } = anytimeInterval(seen.reproduced, seen.reproduced + seen.clean, confidence);
+          const count = (outcome: Outcome): number =>
+            trials.filter((trial) => trial.outcome === outcome).length;
+          return {
+            cell,
+            verdict:
+              state === "bad" && seen.clean === 0
+                ? "fails-always"
+                : state === "bad" && seen.reproduced > 0
+                  ? "fails-sometimes"
+                  : verdicts[state],
+            open: state === "unknown" && problem === undefined,
+            ...seen,
+            inconclusive: count("inconclusive"),
+            infraErrors: count("infra-error"),
+            earlier: trials.filter(({ earlier }) => earlier).length,
+            low,
+            high,
+            ...(problem === undefined ? {} : { problem }),
+          };
+        }),
+    ),
   };
 }
 

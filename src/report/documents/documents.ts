@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { toJson } from "../../repro/evidence.ts";
 import * as bench from "./bench.ts";
+import { mapDocument } from "./map.ts";
 import { problem } from "./parts.ts";
 import * as stock from "./stock.ts";
 import * as trials from "./trials.ts";
@@ -26,6 +27,7 @@ export const documents = {
   check: { version: 1, body: trials.check },
   matrix: { version: 1, body: trials.matrix },
   merge: { version: 1, body: trials.merge },
+  map: { version: 1, body: mapDocument },
   exec: { version: 1, body: trials.exec },
   bisect: { version: 1, body: trials.bisect },
   "bisect replay": { version: 1, body: trials.bisect },
