@@ -5,6 +5,7 @@ import type { Cell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import type { Repro } from "../repro/define.ts";
 import { runTrial, type TrialOptions, type TrialResult } from "../repro/trial.ts";
+import { acceleratorHere } from "./accelerator-here.ts";
 import type { Ledger, RanBy } from "./ledger.ts";
 import { nameCell, recordTrial } from "./record-trial.ts";
 
@@ -44,15 +45,16 @@ export async function openTries<Observation>(
   const { repro, definition, ranBy } = options;
   const built = new Set((await storedKernels(context)).map(({ about }) => about.selector));
   const keys = new Map<string, string>();
-  const name = (cell: Cell, kernelId: string | undefined): string => {
-    const key = nameCell(ledger, { definition, cell, kernelId });
+  const nameOf = async (cell: Cell): Promise<string> => {
+    const kernel = isFixedSelector(cell.kernel)
+      ? undefined
+      : (await provideParts(repro, cell, context)).kernel;
+    const key = nameCell(ledger, { definition, cell, kernel, accelerator: await acceleratorHere(context) });
     keys.set(JSON.stringify(cell), key);
     return key;
   };
-  const idOf = async (cell: Cell): Promise<string | undefined> =>
-    isFixedSelector(cell.kernel) ? undefined : (await provideParts(repro, cell, context)).kernel.id;
   return {
-    key: async (cell) => keys.get(JSON.stringify(cell)) ?? name(cell, await idOf(cell)),
+    key: async (cell) => keys.get(JSON.stringify(cell)) ?? (await nameOf(cell)),
     isBuilt: (cell) => built.has(cell.kernel),
     provide: async (cell) => {
       await provideParts(repro, cell, context);
@@ -62,7 +64,15 @@ export async function openTries<Observation>(
       const parts = await provideParts(repro, cell, context);
       built.add(cell.kernel);
       const trial = await runTrial(repro, cell, parts, context, { ...options, ...about });
-      recordTrial(ledger, { ...trial, repro: repro.id, definition, cell, kernelId: parts.kernel.id, ranBy });
+      recordTrial(ledger, {
+        ...trial,
+        repro: repro.id,
+        definition,
+        cell,
+        kernel: parts.kernel,
+        accelerator: await acceleratorHere(context),
+        ranBy,
+      });
       return trial;
     },
   };

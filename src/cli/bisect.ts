@@ -7,12 +7,11 @@ import type { BisectState } from "../campaign/bisect/bisect.ts";
 import {
   type Candidate,
   commitCandidates,
-  isRange,
   kernelCandidates,
   nodeCandidates,
-  parseRange,
 } from "../campaign/bisect/candidates.ts";
 import { readLog, writeLog } from "../campaign/bisect/log.ts";
+import { type GitRange, gitRange, isRange, parseRange } from "../campaign/bisect/range.ts";
 import { type RunBisectOptions, recall, runBisect } from "../campaign/bisect/run.ts";
 import { followUpstream, type Upstream } from "../campaign/bisect/upstream.ts";
 import { type Campaign, Ledger } from "../campaign/ledger.ts";
@@ -179,14 +178,15 @@ async function candidatesOf(
   options: BisectCommandOptions,
   context: Context,
 ): Promise<Pick<RunBisectOptions, "range" | "candidates" | "details">> {
-  const asked = [isRange(options.kernel), isRange(options.node), options.git !== undefined];
+  const { kernel, node } = options;
+  const asked = [isRange(kernel), isRange(node), options.git !== undefined];
   if (asked.filter(Boolean).length !== 1) {
     throw new UsageError("a bisection needs one range, over kernels, Node releases or commits", {
       next: "Write --kernel A..B, --node A..B, or --git TREE --range A..B.",
     });
   }
-  const { kernel, node } = options;
-  if (isRange(kernel)) {
+  const commits = commitsOf(options);
+  if (isRange(kernel) && !commits) {
     const cell = chooseCell(
       repro.axes,
       { ...choiceOf(options), kernel: undefined, kernelChanges: undefined },
@@ -211,20 +211,26 @@ async function candidatesOf(
       details,
     };
   }
-  if (options.range === undefined)
+  if (!commits)
     throw new UsageError("--git needs --range A..B", {
       next: "For example --range v6.1.106..v6.1.115.",
     });
-  const tree = resolve(options.git ?? ".");
   const cell = chooseCell(
     repro.axes,
     { ...choiceOf(options), kernel: undefined, kernelChanges: undefined },
     context.settings,
   );
+  const { tree, ends } = commits;
   return {
-    range: `git ${options.range}`,
-    candidates: withChanges(await commitCandidates(tree, parseRange(options.range), cell, context), options),
+    range: `git ${ends.left}..${ends.right}`,
+    candidates: withChanges(await commitCandidates(resolve(tree), ends, cell, context), options),
   };
+}
+
+/** The range of commits that was asked for, in either way of writing it. */
+function commitsOf({ git, range, kernel }: BisectCommandOptions): GitRange | undefined {
+  if (git !== undefined && range !== undefined) return { tree: git, ends: parseRange(range) };
+  return git === undefined && kernel !== undefined ? gitRange(kernel) : undefined;
 }
 
 /** Candidates whose kernels are built with the user's changes, each of them. */
@@ -240,14 +246,16 @@ function withChanges(candidates: readonly Candidate[], options: BisectCommandOpt
 async function upstreamOf(
   { conclusion }: BisectState,
   candidates: RunBisectOptions["candidates"],
-  { git }: BisectCommandOptions,
+  options: BisectCommandOptions,
   context: Context,
 ): Promise<Upstream | undefined> {
-  if (git === undefined || conclusion.type !== "found") return undefined;
+  const commits = commitsOf(options);
+  if (!commits || conclusion.type !== "found") return undefined;
   const [only, ...others] = conclusion.suspects.hypotheses;
   const commit = only === undefined || others.length > 0 ? undefined : candidates[only]?.cell.kernel;
   if (commit === undefined) return undefined;
-  return await followUpstream(commit.slice(commit.lastIndexOf("@") + 1), [resolve(git)], context);
+  const trees = [resolve(commits.tree), ...context.settings.kernelTrees] as const;
+  return await followUpstream(commit.slice(commit.lastIndexOf("@") + 1), trees, context);
 }
 
 function campaignOf(ledger: Ledger, id: string | undefined): { id: string; campaign: Campaign } {

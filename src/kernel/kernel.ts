@@ -4,6 +4,8 @@ import { z } from "zod";
 export interface Kernel {
   /** As the user wrote it. */
   readonly selector: string;
+  /** The selector that names exactly this kernel, whatever the user wrote; undefined: none does. */
+  readonly exact?: string | undefined;
   /** What `uname -r` will say, less a distribution's own suffix where the source is upstream's. */
   readonly version: string;
   /** Names its content: the same id boots the same bits. */

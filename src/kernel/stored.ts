@@ -43,6 +43,7 @@ export function storedKernel(entry: StoreEntry, selector: string): Kernel {
   const [initrd, vmlinux, config] = [about.initrd, about.vmlinux, about.config].map(path);
   return {
     selector,
+    exact: about.selector,
     version: about.version,
     id: entry.key,
     boot: join(entry.dir, about.boot),

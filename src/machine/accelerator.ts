@@ -33,11 +33,7 @@ export async function probeAccelerator(
   kernel: { boot: string },
   context: Context,
 ): Promise<AcceleratorAnswer> {
-  const openable = await access("/dev/kvm", constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-  if (!openable)
+  if (!(await canOpenKvm()))
     return { accelerator: { type: "tcg" }, because: "there is no /dev/kvm that this user may open" };
   const qemu = await identifyQemu(context.settings, guestPlatform);
   const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
@@ -60,6 +56,14 @@ export async function probeAccelerator(
   await mkdir(dir, { recursive: true });
   await writeFile(file, `${JSON.stringify(answer)}\n`);
   return { accelerator: { type: answer.type }, because: answer.because };
+}
+
+/** Whether this user may open /dev/kvm at all. That proves nothing; see {@link probeAccelerator}. */
+export async function canOpenKvm(): Promise<boolean> {
+  return await access("/dev/kvm", constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** QEMU's argument vector for a machine that shows on standard output whether a kernel boots under KVM. */

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type BisectWorld, bisect, type TestedTrial } from "../../src/campaign/bisect/bisect.ts";
-import { parseRange, sliceVersions } from "../../src/campaign/bisect/candidates.ts";
 import { chooseTest } from "../../src/campaign/bisect/choose.ts";
 import { conclude } from "../../src/campaign/bisect/conclude.ts";
 import { linearHistory, mergedHistory } from "../../src/campaign/bisect/history.ts";
 import { initialBelief, type Observation, observe } from "../../src/campaign/bisect/posterior.ts";
 import { seededRandom } from "../../src/campaign/bisect/random.ts";
+import { parseRange, sliceVersions } from "../../src/campaign/bisect/range.ts";
 import { capacity, knownRate, RateTable, unknownRate } from "../../src/campaign/bisect/rates.ts";
 import { gitBisectBaseline, simulate } from "../../src/campaign/bisect/simulate.ts";
 import { severalSwitches } from "../../src/campaign/bisect/switches.ts";

@@ -97,7 +97,8 @@ async function runShard(
             definition,
             repro: found.repro.id,
             cell,
-            kernelId: undefined,
+            kernel: undefined,
+            accelerator: "tcg",
             ranBy: "matrix",
           });
           await running.ended(trial);

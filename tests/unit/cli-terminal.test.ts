@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silent } from "../../src/base/progress.ts";
+import { readSettings } from "../../src/base/settings.ts";
+import { acceleratorHere } from "../../src/campaign/accelerator-here.ts";
 import { cellKey, reproKey } from "../../src/campaign/cell-key.ts";
 import { Ledger } from "../../src/campaign/ledger.ts";
 import { runInTerminal, screenOf } from "./terminal.ts";
@@ -28,9 +30,11 @@ beforeAll(async () => {
       trial: async () => ({}), signature: () => true, healthy: () => true, summary: () => "",
     });`,
   );
-  using ledger = await Ledger.open({ settings: { logsDir: join(dir, "logs") }, progress: silent, signal });
+  const context = { settings: readSettings(env), progress: silent, signal };
+  const accelerator = await acceleratorHere(context);
+  using ledger = await Ledger.open(context);
   const cell = { kernel: "6.1.129", node: undefined, env: {}, image: "debian", axes: {} } as const;
-  const key = cellKey(`known ${await reproKey(file)}`, cell);
+  const key = cellKey(`known ${await reproKey(file)}`, cell, { accelerator });
   for (const startedAt of ["2026-11-26T08:00:00Z", "2026-11-26T08:01:00Z"])
     ledger.addTrial("known", {
       cell: key,

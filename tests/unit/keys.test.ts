@@ -171,9 +171,9 @@ describe("trials count for the recorded cell of the ledger with", () => {
   };
   test.each(Object.entries(recorded.cells))("%s", (name, key) => {
     const [kernel = "", image, id] = name.split(", ");
-    expect(cellKey("a-repro", { ...cell, kernel, image: image === "nixos" ? "nixos" : "debian" }, id)).toBe(
-      key,
-    );
+    const whole: Cell = { ...cell, kernel, image: image === "nixos" ? "nixos" : "debian" };
+    expect(cellKey("a-repro", whole, { kernel: id })).toBe(key);
+    expect(cellKey("a-repro", whole, { kernel: id, accelerator: "kvm" })).not.toBe(key);
   });
 });
 

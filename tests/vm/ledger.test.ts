@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { CommandError, command } from "../../src/base/command.ts";
 import { silent } from "../../src/base/progress.ts";
+import { readSettings } from "../../src/base/settings.ts";
+import { acceleratorHere } from "../../src/campaign/accelerator-here.ts";
 import { cellKey, definitionOf } from "../../src/campaign/cell-key.ts";
 import { Ledger } from "../../src/campaign/ledger.ts";
 import { findRepro } from "../../src/repro/find.ts";
@@ -55,8 +57,9 @@ test("trials of run, check and exec are in the ledger, and a matrix counts them"
     "check clean",
     "check clean",
   ]);
+  const accelerator = await acceleratorHere({ settings: readSettings(), progress: silent, signal });
   const cell = { kernel: "6.1.129", node: undefined, env: {}, image: "debian", axes: {} } as const;
-  expect(ledger.trialsOf(cellKey(definition, cell))).toHaveLength(3);
+  expect(ledger.trialsOf(cellKey(definition, cell, { accelerator }))).toHaveLength(3);
   // Asked for no more than there are, it runs none.
   const matrix = await dstate("matrix", "uname", "--kernel", "6.1.129", "--trials", "3", "--full", "--json");
   expect(documentIn("matrix", matrix)).toMatchObject({ cells: [{ trials: [{}, {}, {}] }] });

@@ -10,6 +10,7 @@ import { compareKernelVersions, nearestKernels } from "../../kernel/version.ts";
 import type { Cell } from "../../lab/cell.ts";
 import { listNodeVersions } from "../../runtime/node.ts";
 import { compareVersions, nearestVersions } from "../../runtime/version.ts";
+import { type Ends, otherWayRound, sliceVersions } from "./range.ts";
 
 /** One place in a range: the left end has number 0. */
 export interface Candidate {
@@ -20,75 +21,6 @@ export interface Candidate {
   readonly cell: Cell;
   /** Numbers of the candidates just before; the left end is 0. */
   readonly parents: readonly number[];
-}
-
-/** A range as the user wrote it, `A..B`: A is the older one. */
-export interface Ends {
-  readonly left: string;
-  readonly right: string;
-}
-
-/**
- * Whether a value of an axis is a range: two dots in the path of a tree or a file are none.
- *
- * @example isRange("6.1.106..6.1.115") // true
- */
-export function isRange(text: string | undefined): text is string {
-  return text?.includes("..") === true && !/^(git|file):/.test(text);
-}
-
-/**
- * Read `A..B`.
- *
- * @throws {UsageError} when it is no range, or both ends are the same.
- * @example parseRange("6.1.106..6.1.115") // { left: "6.1.106", right: "6.1.115" }
- */
-export function parseRange(text: string): Ends {
-  const [left = "", right = "", ...rest] = text.split(/(?<!\.)\.\.(?!\.)/);
-  if (left === "" || right === "" || rest.length > 0) {
-    throw new UsageError(`"${text}" is no range`, {
-      next: "Write OLDER..NEWER, such as 6.1.106..6.1.115.",
-    });
-  }
-  if (left === right)
-    throw new UsageError(`the range ${text} is empty`, { next: "Its two ends have to differ." });
-  return { left, right };
-}
-
-/** What to write in place of a range whose right end is the older one. */
-function otherWayRound({ left, right }: Ends): string {
-  return `Write ${right}..${left}, the older one first. Where ${right} is bad and ${left} good, add --fixed: it finds what mended it.`;
-}
-
-/**
- * The versions from one end to the other, both included.
- *
- * @throws {UsageError} when an end is not known, or the range is reversed.
- */
-export function sliceVersions(
-  ends: Ends,
-  known: readonly string[],
-  options: {
-    readonly what: string;
-    readonly compare: (a: string, b: string) => number;
-    readonly near: (wanted: string, known: readonly string[]) => readonly string[];
-  },
-): string[] {
-  const { left, right } = ends;
-  const { what, compare } = options;
-  const sorted = [...new Set(known)].sort(compare);
-  for (const end of [left, right]) {
-    if (sorted.some((version) => compare(version, end) === 0)) continue;
-    throw new UsageError(`no place that is known here has ${what} ${end}`, {
-      next: `Near it: ${options.near(end, sorted).join(", ")}.`,
-    });
-  }
-  if (compare(left, right) > 0) {
-    throw new UsageError(`the range ${left}..${right} is reversed: ${left} is newer than ${right}`, {
-      next: otherWayRound(ends),
-    });
-  }
-  return sorted.filter((version) => compare(version, left) >= 0 && compare(version, right) <= 0);
 }
 
 /** Node releases in a range. */
@@ -120,7 +52,10 @@ export async function kernelCandidates(ends: Ends, cell: Cell, context: Context)
       next: "Write versions such as 6.1.106..6.1.115; for commits use --git TREE --range A..B.",
     });
   };
-  const wanted = { left: versionOf(ends.left), right: versionOf(ends.right) };
+  // A right end is of the left one's kind where it does not say.
+  const kind = /^[a-z]+:/.exec(ends.left)?.[0] ?? "";
+  const right = /^\d/.test(ends.right) ? `${kind}${ends.right}` : ends.right;
+  const wanted = { left: versionOf(ends.left), right: versionOf(right) };
   const lineOf = (version: string): string => version.split(/[.-]/).slice(0, 2).join(".");
   if (lineOf(wanted.left) !== lineOf(wanted.right)) {
     throw new UsageError(
@@ -134,8 +69,7 @@ export async function kernelCandidates(ends: Ends, cell: Cell, context: Context)
     const version = releaseOf(selector);
     if (version !== undefined) selectors.set(version, selector);
   }
-  for (const end of [ends.left, ends.right])
-    if (selectors.has(versionOf(end))) selectors.set(versionOf(end), end);
+  for (const end of [ends.left, right]) if (selectors.has(versionOf(end))) selectors.set(versionOf(end), end);
   const versions = sliceVersions(wanted, [...selectors.keys()], {
     what: "Linux",
     compare: compareKernelVersions,

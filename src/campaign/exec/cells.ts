@@ -7,6 +7,7 @@ import { diskSizeFor, inspectFolder, writeFolderDisk } from "../../lab/disk-of-f
 import type { Parts } from "../../lab/parts.ts";
 import { provideParts } from "../../lab/provide.ts";
 import type { Vm } from "../../lab/vm.ts";
+import type { Accelerator } from "../../machine/argv.ts";
 import { makeRunDirectory, reap } from "../../machine/run-directory.ts";
 import type { Run } from "../../record/run.ts";
 import type { Outcome } from "../../repro/outcome.ts";
@@ -73,13 +74,17 @@ export async function execInCells(
     const folder = kernel.replaceAll(/[^\w.+-]+/g, "_");
     const trial = await options.run.begin({ title: describeCell(cell), cell, folder });
     const startedAt = new Date().toISOString();
-    let kernelId: string | undefined;
+    let had: Parts["kernel"] | undefined;
+    let accelerator: Accelerator["type"] | undefined;
     const provide = async (): Promise<Parts> => {
       const parts = await provideInTurn(kernel);
-      kernelId = parts.kernel.id;
+      had = parts.kernel;
       return parts;
     };
-    const started = async (vm: Vm): Promise<void> => await trial.started(aboutMachine(vm), vm.parts);
+    const started = async (vm: Vm): Promise<void> => {
+      accelerator = vm.machine.options.accelerator.type;
+      await trial.started(aboutMachine(vm), vm.parts);
+    };
     const ran = await execInCell(plan, { kernel, provide, started, evidence: trial.dir }, own);
     const summary = ran.end ? describeEnd(ran.end) : ran.failure;
     await trial.ended({ outcome: recordedAs[ran.outcome], summary, took: ran.took });
@@ -87,7 +92,9 @@ export async function execInCells(
       definition: definitionOf(plan, places, options.run),
       repro: "exec",
       cell,
-      kernelId,
+      kernel: had,
+      // Without a machine nothing was seen that could count.
+      accelerator: accelerator ?? "tcg",
       outcome: ledgerOutcomeOf(ran),
       summary: summary ?? "",
       evidence: ran.evidence,

@@ -6,7 +6,7 @@ import { parseKernelSelector } from "../../kernel/selector.ts";
 import { sourceOf } from "../../kernel/sources/index.ts";
 import { compareKernelVersions, nearestKernels } from "../../kernel/version.ts";
 import type { Cell } from "../../lab/cell.ts";
-import { isRange, parseRange, sliceVersions } from "../bisect/candidates.ts";
+import { isRange, parseRange, sliceVersions } from "../bisect/range.ts";
 
 /** A release that can be tried. */
 export interface Place {

@@ -1,6 +1,8 @@
 import type { Context } from "../../base/context.ts";
 import type { Cell } from "../../lab/cell.ts";
-import { isRange, kernelCandidates, nodeCandidates, parseRange } from "../bisect/candidates.ts";
+import { kernelCandidates, nodeCandidates } from "../bisect/candidates.ts";
+import { releasesInRange } from "../bisect/git-range.ts";
+import { gitRange, isRange, parseRange } from "../bisect/range.ts";
 
 const axes = {
   kernel: { candidates: kernelCandidates, value: (cell: Cell) => cell.kernel },
@@ -22,11 +24,12 @@ export async function expandRanges(
 ): Promise<string[]> {
   const { candidates, value } = axes[axis];
   const lists = await Promise.all(
-    values.map(async (text) =>
-      isRange(text)
-        ? (await candidates(parseRange(text), cell, context)).map((candidate) => value(candidate.cell))
-        : [text],
-    ),
+    values.map(async (text) => {
+      const ofTree = gitRange(text);
+      if (ofTree) return await releasesInRange(ofTree, context);
+      if (!isRange(text)) return [text];
+      return (await candidates(parseRange(text), cell, context)).map((candidate) => value(candidate.cell));
+    }),
   );
   return [...new Set(lists.flat().filter((found) => found !== undefined))];
 }
