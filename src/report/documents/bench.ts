@@ -60,3 +60,18 @@ export const benchBisect = z.object({
     }),
   ),
 });
+
+export const benchAll = z.object({
+  against: z.string().optional().describe("The other checkout."),
+  runs: z.int(),
+  rows: z.array(
+    z.object({
+      what: z.string(),
+      unit: z.enum(["s", "MB/s", "MiB", "trials/h"]),
+      better: z.enum(["less", "more"]),
+      ours: figures,
+      theirs: figures.optional(),
+      ratio: z.number().optional().describe("Median over median, ours first."),
+    }),
+  ),
+});

@@ -48,6 +48,7 @@ export const documents = {
   doctor: { version: 1, body: stock.doctor },
   "doctor --kvm-report": { version: 1, body: stock.kvmReport },
   setup: { version: 1, body: stock.setup },
+  "bench all": { version: 1, body: bench.benchAll },
   "bench boot": { version: 1, body: bench.benchBoot },
   "bench restore": { version: 1, body: bench.benchRestore },
   "bench trial": { version: 1, body: bench.benchTrial },
