@@ -56,7 +56,7 @@ export async function* filter(
   // is the caller's to hear of.
   const fed = pipeline(input, child.stdin).then(
     () => undefined,
-    (error: unknown) => (input.errored ? error : undefined),
+    (error: unknown) => (input.errored && !isStdinClosed(error) ? error : undefined),
   );
   ended.promise.catch(() => {});
   try {
@@ -77,4 +77,10 @@ export async function* filter(
     input.destroy();
     done();
   }
+}
+
+/** What a source is destroyed with when the program has read enough. */
+function isStdinClosed(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ERR_STREAM_PREMATURE_CLOSE" || code === "EPIPE";
 }

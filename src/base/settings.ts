@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { UsageError } from "./errors.ts";
 import { ownHome } from "./home.ts";
+import { parseRegistryAddress, type RegistryAddress } from "./registry-address.ts";
 import { isSize, type Size, toBytes } from "./size.ts";
 
 /** The systems that guests can have; src/image has a row of its table for each. The first one is the default. */
@@ -45,6 +46,12 @@ export interface Settings {
   readonly memory: number | undefined;
   /** How many times slower this host is than the table of time-outs expects; undefined: it is measured. */
   readonly slowdown: number | undefined;
+  /** A registry that finished parts are taken from before they are made here; undefined: none. */
+  readonly cacheRegistry: RegistryAddress | undefined;
+  /** Give what is made here to the registry. */
+  readonly cachePush: boolean;
+  /** Files with the user's credentials for registries, as docker and podman keep them; the first that has some counts. */
+  readonly dockerConfigs: readonly string[];
   /** A folder of finished Nix builds by name, where Nix itself cannot build: in its own sandbox. */
   readonly nixResults: string | undefined;
 }
@@ -68,6 +75,11 @@ const environment = z.object({
     .min(1, "expected a number from 1 to 10, such as 2.5")
     .max(10, "expected a number from 1 to 10, such as 2.5")
     .optional(),
+  DSTATE_CACHE_REGISTRY: z.string().optional(),
+  DSTATE_CACHE_PUSH: z.string().optional(),
+  DSTATE_CACHE_PLAIN_HTTP: z.string().optional(),
+  DOCKER_CONFIG: z.string().min(1).optional(),
+  REGISTRY_AUTH_FILE: z.string().min(1).optional(),
   DSTATE_NIX_RESULTS: z.string().min(1).optional(),
   NO_COLOR: z.string().optional(),
   TERM: z.string().optional(),
@@ -92,11 +104,13 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     );
   }
   const value = parsed.data;
+  const registry = value.DSTATE_CACHE_REGISTRY ?? "";
+  const plainHttp = isOn(value.DSTATE_CACHE_PLAIN_HTTP);
   const cacheDir = resolve(
     value.DSTATE_CACHE ?? join(value.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "dstate"),
   );
   return {
-    debug: !["", "0"].includes(value.DSTATE_DEBUG ?? ""),
+    debug: isOn(value.DSTATE_DEBUG),
     colour: (value.NO_COLOR ?? "") === "" && value.TERM !== "dumb",
     movingLines: value.TERM !== "dumb",
     cacheDir,
@@ -118,6 +132,16 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     image: value.DSTATE_IMAGE,
     memory: value.DSTATE_MEMORY,
     slowdown: value.DSTATE_SLOWDOWN,
+    cacheRegistry: registry === "" ? undefined : parseRegistryAddress(registry, { plainHttp }),
+    cachePush: isOn(value.DSTATE_CACHE_PUSH),
+    dockerConfigs: [
+      ...(value.REGISTRY_AUTH_FILE === undefined ? [] : [value.REGISTRY_AUTH_FILE]),
+      join(value.DOCKER_CONFIG ?? join(homedir(), ".docker"), "config.json"),
+    ],
     nixResults: value.DSTATE_NIX_RESULTS,
   };
+}
+
+function isOn(text: string | undefined): boolean {
+  return !["", "0"].includes(text ?? "");
 }

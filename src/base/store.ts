@@ -3,7 +3,6 @@ import { createReadStream, rmSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { z } from "zod";
 import type { Within } from "./deadline.ts";
 import { besideEarlierVersions } from "./earlier-lock.ts";
 import { InfraError } from "./errors.ts";
@@ -11,16 +10,9 @@ import { lockFile } from "./lock.ts";
 import { onProcessExit } from "./on-exit.ts";
 import { isAlive, ownerOf, ownIdentity } from "./owner.ts";
 import { parseJson } from "./parse-json.ts";
+import { type FileRecord, type Manifest, manifestSchema, type OtherPlace } from "./store-manifest.ts";
 import { timeouts } from "./timeouts.ts";
 import { withDeadline } from "./wait.ts";
-
-const manifestSchema = z.object({
-  key: z.string(),
-  createdAt: z.iso.datetime(),
-  /** What the entry is, for people and for the caller's own schema. */
-  about: z.unknown(),
-  files: z.array(z.object({ path: z.string(), size: z.int(), mtimeMs: z.number(), sha256: z.string() })),
-});
 
 /** A finished entry of a store: a folder whose files are known by size and sha256. */
 export interface StoreEntry {
@@ -36,7 +28,12 @@ export interface MakeOptions {
   readonly signal: AbortSignal;
   /** Told once when another process is making the same entry and we wait for it. */
   readonly onWait?: (() => void) | undefined;
+  /** Another name under which the store's {@link OtherPlace} may have an entry that is as good, with another key. */
+  readonly alias?: string | undefined;
 }
+
+/** Who makes a draft. */
+const ownerFile = ".owner.json";
 
 /**
  * A folder of entries, each known by a key made from everything it depends on. An entry appears by one rename
@@ -44,9 +41,12 @@ export interface MakeOptions {
  */
 export class Store {
   readonly root: string;
+  readonly #elsewhere: OtherPlace | undefined;
 
-  constructor(root: string) {
+  /** @param elsewhere where to look for an entry before it is made. */
+  constructor(root: string, elsewhere?: OtherPlace | undefined) {
     this.root = root;
+    this.#elsewhere = elsewhere;
   }
 
   /**
@@ -98,8 +98,12 @@ export class Store {
     // Half-made things are removed by whoever makes them: that is waited for.
     const race = { within: options.within, signal: options.signal, grace: timeouts.make.cleanUp } as const;
     return await withDeadline(`the cache entry ${key}`, race, async (signal) => {
+      const names = [key, ...(options.alias === undefined ? [] : [options.alias])];
       const present = await this.find(key);
-      if (present) return present;
+      if (present) {
+        await this.#elsewhere?.push(names, present.dir, signal);
+        return present;
+      }
       const locks = join(this.root, ".locks");
       await mkdir(locks, { recursive: true });
       await this.sweep();
@@ -107,27 +111,32 @@ export class Store {
       const meanwhile = await this.find(key);
       if (meanwhile) return meanwhile;
       const own = ownIdentity();
+      let made = key;
       const draft = join(this.root, `.draft-${own.pid}-${own.startTime}-${randomUUID()}`);
       using _onExit = onProcessExit(() => rmSync(draft, { recursive: true, force: true }));
       try {
         await mkdir(draft);
-        const owner = join(draft, ".owner.json");
+        const owner = join(draft, ownerFile);
         await writeFile(owner, JSON.stringify(own));
         const earlier = { owner, signal, onWait: options.onWait };
         await using _earlier = await besideEarlierVersions(join(this.root, `.lock-${key}`), earlier);
         const theirs = await this.find(key);
         if (theirs) return theirs;
-        const about = await make(draft, signal);
+        const pulled = await this.#elsewhere?.pull(names, draft, signal);
+        const about = pulled ? pulled.about : await make(draft, signal);
         signal.throwIfAborted();
         await rm(owner);
-        await this.#seal(draft, key, about);
-        await this.#publish(draft, key);
+        made = pulled?.key ?? key;
+        if (pulled) await writeManifest(draft, pulled);
+        else await seal(draft, key, about);
+        await this.#publish(draft, made);
+        if (!pulled) await this.#elsewhere?.push(names, join(this.root, made), signal);
       } finally {
         await rm(draft, { recursive: true, force: true });
       }
-      const made = await this.find(key);
-      if (!made) throw new InfraError(`the cache entry ${key} vanished while it was made`);
-      return made;
+      const entry = await this.find(made);
+      if (!entry) throw new InfraError(`the cache entry ${made} vanished while it was made`);
+      return entry;
     });
   }
 
@@ -152,7 +161,7 @@ export class Store {
     for (const name of await readdir(this.root).catch(() => [] as string[])) {
       if (!name.startsWith(".draft-")) continue;
       const dir = join(this.root, name);
-      const owner = ownerOf(await readFile(join(dir, ".owner.json"), "utf8").catch(() => ""));
+      const owner = ownerOf(await readFile(join(dir, ownerFile), "utf8").catch(() => ""));
       const [, pid, startTime] = /^\.draft-(\d+)-(\d+)-/.exec(name) ?? [];
       const own = ownIdentity();
       const alive = owner
@@ -170,23 +179,34 @@ export class Store {
       if (!(error instanceof Error && "code" in error && error.code === "ENOTEMPTY")) throw error;
     }
   }
+}
 
-  async #seal(draft: string, key: string, about: unknown): Promise<void> {
-    const files = [];
-    for (const entry of await readdir(draft, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile()) continue;
-      const path = join(entry.parentPath, entry.name);
-      const { size, mtimeMs } = await stat(path);
-      files.push({ path: path.slice(draft.length + 1), size, mtimeMs, sha256: await sha256OfFile(path) });
-    }
-    const manifest = { key, createdAt: new Date().toISOString(), about, files };
-    const handle = await open(join(draft, "manifest.json"), "wx");
-    try {
-      await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+/** The regular files of an entry's folder with what they are. */
+export async function describeFiles(dir: string): Promise<FileRecord[]> {
+  const files: FileRecord[] = [];
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const full = join(entry.parentPath, entry.name);
+    const path = full.slice(dir.length + 1);
+    if (path === ownerFile) continue;
+    const { size, mtimeMs } = await stat(full);
+    files.push({ path, size, mtimeMs, sha256: await sha256OfFile(full) });
+  }
+  return files;
+}
+
+async function seal(draft: string, key: string, about: unknown): Promise<void> {
+  const files = await describeFiles(draft);
+  await writeManifest(draft, { key, createdAt: new Date().toISOString(), about, files });
+}
+
+async function writeManifest(draft: string, manifest: Manifest): Promise<void> {
+  const handle = await open(join(draft, "manifest.json"), "wx");
+  try {
+    await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

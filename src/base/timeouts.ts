@@ -127,6 +127,16 @@ export const timeouts = {
     machines: after("1h", "machines of other trials and tests end when those do"),
     memory: after("1m", "with no machine that will end, only other programs can leave room"),
   },
+  /** A registry that has finished parts: what it does not give in time is made here. */
+  registry: {
+    answer: after(
+      "20s",
+      "a registry answers a question in a tenth of a second, also where it has to log us in",
+    ),
+    credentials: after("20s", "a credential helper looks into a key ring"),
+    pull: after("5m", "what is pulled is 20 to 200 MB; to build a kernel takes as long as this"),
+    push: after("15m", "what is pushed is packed first; many a line is slower in this direction"),
+  },
   /** A server that says nothing. Of the network, not of this host. */
   network: {
     silence: after("60s", "a server that sends nothing for a minute sends nothing more"),

@@ -50,6 +50,7 @@ export async function makeProgram(
     .description("Reproduce kernel and runtime bug reports in throwaway virtual machines")
     .version(version)
     .option("--quiet", "no progress: results and errors only")
+    .option("--push", "give what is made here to the registry of DSTATE_CACHE_REGISTRY")
     .option("--verbose", "also every command on this host and in guests")
     .exitOverride()
     .configureHelp({ formatHelp: (command, helper) => formatHelp(command, helper, Object.keys(commands)) });

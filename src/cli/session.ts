@@ -2,7 +2,14 @@ import { format } from "node:util";
 import type { Context } from "../base/context.ts";
 import { traceTo } from "../base/debug.ts";
 import type { Duration } from "../base/duration.ts";
-import { DeadlineError, DstateError, exitCode, InterruptedError, messageOf } from "../base/errors.ts";
+import {
+  DeadlineError,
+  DstateError,
+  exitCode,
+  InterruptedError,
+  messageOf,
+  UsageError,
+} from "../base/errors.ts";
 import { readSettings } from "../base/settings.ts";
 import { sanitize } from "../base/text.ts";
 import { wait } from "../base/wait.ts";
@@ -18,6 +25,8 @@ export interface Wishes {
   readonly quiet?: boolean | undefined;
   /** Every command on the host and in guests, too. */
   readonly verbose?: boolean | undefined;
+  /** Give what is made here to the user's registry. */
+  readonly push?: boolean | undefined;
 }
 
 /** One run of the command line: its signals, its progress on standard error, its result on standard output. */
@@ -104,7 +113,12 @@ export function openSession(): Session {
     },
     board: (render) => view?.board(render),
     context: async (options = {}) => {
-      const settings = readSettings();
+      const own = readSettings();
+      if (wishes.push === true && own.cacheRegistry === undefined)
+        throw new UsageError("--push gives to a registry, and none is named", {
+          next: "Set DSTATE_CACHE_REGISTRY=oci://HOST/NAME.",
+        });
+      const settings = { ...own, cachePush: own.cachePush || wishes.push === true };
       if (settings.debug || wishes.verbose === true) traceTo(say);
       close();
       const { signal } = interrupt;

@@ -5,9 +5,10 @@ import { CommandError, command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
-import { keyOf, Store } from "../base/store.ts";
+import { keyOf, type Store } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
+import { sharedStore } from "../supply/registry/other-place.ts";
 import type { Image } from "./image.ts";
 import { describeRootfs, type RootfsEntry, readRootfs, writeRootfs } from "./rootfs.ts";
 import type { GuestSystem } from "./system.ts";
@@ -45,8 +46,8 @@ export const debian: GuestSystem = {
 };
 
 /** Where finished images are kept. */
-export function imageStore(context: Pick<Context, "settings">): Store {
-  return new Store(join(context.settings.cacheDir, "images"));
+export function imageStore(context: Pick<Context, "settings"> & Partial<Context>): Store {
+  return sharedStore("images", context);
 }
 
 /** Fetching its packages takes most of the time, and depends on the network. */

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
+import { MissingProgramError } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
 import { keyOf, type StoreEntry } from "../base/store.ts";
@@ -36,7 +37,8 @@ export interface GuestConfiguration {
   readonly options: readonly ConfigOption[];
   /** The options without debug information, where that was asked for. */
   readonly plain?: readonly ConfigOption[];
-  readonly compiler: string;
+  /** The error instead, where this host has none: a kernel may have been built elsewhere. */
+  readonly compiler: string | MissingProgramError;
 }
 
 /** The configuration of guests' kernels, with what is laid over it. */
@@ -45,7 +47,10 @@ export async function guestConfiguration(
   options: KernelOptions,
 ): Promise<GuestConfiguration> {
   const fragments = [...(await readFragments(context.settings.homeDir)), ...(options.fragments ?? [])];
-  const compiler = await toolchain(context.signal);
+  const compiler = await toolchain(context.signal).catch((error: unknown) => {
+    if (error instanceof MissingProgramError) return error;
+    throw error;
+  });
   const plain = mergeFragments(fragments);
   if (!options.debugInfo) return { options: plain, compiler };
   return { options: mergeFragments([...fragments, debugInfoFragment]), plain, compiler };
@@ -74,17 +79,33 @@ export async function storeBuilt(
   const { options, plain, compiler } = configuration;
   const text = formatOptions(options);
   const keyFor = (configuration: string): string =>
-    builtKernelKey({ name, identity, configuration, compiler });
+    // Without a compiler nothing has this name: what is found is of another host.
+    builtKernelKey({
+      name,
+      identity,
+      configuration,
+      compiler: typeof compiler === "string" ? compiler : "none",
+    });
   const key = keyFor(text);
+  const ofAnyCompiler = builtKernelKey({
+    name: `${name}-any`,
+    identity,
+    configuration: text,
+    compiler: "any",
+  });
+  const other = await builtElsewhere(key, name, text, configuration, context);
+  if (other) return other;
   return await kernelStore(context).findOrMake(
     key,
     {
       within: timeouts.make.kernel,
       signal: context.signal,
+      alias: ofAnyCompiler,
       onWait: () =>
         context.progress({ type: "note", text: `another dstate is building Linux ${title}; waiting for it` }),
     },
     async (dir, signal) => {
+      if (typeof compiler !== "string") throw compiler;
       const fragments = keyOf(text);
       const alike = (await storedKernels(context)).find(({ about }) => about.fragments === fragments);
       const make: Make = async (place) =>
@@ -118,6 +139,28 @@ export async function storeBuilt(
       } satisfies KernelAbout;
     },
   );
+}
+
+/**
+ * A kernel of the cache that another compiler built from the same source with the same configuration, as a registry
+ * has them. Where there is neither a registry nor a want of a compiler, this host's own builds alone are used.
+ */
+async function builtElsewhere(
+  key: string,
+  name: string,
+  configuration: string,
+  { compiler, plain }: GuestConfiguration,
+  context: Context,
+): Promise<StoreEntry | undefined> {
+  if (context.settings.cacheRegistry === undefined && typeof compiler === "string") return undefined;
+  const stored = await storedKernels(context);
+  if (stored.some(({ entry }) => entry.key === key)) return undefined;
+  return stored.find(
+    ({ entry, about }) =>
+      entry.key.startsWith(`${name}-`) &&
+      about.fragments === keyOf(configuration) &&
+      (about.debugInfoOf !== undefined) === (plain !== undefined),
+  )?.entry;
 }
 
 /** Processor time of a whole build of the guests' configuration, in milliseconds: ten minutes on a host of 2026. */

@@ -58,6 +58,7 @@ export async function provideCommit(
       provenance: `Linux at commit ${commit} of the git tree ${tree}${describeEdits(edits)}.`,
       build: async (make, _out, signal) => {
         const { compiler } = configuration;
+        if (typeof compiler !== "string") throw compiler;
         const facts = { tree, configuration: formatOptions(configuration.options), compiler };
         await using buildTree = await openBuildTree(facts, { ...context, signal });
         const { source, objects, lock } = buildTree;

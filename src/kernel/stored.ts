@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
-import { Store, type StoreEntry } from "../base/store.ts";
+import type { Store, StoreEntry } from "../base/store.ts";
+import { sharedStore } from "../supply/registry/other-place.ts";
 import { type Kernel, type KernelAbout, kernelAboutSchema } from "./kernel.ts";
 
 /** Where finished kernels are kept. */
-export function kernelStore(context: Pick<Context, "settings">): Store {
-  return new Store(join(context.settings.cacheDir, "kernels"));
+export function kernelStore(context: Pick<Context, "settings"> & Partial<Context>): Store {
+  return sharedStore("kernels", context);
 }
 
 /**

@@ -5,8 +5,9 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { longStep } from "../base/past-durations.ts";
-import { keyOf, Store } from "../base/store.ts";
+import { keyOf } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
+import { sharedStore } from "../supply/registry/other-place.ts";
 import type { Cell } from "./cell.ts";
 import type { PartsRequest } from "./preparation.ts";
 
@@ -31,7 +32,7 @@ export async function provideWorkload(
   }
   const files = source === undefined ? [] : await describeFiles(source);
   const key = keyOf({ recipe: 2, id: repro.id, files, prepared: repro.prepare?.key(cell) });
-  const store = new Store(join(context.settings.cacheDir, "workloads"));
+  const store = sharedStore("workloads", context);
   const entry = await store.findOrMake(
     `${repro.id}-${key}`,
     { within: timeouts.make.workload, signal: context.signal },

@@ -6,9 +6,10 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { longStep } from "../base/past-durations.ts";
-import { keyOf, Store } from "../base/store.ts";
+import { keyOf, type Store } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
+import { sharedStore } from "../supply/registry/other-place.ts";
 import { writeDisk } from "./disk.ts";
 import { versionsInHeaders } from "./headers.ts";
 import { compareVersions, nearestVersions } from "./version.ts";
@@ -39,8 +40,8 @@ export interface NodeRuntime {
   readonly image: string;
 }
 
-export function runtimeStore(context: Pick<Context, "settings">): Store {
-  return new Store(join(context.settings.cacheDir, "runtimes"));
+export function runtimeStore(context: Pick<Context, "settings"> & Partial<Context>): Store {
+  return sharedStore("runtimes", context);
 }
 
 /**

@@ -19,7 +19,8 @@ export interface Need {
     | "logs"
     | "repros"
     | "nix"
-    | "pages";
+    | "pages"
+    | "registry";
 }
 
 /** Everything dstate asks of a host, in one list: `dstate doctor` shows it, `dstate setup` installs it. */
@@ -70,6 +71,7 @@ export const needs: readonly Need[] = [
   need("readelf", "binutils", "reads what programs ask of their system", "repros"),
   need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
   need("xmllint", "libxml2-utils", "checks JUnit XML in the tests", "pages"),
+  need("docker-registry", "docker-registry", "holds a cache in the tests", "registry"),
   need("chromium", "chromium", "opens the page of `dstate show` in the tests", "pages"),
 ];
 
@@ -82,13 +84,15 @@ export function nameOf({ look }: Need): string {
 /** Everything that `npm start` needs, or that the tests need as well. */
 export type Purpose = "work" | "tests";
 
+const onlyTests: ReadonlySet<Need["part"]> = new Set(["nix", "pages", "registry"]);
+
 /**
- * The needs for a purpose: only the tests need Nix, which users of Debian guests can do without, and a browser.
+ * The needs for a purpose: only the tests need Nix, which users of Debian guests can do without, a browser and servers.
  *
  * @example needsFor("work").some(({ part }) => part === "nix") // false
  */
 export function needsFor(purpose: Purpose): readonly Need[] {
-  return purpose === "tests" ? needs : needs.filter(({ part }) => part !== "nix" && part !== "pages");
+  return purpose === "tests" ? needs : needs.filter(({ part }) => !onlyTests.has(part));
 }
 
 function need(program: string, packageName: string, purpose: string, part: Need["part"]): Need {
