@@ -88,7 +88,7 @@ export async function writeInitramfs(options: InitramfsOptions): Promise<string[
   const kmod = {
     within: timeouts.host.files,
     signal,
-    install: "Install kmod: `apt-get install kmod`.",
+    install: "Install kmod: `dstate setup`.",
   } as const;
   // The host's own /etc/modprobe.d says nothing about guests.
   await command(["depmod", "-C", none, "-b", root, release], kmod);
@@ -135,6 +135,6 @@ async function pack(tree: string, to: string, signal: AbortSignal): Promise<void
     signal,
     cwd: tree,
     input: `${names.join("\n")}\n`,
-    install: "Install cpio: `apt-get install cpio`.",
+    install: "Install cpio: `dstate setup`.",
   });
 }

@@ -54,7 +54,7 @@ export async function verifiedText(path: string, options: VerifyOptions): Promis
     const status = await signatureStatus(["gpgv", "--keyring", keyring, "--output", text, path], {
       within: timeouts.host.ask,
       signal: options.signal,
-      install: "Install gpgv: `apt-get install gpgv`.",
+      install: "Install gpgv: `dstate setup`.",
     });
     if (!hasGoodSignature(status)) {
       throw new InfraError(`${options.what} carries no good signature of a key in ${keyring}`, {
