@@ -30,7 +30,8 @@ if (isRecent) {
   } catch {
     const [what, next] = advice();
     console.error(`dstate: ${what}\n  ${next}`);
-    process.exit(70);
+    // 70 is the bug's own to `git bisect run`, which 255 stops.
+    process.exit(process.argv.includes("--git-bisect-run") ? 255 : 70);
   }
   // The channel tells the child when this process dies without a word.
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {

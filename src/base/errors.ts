@@ -13,6 +13,21 @@ export const exitCode = {
   interrupted: 130,
 } as const;
 
+/**
+ * An exit code as `git bisect run` has to be told it, which takes 2 and 70 for the bug: what failed on our side is
+ * passed over, and a mistake in the command or the repro, which no other commit mends, stops the bisection.
+ *
+ * @see https://git-scm.com/docs/git-bisect#_bisect_run
+ * @example gitBisectCode(70) // 125
+ */
+export function gitBisectCode(code: number): number {
+  if (code === exitCode.infraError) return exitCode.inconclusive;
+  return code === exitCode.usage ? gitBisectStop : code;
+}
+
+/** What ends `git bisect run`, and is no signal's. */
+const gitBisectStop = 255;
+
 export interface DstateErrorOptions {
   /** What the reader can do next, as one sentence. */
   readonly next?: string | undefined;

@@ -15,6 +15,7 @@ import { checkName } from "../guest/take.ts";
 import { changeKernel } from "../kernel/selector.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderExec } from "../report/exec.ts";
+import { gitBisectOption } from "./git-bisect.ts";
 import { withNotes } from "./help.ts";
 import { type ReportOptions, recorded, reportOption } from "./recording.ts";
 import { addCellOptions, type CellOptions, changesOf, positiveInteger } from "./selectors.ts";
@@ -50,6 +51,7 @@ export function addExec(program: Command, session: Session): void {
     .option("--cpus <n>", "processors of each machine", positiveInteger)
     .option("--memory <size>", "memory of each machine, such as 2GiB", size)
     .option("--network", "let the guest reach beyond the machine")
+    .addOption(gitBisectOption())
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output; the command's output goes to standard error");
   withNotes(addCellOptions(command, { several: true }), {

@@ -17,8 +17,9 @@ export function addNew(program: Command, session: Session): void {
       "--in <folder>",
       "where its folder is made (default: tests/repros where there is one, else repros)",
     )
+    .option("--json", "one JSON document on standard output")
     .addHelpText("after", "\nExample: dstate new my-report && dstate run my-report")
-    .action(async (id: string, options: { in?: string }) => {
+    .action(async (id: string, options: { in?: string; json?: boolean }) => {
       const { settings } = await session.context({ quiet: true });
       const cwd = process.cwd();
       const { folder, files, needsDstate } = await writeRepro(id, {
@@ -29,7 +30,7 @@ export function addNew(program: Command, session: Session): void {
       const shown = relative(cwd, folder);
       // By its name, where `dstate run` looks for it.
       const name = ["repros", join("tests", "repros")].includes(dirname(shown)) ? id : `./${shown}`;
-      session.print(
+      const text = (): string =>
         [
           ...files.map((file) => `wrote ${join(shown, file)}`),
           "",
@@ -39,8 +40,8 @@ export function addNew(program: Command, session: Session): void {
           ...(needsDstate
             ? ["Before:   npm i -D dstate vitest (the test and your editor look for them)"]
             : []),
-        ].join("\n"),
-      );
+        ].join("\n");
+      session.result("new", { id, folder, files, name, needsDstate }, { json: options.json, text });
     });
 }
 

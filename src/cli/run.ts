@@ -10,6 +10,7 @@ import { renderTrials } from "../report/trials.ts";
 import { findRepro } from "../repro/find.ts";
 import { exitCodeOf, worstOutcome } from "../repro/outcome.ts";
 import type { TrialResult } from "../repro/trial.ts";
+import { gitBisectOption } from "./git-bisect.ts";
 import { withNotes } from "./help.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
@@ -44,6 +45,7 @@ export function addRun(program: Command, session: Session): void {
     .option("--trials <n>", "how often; stops at the first reproduction", positiveInteger, 1)
     .option("--memory-dump", "save the guest's memory of a trial that cannot be judged")
     .option("--keep", "save the whole machine of a trial that is not clean, for `dstate attach`")
+    .addOption(gitBisectOption())
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(addCellOptions(command), {

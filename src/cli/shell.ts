@@ -1,5 +1,8 @@
 import type { Command } from "commander";
-import { UsageError } from "../base/errors.ts";
+import { exitCode, UsageError } from "../base/errors.ts";
+import { longStep } from "../base/past-durations.ts";
+import { sanitize } from "../base/text.ts";
+import { timeouts } from "../base/timeouts.ts";
 import { chooseCell, describeCell } from "../lab/cell.ts";
 import { openVm } from "../lab/open.ts";
 import { provideParts } from "../lab/provide.ts";
@@ -11,6 +14,7 @@ import type { Session } from "./session.ts";
 
 interface ShellOptions extends CellOptions {
   readonly view?: boolean;
+  readonly json?: boolean;
 }
 
 /** `dstate shell`: a terminal in a machine of the chosen cell. */
@@ -18,13 +22,25 @@ export function addShell(program: Command, session: Session): void {
   const command = program
     .command("shell <repro>")
     .description("boot a machine of the chosen cell and open a shell in it; the machine ends with the shell")
-    .option("--view", "the reporter's screen: the workload loops, ps watches it, a kill -9 waits for Enter");
+    .argument("[command...]", "after `--`: run this in the guest as root, print what it says, and end")
+    .option("--view", "the reporter's screen: the workload loops, ps watches it, a kill -9 waits for Enter")
+    .option("--json", "with a command: one JSON document on standard output");
   withNotes(addCellOptions(command), {
-    examples: ["dstate shell io-uring-dstate --kernel 6.1.115", "dstate shell io-uring-dstate --view"],
-  }).action(async (name: string, options: ShellOptions) => {
-    if (!process.stdin.isTTY)
+    about: ["Exit codes: the shell's own; with a command 0 where it ended with 0, else 1."],
+    examples: [
+      "dstate shell io-uring-dstate --kernel 6.1.115",
+      "dstate shell io-uring-dstate --view",
+      "dstate shell io-uring-dstate --kernel 6.1.115 -- cat /proc/cmdline",
+    ],
+  }).action(async (name: string, argv: readonly string[], options: ShellOptions) => {
+    const isCommand = argv.length > 0;
+    if (!isCommand && !process.stdin.isTTY)
       throw new UsageError("dstate shell needs a terminal", {
-        next: "To run commands without one, write a repro or use `vm.guest.exec`.",
+        next: "Without one, name a command after --, such as: dstate shell REPRO -- uname -a",
+      });
+    if (!isCommand && options.json === true)
+      throw new UsageError("--json needs a command: what a person does in a shell makes no document", {
+        next: "Name it after --, such as: dstate shell REPRO --json -- uname -a",
       });
     const context = await session.context();
     const { repro } = await findRepro(name);
@@ -40,18 +56,36 @@ export function addShell(program: Command, session: Session): void {
       context.settings,
     );
     const parts = await provideParts(repro, cell, context);
-    await using vm = await openVm({ ...context, ...repro.machine, parts, cold: options.cold, name: "shell" });
+    const { signal } = context;
+    await using vm = await longStep(
+      context,
+      { title: "start the machine", kind: options.cold ? "start-cold" : "start", guess: undefined },
+      async () => await openVm({ ...context, ...repro.machine, parts, cold: options.cold, name: "shell" }),
+    );
+    const cwd = parts.workload === undefined ? "/root" : "/srv/work";
+    const place = { env: cell.env, cwd, signal };
+    if (isCommand) {
+      const ran = await vm.guest.exec([...argv], {
+        ...place,
+        within: timeouts.guest.person,
+        allowFailure: true,
+      });
+      if (ran.stderr !== "" && options.json !== true) session.say(sanitize(ran.stderr).replace(/\n$/, ""));
+      const start = vm.start === "warm" ? "warm" : "cold";
+      session.result(
+        "shell",
+        { cell, start, evidence: vm.evidenceDir, argv: [...argv], ...ran },
+        { json: options.json, text: () => sanitize(ran.stdout).replace(/\n$/, "") },
+      );
+      process.exitCode = ran.exitCode === 0 ? exitCode.clean : exitCode.reproduced;
+      return;
+    }
     const start = vm.start === "cold" ? "it booted" : "it went on from a frozen machine";
     session.say(
-      `${describeCell(cell)}; ${start}; the workload is in /srv/work; the console's log: ${vm.machine.console.logFile}`,
+      `${describeCell(cell)}; ${start}; ${parts.workload === undefined ? "" : "the workload is in /srv/work; "}the console's log: ${vm.machine.console.logFile}`,
     );
     const { homeDir } = context.settings;
-    const shown = view && (await prepareView(vm.guest, view, { homeDir, signal: context.signal }));
-    process.exitCode = await vm.guest.interact({
-      ...(shown ? { command: shown } : {}),
-      env: cell.env,
-      cwd: "/srv/work",
-      signal: context.signal,
-    });
+    const shown = view && (await prepareView(vm.guest, view, { homeDir, signal }));
+    process.exitCode = await vm.guest.interact({ ...(shown ? { command: shown } : {}), ...place });
   });
 }

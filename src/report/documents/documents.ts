@@ -37,6 +37,8 @@ export const documents = {
   pack: { version: 1, body: trials.pack },
   rerun: { version: 1, body: trials.rerun },
   repros: { version: 1, body: stock.repros },
+  new: { version: 1, body: stock.created },
+  shell: { version: 1, body: trials.shell },
   "kernels list": { version: 1, body: stock.kernelsList },
   "kernels pin": { version: 1, body: stock.kernelsPin },
   "kernels get": { version: 1, body: stock.kernel },

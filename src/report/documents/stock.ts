@@ -34,6 +34,14 @@ export const repros = z.object({
     .describe("Those that cannot be loaded."),
 });
 
+export const created = z.object({
+  id: z.string(),
+  folder: z.string(),
+  files: someTexts.describe("In the folder."),
+  name: z.string().describe("As `dstate run` takes it, in the folder where it was made."),
+  needsDstate: z.boolean().describe("Editors and vitest do not find dstate from there yet."),
+});
+
 const known = z.object({
   selector: z.string().describe("As --kernel takes it."),
   version: z.string(),

@@ -154,13 +154,22 @@ export const show = z.object({
   text: z.string().optional().describe("With --for: the text of the report."),
 });
 
-export const attach = z.object({
-  argv: z.array(z.string()).describe("The command that was run in the revived machine."),
+/** A command that was run in a machine, and what came of it. */
+const ran = z.object({
+  argv: z.array(z.string()),
   stdout: z.string(),
   stderr: z.string(),
   exitCode: z.int().nullable().describe("null when a signal ended it."),
   signal: z.string().nullable(),
   truncated: z.boolean().describe("Whether it printed more than was kept."),
+});
+
+export const attach = ran;
+
+export const shell = ran.extend({
+  cell,
+  start: z.enum(["warm", "cold"]).describe("Whether the machine went on from a frozen one, or booted."),
+  evidence: z.string().describe("The folder with the console's log."),
 });
 
 export const pack = z.object({
