@@ -39,6 +39,13 @@ export async function packRun(run: StoredRun, settings: Pick<Settings, "homeDir"
       next: "Pack a run of `dstate run`, `check`, `matrix` or `bisect`.",
     });
   const { taken, omitted } = await choose(run.dir);
+  const there = new Set(taken.map(({ path }) => path));
+  const missing = Object.keys(record.repro?.files ?? {}).filter((path) => !there.has(`repro/${path}`));
+  if (missing.length > 0)
+    throw new UsageError(
+      `the run ${record.id} does not hold its whole repro: ${missing.slice(0, 3).join(", ")} ${missing.length === 1 ? "is" : "are"} missing`,
+      { next: "Run it again; of a repro with more than 8 MiB of files no copy is kept." },
+    );
   const files: Manifest["files"] = {};
   for (const { path, data } of taken) files[path] = { sha256: hashOf(data), bytes: data.length };
   const parts = trial.parts === undefined ? undefined : record.parts[trial.parts];

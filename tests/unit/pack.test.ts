@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -73,6 +73,13 @@ describe("a pack", () => {
     expect(manifest.rates.map(({ outcomes }) => outcomes)).toEqual([{ reproduced: 1 }, { clean: 1 }]);
   });
 
+  test("is not made of a run that does not hold its whole repro: nobody could run it", async () => {
+    const partial = join(dir, "partial");
+    await cp(join(dir, "run"), partial, { recursive: true });
+    await rm(join(partial, "repro/trial.ts"));
+    await expect(packRun(await readRun(partial), readSettings())).rejects.toThrow("trial.ts is missing");
+  });
+
   test("is the same file whenever it is made: its name is the hash of all that is in it", async () => {
     const again = await packRun(await readRun(join(dir, "run")), readSettings());
     expect(again.bytes.equals(packed.bytes)).toBe(true);
@@ -116,9 +123,10 @@ describe("a pack", () => {
     );
   });
 
-  test("says what of it this host would run, apart from what goes into the guest", () => {
+  test("says what of it this host would run, apart from what goes into the guest", async () => {
     const code = hostFiles(packed).filter((file) => file.code);
-    expect(code.map(({ path }) => path).sort()).toEqual(["prepare.ts", "repro.ts", "trial.ts"]);
+    const modules = (await readdir(repro)).filter((name) => /(?<!\.test)\.ts$/.test(name));
+    expect(code.map(({ path }) => path).sort()).toEqual(modules.sort());
   });
 });
 

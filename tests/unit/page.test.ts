@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeBisectRun } from "./bisect-run.ts";
 import { changeJson, flagship, openBrowser, openPage, Pages, seriousFindings } from "./browser.ts";
 
 /** A busy host may take its time. */
@@ -156,6 +157,34 @@ describe("the page of a real run of the flagship", () => {
     await page.goto(`${page.url().split("#")[0]}#/compare/2/1`);
     await page.waitForSelector(".differ");
     expect(await seriousFindings(page), "compare").toEqual([]);
+  });
+});
+
+describe("the page of a real bisection over 96 commits", () => {
+  test("shows what is believed of each candidate that was tried, now and after each trial", async () => {
+    const run = await pages.copy("bisect");
+    await makeBisectRun(run);
+    await using opened = await openPage(browser, await pages.make(run));
+    const { page } = opened;
+    const rows = page.locator(".posterior li");
+    const texts = async (): Promise<string[]> =>
+      (await rows.allInnerTexts()).map((row) => row.replace(/\s+/g, " "));
+    expect(await texts()).toContain("38d29a40d383 99.5 %");
+    expect(await page.locator(".posterior-about").innerText()).toContain("6 reproduced; 5 files: io_uring");
+    // Never tried: many of them are one row.
+    const count = await rows.count();
+    expect(count).toBeLessThan(25);
+    expect(await page.locator(".history circle").count()).toBe(15);
+    await page.locator(".bisect-step input").fill("6");
+    await expect.poll(texts, soon).toContain("38d29a40d383 13 %");
+    expect(await rows.count()).toBe(count);
+    for (const step of ["6", "0"]) {
+      await page.locator(".bisect-step input").fill(step);
+      const shares = (await texts()).map((row) => Number(/([\d.]+) %$/.exec(row)?.[1]));
+      expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(100, -1);
+    }
+    expect(await seriousFindings(page)).toEqual([]);
+    expect(opened.complaints).toEqual([]);
   });
 });
 
