@@ -34,6 +34,8 @@ export const campaignSchema = z.object({
   confidence: z.number(),
   /** Whether what mended it is looked for; missing: what broke it. */
   direction: z.enum(["broke", "mended"]).optional(),
+  /** Whether good candidates may show the failure too; missing: they never do. */
+  twoSided: z.boolean().optional(),
   /** Reproduction rate of a bad candidate, where the user said it. */
   rate: z.number().optional(),
   /** Else what trials of the same repro in other bad cells had shown of it. */

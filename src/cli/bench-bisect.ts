@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { gitBisectBaseline, simulate } from "../campaign/bisect/simulate.ts";
+import { simulateTwoSided, twoSidedPolicies } from "../campaign/bisect/simulate-two-sided.ts";
 import { leastMultiple, leastSeconds } from "../campaign/bisect/theory.ts";
-import { renderBisectBench } from "../report/bench-bisect.ts";
+import { simulateMap } from "../campaign/map/simulate.ts";
+import { renderBisectBench, renderMapBench, renderTwoSidedBench } from "../report/bench-bisect.ts";
 import { positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
@@ -27,10 +29,20 @@ export function addBisectBench(bench: Command, session: Session): void {
         [true, false].map((known) => compare({ rate, known, runs: options.runs, seed: options.seed })),
       );
       const { runs, seed, json } = options;
-      const text = (): string => renderBisectBench(results, { width: session.width });
+      // These take longer, and say enough with fewer runs.
+      const few = Math.max(1, Math.round(runs / 5));
+      const more = options.rate === undefined;
+      const twoSided = more ? compareTwoSided({ runs: few, seed }) : [];
+      const maps = more ? compareMaps({ runs: Math.max(1, Math.round(runs / 10)), seed }) : [];
+      const text = (): string =>
+        [
+          renderBisectBench(results, { width: session.width }),
+          ...(more ? [renderTwoSidedBench(twoSided, { width: session.width })] : []),
+          ...(more ? [renderMapBench(maps, { width: session.width })] : []),
+        ].join("\n");
       session.result(
         "bench bisect",
-        { candidates, confidence, seconds, runs, seed, results },
+        { candidates, confidence, seconds, runs, seed, results, twoSided, maps },
         { json, text },
       );
     });
@@ -53,6 +65,31 @@ function compare(options: { rate: number; known: boolean; runs: number; seed: nu
     leastSecondsToGit: leastSeconds({ ...plan, seconds }) / gitBisect.seconds,
     secondsToGitWithoutEarlyStop: withCosts.seconds / gitBisect.secondsWithoutEarlyStop,
   };
+}
+
+/** "Slightly flaky before, very flaky after", neither rate known. */
+function compareTwoSided(plan: { runs: number; seed: number }) {
+  return [
+    { bad: 0.8, good: 0.2 },
+    { bad: 0.2, good: 0.02 },
+  ].flatMap((rates) =>
+    twoSidedPolicies.map((policy) => ({
+      ...rates,
+      policy,
+      runs: plan.runs,
+      ...simulateTwoSided({ ...plan, ...rates, policy, candidates, confidence }),
+    })),
+  );
+}
+
+/** A line of releases with two edges, against one bisection for each edge. */
+function compareMaps(plan: { runs: number; seed: number }) {
+  return [0.9, 0.3].map((rate) => ({
+    releases: 60,
+    rate,
+    runs: plan.runs,
+    ...simulateMap({ ...plan, releases: 60, rate, leastRate: 0.1, confidence, seconds }),
+  }));
 }
 
 function rates(text: string, before: number[] = []): number[] {

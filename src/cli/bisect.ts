@@ -34,6 +34,7 @@ interface BisectCommandOptions extends CellOptions, ReportOptions {
   readonly git?: string;
   readonly range?: string;
   readonly fixed?: boolean;
+  readonly twoSided?: boolean;
   readonly confidence: number;
   readonly budget: number;
   readonly rate?: number;
@@ -50,6 +51,7 @@ export function addBisect(program: Command, session: Session): void {
       "find what broke it, or mended it, even when it fails only sometimes; --kernel or --node takes a range A..B",
     )
     .option("--fixed", "find what mended it: the left end is bad, the right end is good")
+    .option("--two-sided", "good ones fail too, only less often; neither rate is known")
     .option("--git <tree>", "bisect over the commits of a kernel tree; with --range")
     .option("--range <A..B>", "the revisions for --git, the older one first")
     .option("--confidence <p>", "stop when one answer is this likely", probability, 0.99)
@@ -76,6 +78,10 @@ export function addBisect(program: Command, session: Session): void {
   }).action(async (name: string | undefined, options: BisectCommandOptions) => {
     if (name === undefined)
       throw new UsageError("say which repro to bisect", { next: "`dstate repros` lists them." });
+    if (options.twoSided === true && options.rate !== undefined)
+      throw new UsageError("--rate says how often a bad one fails, and with --two-sided no rate is known", {
+        next: "Leave one of them out.",
+      });
     const context = await session.context();
     const found = await findRepro(name);
     const { repro } = found;
@@ -166,9 +172,9 @@ export function addBisect(program: Command, session: Session): void {
         ...(upstream ? [describeUpstream(upstream)] : []),
         ...(id === undefined ? [] : [`bisection ${id}: \`dstate bisect log ${id}\``]),
       ].join("\n");
-    const { conclusion, rate, observations } = state;
+    const { conclusion, rate, goodRate, observations } = state;
     const trials = observations.length;
-    const found = { conclusion, sentence, rate, trials, newTrials, upstream, candidates: rows };
+    const found = { conclusion, sentence, rate, goodRate, trials, newTrials, upstream, candidates: rows };
     session.result(name, { id, repro, range, direction, ...found }, { json, text });
   };
 }

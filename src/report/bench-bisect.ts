@@ -24,6 +24,53 @@ export function renderBisectBench(
   return renderTable(header, results.map(row), options);
 }
 
+type TwoSided = DocumentBody<"bench bisect">["twoSided"][number] & { readonly right: RateInterval };
+
+/** Bisections in which good candidates fail too, ours and that of a policy that asks for information alone. */
+export function renderTwoSidedBench(
+  results: readonly TwoSided[],
+  options: { readonly width: number },
+): string {
+  return renderTable(
+    ["bad / good fail in", "policy", "trials", "right %", "runs"],
+    results.map(({ bad, good, policy, trials, right, runs }) => [
+      `${100 * bad} % / ${100 * good} %`,
+      policy,
+      trials.toFixed(1),
+      percent(right),
+      `${runs}`,
+    ]),
+    options,
+  );
+}
+
+type MapBench = DocumentBody<"bench bisect">["maps"][number] & {
+  readonly map: { readonly right: RateInterval };
+  readonly bisections: { readonly right: RateInterval };
+};
+
+/** Maps of lines with two edges, and two bisections that find the same. */
+export function renderMapBench(results: readonly MapBench[], options: { readonly width: number }): string {
+  return renderTable(
+    ["releases, rate", "by", "trials", "builds", "hours", "right %", "runs"],
+    results.flatMap(({ releases, rate, runs, map, bisections }) =>
+      [
+        { by: "map", ...map },
+        { by: "two bisections", ...bisections },
+      ].map(({ by, trials, builds, seconds, right }) => [
+        `${releases}, ${rate}`,
+        by,
+        trials.toFixed(1),
+        builds.toFixed(1),
+        (seconds / 3600).toFixed(2),
+        percent(right),
+        `${runs}`,
+      ]),
+    ),
+    options,
+  );
+}
+
 function row(result: Comparison): string[] {
   const { gitBisect } = result;
   return [

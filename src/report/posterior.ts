@@ -78,6 +78,7 @@ export interface DrawnState {
   readonly testable: Uint8Array;
   readonly suspects: readonly { readonly hypotheses: readonly number[]; readonly probability: number }[];
   readonly rate: number;
+  readonly goodRate?: number | undefined;
   readonly conclusion:
     | {
         readonly type: "found";
@@ -120,6 +121,7 @@ export function describeConclusion(
   const name = (index: number): string => oneLine(candidates[index]?.name ?? words.none);
   const left = name(0);
   const right = name(candidates.length - 1);
+  const good = state.goodRate === undefined ? "" : `, a good one in about ${percent(state.goodRate)}`;
   const tried = `after ${state.observations.length} trials`;
   const { conclusion } = state;
   switch (conclusion.type) {
@@ -127,12 +129,14 @@ export function describeConclusion(
       const { hypotheses, probability } = conclusion.suspects;
       const names = hypotheses.map(name).join(", ");
       return hypotheses.length === 1
-        ? `${names} is the ${words.first}: ${percent(probability)} ${tried}; a bad one reproduces in about ${percent(state.rate)} of its trials.`
+        ? `${names} is the ${words.first}: ${percent(probability)} ${tried}; a bad one reproduces in about ${percent(state.rate)} of its trials${good}.`
         : `The ${words.first} is among ${names}: ${percent(probability)} ${tried}. They cannot be told apart: those between them cannot be tried.`;
     }
     case "good-is-bad":
       return words.goodIsBad({ left, right, how: `${percent(conclusion.probability)} ${tried}` });
     case "ends-agree":
+      if (state.goodRate !== undefined)
+        return `The ends do not differ, or the other way round: ${percent(conclusion.probability)} ${tried}. ${direction === "broke" ? `Where ${left} fails more often than ${right}, add --fixed.` : `Where ${right} fails more often than ${left}, leave --fixed out.`}`;
       return `The ends do not differ: nothing reproduces, not even at the bad end ${direction === "broke" ? right : left}: ${percent(conclusion.probability)} ${tried}.`;
     case "several-switches":
       return `The history is not one switch from ${words.way}: ${percent(conclusion.probability)} ${tried}. Bisect a shorter range, or see all of it with \`dstate map\`.`;

@@ -1,12 +1,13 @@
-import { type Belief, expectedRate, type Observation } from "./posterior.ts";
+import { type AnyBelief, chanceToReproduce } from "./any-belief.ts";
+import type { Observation } from "./posterior.ts";
 
 export interface BatchOptions {
   /** Tests to run side by side, at the most. */
   readonly size: number;
   /** What is believed after the real trials and some guessed ones; undefined when they would settle it. */
-  readonly believe: (guesses: readonly Observation[]) => Belief | undefined;
+  readonly believe: (guesses: readonly Observation[]) => AnyBelief | undefined;
   /** The best test by a belief, of those that are allowed. */
-  readonly choose: (belief: Belief, isAllowed: (test: number) => boolean) => number | undefined;
+  readonly choose: (belief: AnyBelief, isAllowed: (test: number) => boolean) => number | undefined;
   /** Whether a test needs no building. */
   readonly isBuilt: (test: number) => boolean;
 }
@@ -30,13 +31,7 @@ export function chooseBatch(options: BatchOptions): number[] {
     );
     if (test === undefined) break;
     batch.push(test);
-    guesses.push({ test, outcome: likelyOutcome(belief, test) });
+    guesses.push({ test, outcome: chanceToReproduce(belief, test) > 0.5 ? "reproduced" : "clean" });
   }
   return batch;
-}
-
-function likelyOutcome(belief: Belief, test: number): Observation["outcome"] {
-  let bad = 0;
-  for (const hypothesis of belief.history.covered(test)) bad += belief.probability[hypothesis] ?? 0;
-  return bad * expectedRate(belief) > 0.5 ? "reproduced" : "clean";
 }

@@ -1,21 +1,14 @@
 import { messageOf } from "../../base/errors.ts";
 import { BuildError } from "../../kernel/build.ts";
 import type { Outcome } from "../../repro/outcome.ts";
+import { type AnyBelief, beginBelief, chooseAny, isTwoSided, observeAll, ratesOf } from "./any-belief.ts";
 import { chooseBatch } from "./batch.ts";
 import { chanceToBuild } from "./buildable.ts";
 import type { Candidate } from "./candidates.ts";
-import { chooseTest } from "./choose.ts";
 import { type Conclusion, conclude, type Suspects, suspectsOf } from "./conclude.ts";
 import { ask, type Direction } from "./direction.ts";
-import {
-  type Belief,
-  expectedRate,
-  initialBelief,
-  isExplained,
-  type Observation,
-  observe,
-} from "./posterior.ts";
-import { type RatePrior, RateTable } from "./rates.ts";
+import { isExplained, type Observation } from "./posterior.ts";
+import type { RatePrior } from "./rates.ts";
 import { severalSwitches } from "./switches.ts";
 
 /** A trial of a candidate, as far as a bisection cares. */
@@ -45,6 +38,8 @@ export interface BisectOptions {
   /** Which end is good: `broke`, the default, the left one; `mended` the right one. */
   readonly direction?: Direction | undefined;
   readonly prior: RatePrior;
+  /** Good candidates may show the failure too, only less often, and neither rate is known. */
+  readonly twoSided?: boolean | undefined;
   readonly confidence: number;
   /** New trials at the most. */
   readonly budget: number;
@@ -58,14 +53,17 @@ export interface BisectOptions {
 /** What is known. Candidates, and hypotheses about them, are numbered from the left end. */
 export interface BisectState {
   /** Numbered from the good end. */
-  readonly belief: Belief;
+  readonly belief: AnyBelief;
   /** For each candidate, that it is the first with the change; one more than candidates: none has. */
   readonly probability: Float64Array;
   readonly observations: readonly Observation[];
   readonly testable: Uint8Array;
   readonly conclusion: Conclusion | { readonly type: "several-switches"; readonly probability: number };
   readonly suspects: readonly Suspects[];
+  /** Of a bad candidate. */
   readonly rate: number;
+  /** Of a good one, where they may show the failure too. */
+  readonly goodRate?: number | undefined;
 }
 
 export interface BisectResult extends BisectState {
@@ -88,7 +86,7 @@ const switchesConfidence = 0.99;
  * @param trials for each candidate, in any order: the order of trials changes nothing.
  */
 export function stateOf(
-  options: Pick<BisectOptions, "candidates" | "direction" | "prior" | "confidence">,
+  options: Pick<BisectOptions, "candidates" | "direction" | "prior" | "twoSided" | "confidence">,
   trials: readonly (readonly Pick<TestedTrial, "outcome">[])[],
   skipped: readonly boolean[],
 ): BisectState {
@@ -97,20 +95,23 @@ export function stateOf(
   const tests = testable.map((_, test) => testable[testOf(test)] ?? 0);
   const observations: Observation[] = [];
   const observed: Observation[] = [];
-  let belief = initialBelief(history, new RateTable(options.prior));
   for (const [candidate, list] of trials.entries()) {
     for (const { outcome } of list) {
       if (outcome !== "clean" && outcome !== "reproduced") continue;
       observations.push({ test: candidate, outcome });
       observed.push({ test: testOf(candidate), outcome });
-      belief = observe(belief, { test: testOf(candidate), outcome });
     }
   }
-  const several = !isExplained(belief)
-    ? 1
-    : history.linear
-      ? severalSwitches(history.candidates, observed, options.prior)
-      : 0;
+  const begun = beginBelief(history, options.twoSided === true ? undefined : options.prior);
+  const belief = observeAll(begun, observed);
+  // Where good ones fail too, anything is explained by one switch.
+  const several = isTwoSided(belief)
+    ? 0
+    : !isExplained(belief)
+      ? 1
+      : history.linear
+        ? severalSwitches(history.candidates, observed, options.prior)
+        : 0;
   const named = (suspects: Suspects): Suspects => ({
     ...suspects,
     hypotheses: suspects.hypotheses.map(asSeen).sort((a, b) => a - b),
@@ -128,7 +129,8 @@ export function stateOf(
           ? { ...conclusion, suspects: named(conclusion.suspects) }
           : conclusion,
     suspects: suspectsOf(belief, tests).map(named),
-    rate: expectedRate(belief),
+    rate: ratesOf(belief).bad,
+    ...(isTwoSided(belief) ? { goodRate: ratesOf(belief).good } : {}),
   };
 }
 
@@ -191,7 +193,8 @@ export async function bisect(options: BisectOptions, world: BisectWorld): Promis
     );
     const seconds = { build, trial: measured.trial.value };
     const testable = state.testable.map((_, test) => state.testable[turn(test)] ?? 0);
-    const doubt = doubtedEnd(trials[turn(numbers.length - 1)] ?? [], trials[turn(0)] ?? []);
+    const doubt =
+      options.twoSided !== true && doubtedEnd(trials[turn(numbers.length - 1)] ?? [], trials[turn(0)] ?? []);
     const batch = (
       doubt && testable[0] !== 0
         ? [0]
@@ -202,7 +205,7 @@ export async function bisect(options: BisectOptions, world: BisectWorld): Promis
               return guessed.conclusion.type === "open" ? guessed.belief : undefined;
             },
             choose: (belief, isAllowed) =>
-              chooseTest(belief, {
+              chooseAny(belief, {
                 testable: testable.map((can, test) => (isAllowed(test) ? can : 0)),
                 seconds,
               }),

@@ -1,5 +1,8 @@
 import type { Belief } from "./posterior.ts";
 
+/** What an answer is read from, whatever the noise. */
+type Read = Pick<Belief, "history" | "probability" | "first" | "last">;
+
 /** Candidates that no possible trial can tell apart, and their common probability. */
 export interface Suspects {
   /** Hypotheses, as {@link History} numbers them. */
@@ -27,7 +30,7 @@ const usedError = 0.8;
  * @example conclude(belief, { confidence: 0.99 }).type // "found"
  */
 export function conclude(
-  belief: Belief,
+  belief: Read,
   options: { readonly confidence: number; readonly testable?: Uint8Array | undefined },
 ): Conclusion {
   const { probability, history, first, last } = belief;
@@ -49,7 +52,7 @@ export function conclude(
 /**
  * The hypotheses that are left, the most likely first, those that no possible trial tells apart together.
  */
-export function suspectsOf(belief: Belief, testable?: Uint8Array): Suspects[] {
+export function suspectsOf(belief: Pick<Read, "history" | "probability">, testable?: Uint8Array): Suspects[] {
   const { history, probability } = belief;
   const groups = new Map<string, { hypotheses: number[]; probability: number }>();
   let run = 0;
@@ -67,7 +70,7 @@ export function suspectsOf(belief: Belief, testable?: Uint8Array): Suspects[] {
   return [...groups.values()].sort((a, b) => b.probability - a.probability);
 }
 
-function signatureOf({ history }: Belief, hypothesis: number, testable?: Uint8Array): string {
+function signatureOf({ history }: Pick<Read, "history">, hypothesis: number, testable?: Uint8Array): string {
   let key = "";
   for (let test = 0; test <= history.candidates; test += 1)
     if (testable?.[test] !== 0) key += history.covers(test, hypothesis) ? "1" : "0";

@@ -20,6 +20,8 @@ export interface RunBisectOptions {
   /** The left end first. */
   readonly candidates: readonly Candidate[];
   readonly direction?: Direction | undefined;
+  /** Good candidates may show the failure too, only less often. */
+  readonly twoSided?: boolean | undefined;
   readonly confidence: number;
   readonly budget: number;
   /** Reproduction rate of a bad candidate, where the user knows it. */
@@ -56,7 +58,7 @@ export async function runBisect(
   ledger: Ledger,
   context: Context,
 ): Promise<RunBisectResult> {
-  const { found, candidates, direction = "broke" } = options;
+  const { found, candidates, direction = "broke", twoSided = false } = options;
   if (candidates.length < 2) throw new UsageError(`the range ${options.range} is empty`);
   // What ends the bisection ends the trials beside it, too.
   const stop = new AbortController();
@@ -71,9 +73,14 @@ export async function runBisect(
   for (const { cell } of candidates) keys.push(await tries.key(cell));
   const keyAt = (index: number): string => keys[index] ?? "";
   const learned =
-    options.rate === undefined ? seenRate(ledger.trialsOfDefinition(definition), new Set(keys)) : undefined;
+    options.rate === undefined && !twoSided
+      ? seenRate(ledger.trialsOfDefinition(definition), new Set(keys))
+      : undefined;
   if (learned) context.progress({ type: "note", text: describeLearned(learned) });
-  const question = direction === "broke" ? {} : { direction };
+  const question = {
+    ...(direction === "broke" ? {} : { direction }),
+    ...(twoSided ? { twoSided } : {}),
+  };
   const campaign: Campaign = {
     repro: found.repro.id,
     range: options.range,
@@ -93,6 +100,7 @@ export async function runBisect(
   const plan: BisectOptions = {
     candidates,
     direction,
+    twoSided,
     prior: priorOf(campaign),
     confidence: options.confidence,
     budget: options.budget,
@@ -152,9 +160,9 @@ export function recall(campaign: Campaign, ledger: Ledger): BisectState {
 /** A bisection of the ledger as {@link stateOf} takes it. */
 export function planOf(
   campaign: Campaign,
-): Pick<BisectOptions, "candidates" | "direction" | "prior" | "confidence"> {
-  const { candidates, direction, confidence } = campaign;
-  return { candidates, direction, prior: priorOf(campaign), confidence };
+): Pick<BisectOptions, "candidates" | "direction" | "prior" | "twoSided" | "confidence"> {
+  const { candidates, direction, twoSided, confidence } = campaign;
+  return { candidates, direction, twoSided, prior: priorOf(campaign), confidence };
 }
 
 /** What was believed of the reproduction rate when a bisection began. */

@@ -26,6 +26,13 @@ export const benchTrial = z.object({
   secondsPerTrial: figures,
 });
 
+const cost = z.object({
+  trials: z.number().describe("Mean."),
+  builds: z.number().describe("Mean."),
+  seconds: z.number().describe("Mean."),
+  right: rate.describe("Share of runs that named both edges as they are."),
+});
+
 const simulated = z.object({
   trials: z.number().describe("Mean."),
   seconds: z.number().describe("Mean."),
@@ -59,6 +66,21 @@ export const benchBisect = z.object({
       secondsToGitWithoutEarlyStop: z.number(),
     }),
   ),
+  twoSided: z
+    .array(
+      z.object({
+        bad: z.number().describe("Rate of a bad candidate."),
+        good: z.number(),
+        policy: z.enum(["dstate", "greedy-entropy"]),
+        runs: z.int(),
+        trials: z.number().describe("Mean."),
+        right: rate,
+      }),
+    )
+    .describe("Bisections in which good candidates fail too, and neither rate is known."),
+  maps: z
+    .array(z.object({ releases: z.int(), rate: z.number(), runs: z.int(), map: cost, bisections: cost }))
+    .describe("Maps of lines with two edges, against one bisection for each edge."),
 });
 
 export const benchAll = z.object({

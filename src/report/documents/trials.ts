@@ -82,6 +82,7 @@ export const bisect = z.object({
   ]),
   sentence: z.string(),
   rate: z.number().describe("At which a bad candidate is believed to reproduce."),
+  goodRate: z.number().optional().describe("With --two-sided: at which a good one does."),
   trials: z.int(),
   newTrials: z.int().optional().describe("Of this run."),
   upstream: z
