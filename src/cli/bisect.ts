@@ -11,14 +11,20 @@ import {
   nodeCandidates,
 } from "../campaign/bisect/candidates.ts";
 import { readLog, writeLog } from "../campaign/bisect/log.ts";
+import { mergeNoOps } from "../campaign/bisect/no-op.ts";
+import { otherFailures } from "../campaign/bisect/other-failures.ts";
 import { type GitRange, gitRange, isRange, parseRange } from "../campaign/bisect/range.ts";
-import { type RunBisectOptions, recall, runBisect } from "../campaign/bisect/run.ts";
+import { answerOf, commitOf, type RunBisectOptions, recall, runBisect } from "../campaign/bisect/run.ts";
 import { followUpstream, type Upstream } from "../campaign/bisect/upstream.ts";
 import { type Campaign, Ledger } from "../campaign/ledger.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
+import { BuildError } from "../kernel/build.ts";
+import { compiledFiles } from "../kernel/compiled-files.ts";
 import { changeKernel } from "../kernel/selector.ts";
 import { chooseCell } from "../lab/cell.ts";
+import { provideParts } from "../lab/provide.ts";
 import { shapeOf } from "../lab/shape.ts";
+import { type AnswerFacts, describeAnswer } from "../report/bisect-answer.ts";
 import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior.ts";
 import { bisectRecord } from "../report/run-facts.ts";
 import { describeUpstream } from "../report/upstream-commit.ts";
@@ -37,6 +43,7 @@ interface BisectCommandOptions extends CellOptions, ReportOptions {
   readonly twoSided?: boolean;
   readonly confidence: number;
   readonly budget: number;
+  readonly confirm?: boolean;
   readonly rate?: number;
   readonly jobs?: number;
   readonly json?: boolean;
@@ -56,6 +63,7 @@ export function addBisect(program: Command, session: Session): void {
     .option("--range <A..B>", "the revisions for --git, the older one first")
     .option("--confidence <p>", "stop when one answer is this likely", probability, 0.99)
     .option("--budget <n>", "new trials at the most", positiveInteger, 1000)
+    .option("--confirm", "take the commit that was found back on the right end, and try that")
     .option("--rate <p>", "how often a bad candidate reproduces, if that is known", probability)
     .option(
       "--jobs <n>",
@@ -91,7 +99,7 @@ export function addBisect(program: Command, session: Session): void {
     const shape = shapeOf(repro.machine);
     const jobs = options.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = await Ledger.open(context);
-    const { id, campaign, result } = await recorded(
+    const { id, campaign, result, confirmation, sameAsParent } = await recorded(
       reproRun("bisect", found),
       options,
       context,
@@ -109,7 +117,8 @@ export function addBisect(program: Command, session: Session): void {
     );
     const { newTrials } = result;
     const upstream = await upstreamOf(result, candidates, options, context);
-    show("bisect", { id, campaign, state: result, json: options.json, newTrials, upstream });
+    const answer = { confirmation, sameAsParent, others: await otherFailures(campaign, ledger) };
+    show("bisect", { id, campaign, state: result, json: options.json, newTrials, upstream, answer });
     process.exitCode = result.conclusion.type === "found" ? exitCode.clean : exitCode.inconclusive;
   });
   withNotes(
@@ -159,9 +168,10 @@ export function addBisect(program: Command, session: Session): void {
       json: boolean | undefined;
       newTrials?: number;
       upstream?: Upstream | undefined;
+      answer?: AnswerFacts;
     },
   ): void => {
-    const { id, campaign, state, json, newTrials, upstream } = shown;
+    const { id, campaign, state, json, newTrials, upstream, answer } = shown;
     const { repro, range, candidates, direction = "broke" } = campaign;
     const rows = rowsOf(candidates, state);
     const sentence = describeConclusion(campaign, state);
@@ -170,12 +180,17 @@ export function addBisect(program: Command, session: Session): void {
         renderPosterior(rows, { width: session.width, colour: session.colour }),
         sentence,
         ...(upstream ? [describeUpstream(upstream)] : []),
+        ...(answer ? describeAnswer(answer) : []),
         ...(id === undefined ? [] : [`bisection ${id}: \`dstate bisect log ${id}\``]),
       ].join("\n");
     const { conclusion, rate, goodRate, observations } = state;
     const trials = observations.length;
-    const found = { conclusion, sentence, rate, goodRate, trials, newTrials, upstream, candidates: rows };
-    session.result(name, { id, repro, range, direction, ...found }, { json, text });
+    const found = { conclusion, sentence, rate, goodRate, trials, newTrials, upstream };
+    session.result(
+      name,
+      { id, repro, range, direction, ...found, ...answer, candidates: rows },
+      { json, text },
+    );
   };
 }
 
@@ -226,11 +241,41 @@ async function candidatesOf(
     { ...choiceOf(options), kernel: undefined, kernelChanges: undefined },
     context.settings,
   );
-  const { tree, ends } = commits;
+  const { ends } = commits;
+  const tree = resolve(commits.tree);
+  const all = await commitCandidates(tree, ends, cell, context);
   return {
     range: `git ${ends.left}..${ends.right}`,
-    candidates: withChanges(await commitCandidates(resolve(tree), ends, cell, context), options),
+    candidates:
+      changesOf(options) === "" ? await withoutNoOps(all, tree, repro, context) : withChanges(all, options),
   };
+}
+
+/** Commits without those whose kernel is their parent's: the right end is built first, and says what is compiled. */
+async function withoutNoOps(
+  candidates: readonly Candidate[],
+  tree: string,
+  repro: Repro,
+  context: Context,
+): Promise<readonly Candidate[]> {
+  const end = candidates.at(-1)?.cell;
+  if (!end) return candidates;
+  try {
+    const { kernel } = await provideParts(repro, end, context);
+    const compiled = await compiledFiles(tree, { fragments: repro.kernelFragments?.(end) ?? [] }, context);
+    // Objects of another line of releases, or from before, say nothing about this one.
+    if (compiled?.version !== kernel.version) return candidates;
+    const { candidates: kept, merged } = await mergeNoOps(candidates, tree, compiled, context);
+    if (merged > 0) {
+      const text = `${merged} of ${candidates.length - 1} commits change nothing that this configuration compiles: they need no trial`;
+      context.progress({ type: "note", text });
+    }
+    return kept;
+  } catch (error) {
+    // An end that does not build is passed over later on, with its reason.
+    if (error instanceof BuildError) return candidates;
+    throw error;
+  }
 }
 
 /** The range of commits that was asked for, in either way of writing it. */
@@ -250,18 +295,17 @@ function withChanges(candidates: readonly Candidate[], options: BisectCommandOpt
 
 /** Where a commit of a stable tree comes from, when the answer is one. */
 async function upstreamOf(
-  { conclusion }: BisectState,
+  state: BisectState,
   candidates: RunBisectOptions["candidates"],
   options: BisectCommandOptions,
   context: Context,
 ): Promise<Upstream | undefined> {
   const commits = commitsOf(options);
-  if (!commits || conclusion.type !== "found") return undefined;
-  const [only, ...others] = conclusion.suspects.hypotheses;
-  const commit = only === undefined || others.length > 0 ? undefined : candidates[only]?.cell.kernel;
-  if (commit === undefined) return undefined;
+  const answer = answerOf(state);
+  const commit = answer === undefined ? undefined : commitOf(candidates[answer]);
+  if (!commits || commit === undefined) return undefined;
   const trees = [resolve(commits.tree), ...context.settings.kernelTrees] as const;
-  return await followUpstream(commit.slice(commit.lastIndexOf("@") + 1), trees, context);
+  return await followUpstream(commit, trees, context);
 }
 
 function campaignOf(ledger: Ledger, id: string | undefined): { id: string; campaign: Campaign } {

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { type Lock, lockFile } from "../base/lock.ts";
@@ -18,6 +18,12 @@ export interface BuildTreeFacts {
   /** Its options as text. */
   readonly configuration: string;
   readonly compiler: string;
+}
+
+/** Where the build tree of these facts is, or would be: `source` and `objects` are in it. */
+export function buildTreeDir(facts: BuildTreeFacts, { settings }: Pick<Context, "settings">): string {
+  // Not "build-trees", where earlier versions build: their lock is another one, and they might hold it.
+  return join(settings.cacheDir, "kernel-trees", keyOf({ ...facts, tree: resolve(facts.tree) }));
 }
 
 /** A work tree and an object folder of our own, held for one build. */
@@ -61,11 +67,8 @@ export interface BuildTree extends AsyncDisposable {
  */
 export async function openBuildTree(facts: BuildTreeFacts, context: Context): Promise<BuildTree> {
   const { signal } = context;
-  // Not "build-trees", where earlier versions build: their lock is another one, and they might hold it.
-  const root = join(context.settings.cacheDir, "kernel-trees");
-  const locks = join(root, ".locks");
-  const name = keyOf({ ...facts, tree: resolve(facts.tree) });
-  const dir = join(root, name);
+  const dir = buildTreeDir(facts, context);
+  const [locks, name] = [join(dirname(dir), ".locks"), basename(dir)];
   const at = (name: string): string => join(dir, name);
   const [source, objects, index, gitDir] = [at("source"), at("objects"), at("index"), at("git")];
   const [building, checkingOut, whole] = [at("building"), at("checking-out"), at("whole")];

@@ -9,9 +9,11 @@ import type { Campaign, Ledger } from "../ledger.ts";
 import { openTries } from "../tries.ts";
 import { type BisectOptions, type BisectResult, type BisectState, bisect, stateOf } from "./bisect.ts";
 import type { Candidate } from "./candidates.ts";
+import { type Confirmation, confirmAnswer } from "./confirm.ts";
 import type { Direction } from "./direction.ts";
 import { type SeenRate, seenRate } from "./learned-rate.ts";
 import { knownRate, learnedRate, type RatePrior, unknownRate } from "./rates.ts";
+import { isSameAsParent } from "./same-kernel.ts";
 
 export interface RunBisectOptions {
   readonly found: FoundRepro;
@@ -31,6 +33,8 @@ export interface RunBisectOptions {
   /** What else to show of a candidate, where it is known only after it was tried. */
   readonly details?: (() => Promise<readonly string[]>) | undefined;
   readonly cold?: boolean | undefined;
+  /** Take the commit that was found back on the right end, and see whether that undoes it. */
+  readonly confirm?: boolean | undefined;
   /** The run that its trials belong to. Default: each is a run of its own. */
   readonly run?: Run | undefined;
   /** Told after each trial. */
@@ -42,6 +46,9 @@ export interface RunBisectResult {
   readonly id: string;
   readonly campaign: Campaign;
   readonly result: BisectResult;
+  readonly confirmation?: Confirmation | undefined;
+  /** Whether the kernel of the answer is its parent's, to the bit. */
+  readonly sameAsParent?: boolean | undefined;
 }
 
 /** Seconds, until the first ones are measured. */
@@ -135,8 +142,17 @@ export async function runBisect(
       }
     },
   });
+  const answer = answerOf(result);
+  const sameAsParent = answer === undefined ? undefined : await isSameAsParent(candidates, answer, context);
+  const commit = answer === undefined ? undefined : commitOf(candidates[answer]);
+  const end = candidates.at(-1)?.cell;
+  const confirmation =
+    options.confirm === true && commit !== undefined && end
+      ? await confirmAnswer({ end, commit, rate: result.rate, direction }, tries)
+      : undefined;
+  const known = { sameAsParent, confirmation };
   const details = await options.details?.();
-  if (!details) return { id, campaign, result };
+  if (!details) return { id, campaign, result, ...known };
   const described: Campaign = {
     ...campaign,
     candidates: campaign.candidates.map((candidate, index) => ({
@@ -145,7 +161,19 @@ export async function runBisect(
     })),
   };
   ledger.saveCampaign(id, described);
-  return { id, campaign: described, result };
+  return { id, campaign: described, result, ...known };
+}
+
+/** The candidate that was found, where it is one alone. */
+export function answerOf({ conclusion }: Pick<BisectState, "conclusion">): number | undefined {
+  if (conclusion.type !== "found") return undefined;
+  const [only, ...others] = conclusion.suspects.hypotheses;
+  return others.length === 0 ? only : undefined;
+}
+
+/** The id of a candidate that is a commit. */
+export function commitOf(candidate: Pick<Candidate, "cell"> | undefined): string | undefined {
+  return /^git:.*@([0-9a-f]{40})(?![0-9a-f])/s.exec(candidate?.cell.kernel ?? "")?.[1];
 }
 
 /** What a bisection of the ledger knows by now, without running anything. */

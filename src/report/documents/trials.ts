@@ -96,6 +96,28 @@ export const bisect = z.object({
     })
     .optional()
     .describe("What the commit that was found is a copy of."),
+  confirmation: z
+    .union([
+      z.object({ type: z.enum(["confirmed", "refuted"]), trials: z.int() }),
+      z.object({ type: z.literal("open"), trials: z.int(), why: z.string() }),
+    ])
+    .optional()
+    .describe("With --confirm: what became of the right end with the commit that was found taken back."),
+  sameAsParent: z
+    .boolean()
+    .optional()
+    .describe("Whether the kernel of what was found is its parent's, to the bit; missing: not known."),
+  others: z
+    .array(
+      z.object({
+        title: z.string(),
+        trials: z.int(),
+        candidates: z.array(z.string()),
+        evidence: z.string().describe("The folder of one of them."),
+      }),
+    )
+    .optional()
+    .describe("Other failures in trials that could not be judged: they count for nothing."),
   candidates: z.array(
     z.object({
       name: z.string(),

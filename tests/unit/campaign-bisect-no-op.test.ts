@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { command } from "../../src/base/command.ts";
+import { silent } from "../../src/base/progress.ts";
+import { readSettings } from "../../src/base/settings.ts";
+import { commitCandidates } from "../../src/campaign/bisect/candidates.ts";
+import { mergeNoOps, noOpCommits, withoutCommits } from "../../src/campaign/bisect/no-op.ts";
+import { dependencies } from "../../src/kernel/compiled-files.ts";
+
+const cell = { kernel: "", node: undefined, env: {}, image: "debian", axes: {} } as const;
+
+describe("a commit changes nothing of a kernel", () => {
+  const compiled = new Set(["kernel/fork.c", "include/linux/fs.h"]);
+  const there = new Set([
+    "kernel/fork.c",
+    "include/linux/fs.h",
+    "drivers/gpu/x.c",
+    "drivers/net/y.c",
+    "net/table.tbl",
+    "fs/nfs/a.c",
+  ]);
+  const isNoOp = (paths: readonly string[], ...more: readonly (readonly string[])[]): boolean =>
+    noOpCommits(
+      { touched: new Map([["a", paths], ...more.map((list, at) => [`${at}`, list] as const)]), there },
+      compiled,
+    ).has("a");
+
+  test.each([
+    ["a driver that is not compiled", ["drivers/gpu/x.c"]],
+    ["documentation", ["Documentation/x.rst", "MAINTAINERS"]],
+    ["a test of the kernel's own", ["tools/testing/selftests/x/Makefile"]],
+  ])("that touches only %s", (_, paths) => {
+    expect(isNoOp(paths)).toBe(true);
+  });
+
+  test.each([
+    ["a file that is compiled", ["kernel/fork.c"]],
+    ["a header that is included", ["include/linux/fs.h", "drivers/gpu/x.c"]],
+    ["a file that is gone at the end of the range", ["drivers/gpu/gone.c"]],
+    ["what is compiled", ["drivers/gpu/Kconfig"]],
+    ["a file that nobody keeps a record of", ["net/table.tbl"]],
+    ["nothing, as a merge does", []],
+  ])("but not one that touches %s", (_, paths) => {
+    expect(isNoOp(paths)).toBe(false);
+  });
+
+  test("but not one in a folder where something else in the range decides what is compiled", () => {
+    expect(isNoOp(["drivers/net/y.c"], ["drivers/net/Makefile"])).toBe(false);
+    expect(isNoOp(["drivers/net/y.c"], ["Makefile"])).toBe(true);
+    expect(isNoOp(["fs/nfs/a.c"], ["fs/Kconfig"])).toBe(false);
+  });
+});
+
+test("what Kbuild writes down of an object is its source and every header", () => {
+  const text = `savedcmd_init/main.o := gcc -c -o init/main.o /src/init/main.c
+
+source_init/main.o := /src/init/main.c
+
+deps_init/main.o := \\
+    $(wildcard include/config/SMP) \\
+  /src/include/linux/kernel.h \\
+  include/generated/autoconf.h \\
+
+init/main.o: $(deps_init/main.o)
+`;
+  expect(dependencies(text)).toEqual([
+    "/src/init/main.c",
+    "/src/include/linux/kernel.h",
+    "include/generated/autoconf.h",
+  ]);
+});
+
+test("commits after one that is left out follow its parent; ends and merges stay", () => {
+  const parents = [[], [0], [1], [0], [2, 3], [4]];
+  const candidates = parents.map((list, index) => ({ name: `${index}`, detail: "", cell, parents: list }));
+  const kept = withoutCommits(candidates, ({ name }) => ["0", "1", "4", "5"].includes(name));
+  expect(kept.map(({ name, parents: list }) => [name, list])).toEqual([
+    ["0", []],
+    ["2", [0]],
+    ["3", [0]],
+    ["4", [1, 2]],
+    ["5", [3]],
+  ]);
+});
+
+describe("a range of a tree", () => {
+  let tree: string;
+  const context = { settings: readSettings(), progress: silent, signal: new AbortController().signal };
+  beforeAll(async () => {
+    tree = await mkdtemp(join(tmpdir(), "dstate-no-op-"));
+    const script = `
+      git init -q -b main . && git config user.name t && git config user.email t@example.org
+      mkdir -p kernel drivers Documentation
+      commit() { echo "$1" >> "$1"; git add -A; git commit -qm "$1"; }
+      commit kernel/fork.c; commit drivers/x.c; commit Documentation/a.rst
+      commit drivers/x.c; commit kernel/fork.c; commit drivers/x.c`;
+    await command(["sh", "-ec", script], { within: "60s", cwd: tree });
+  });
+  afterAll(async () => await rm(tree, { recursive: true, force: true }));
+
+  test("is shortened to what the configuration compiles, before the first trial", async () => {
+    const ends = { left: "HEAD~5", right: "HEAD" };
+    const candidates = await commitCandidates(tree, ends, cell, context);
+    const compiled = { files: new Set(["kernel/fork.c"]), version: "6.1.1" };
+    const { candidates: kept, merged } = await mergeNoOps(candidates, tree, compiled, context);
+    expect(kept.map(({ detail }) => detail)).toEqual(["the left end", "kernel/fork.c", "drivers/x.c"]);
+    expect(kept.map(({ parents }) => parents)).toEqual([[], [0], [1]]);
+    expect(merged).toBe(3);
+  });
+});
