@@ -14,6 +14,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Laid over this process' own environment; undefined takes a variable out. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** In place of this process' own environment, for a program that is not to know it. */
+  readonly onlyEnv?: NodeJS.ProcessEnv | undefined;
   readonly input?: string | Buffer;
   /** Called with each piece of output, for progress. */
   readonly onOutput?: (text: string) => void;
@@ -116,7 +118,7 @@ export async function command(argv: readonly string[], options: CommandOptions):
       detached: true,
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(options.inherit ?? [])],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: hostEnvironment(options.env),
+      env: options.onlyEnv ?? hostEnvironment(options.env),
     });
     let insist: NodeJS.Timeout | undefined;
     const end = (): void => {

@@ -19,3 +19,16 @@ export function hostEnvironment(
     PATH: `${env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`,
   };
 }
+
+/**
+ * What a program is started with that a guest may take over: where programs are, the C locale, and nothing of this
+ * process' own environment, which may hold what nobody else is to know.
+ *
+ * @example bareEnvironment({ path: settings.path }, { TMPDIR: dir })
+ */
+export function bareEnvironment(
+  { path }: { readonly path: string },
+  more: Readonly<Record<string, string>> = {},
+): NodeJS.ProcessEnv {
+  return { PATH: `${path}:/usr/sbin:/sbin`, LC_ALL: "C.UTF-8", ...more };
+}

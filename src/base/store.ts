@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Within } from "./deadline.ts";
 import { besideEarlierVersions } from "./earlier-lock.ts";
-import { InfraError } from "./errors.ts";
+import { InfraError, messageOf } from "./errors.ts";
 import { lockFile } from "./lock.ts";
 import { onProcessExit } from "./on-exit.ts";
 import { isAlive, ownerOf, ownIdentity } from "./owner.ts";
 import { parseJson } from "./parse-json.ts";
 import { type FileRecord, type Manifest, manifestSchema, type OtherPlace } from "./store-manifest.ts";
 import { timeouts } from "./timeouts.ts";
+import { forgetUses, isUsed, markUse } from "./uses.ts";
 import { withDeadline } from "./wait.ts";
 
 /** A finished entry of a store: a folder whose files are known by size and sha256. */
@@ -30,7 +31,11 @@ export interface MakeOptions {
   readonly onWait?: (() => void) | undefined;
   /** Another name under which the store's {@link OtherPlace} may have an entry that is as good, with another key. */
   readonly alias?: string | undefined;
+  /** Told why an entry that was there is made anew. */
+  readonly onCorrupt?: ((why: string) => void) | undefined;
 }
+
+const manifestName = "manifest.json";
 
 /** Who makes a draft. */
 const ownerFile = ".owner.json";
@@ -55,10 +60,31 @@ export class Store {
    * @throws {InfraError} when the entry is there but is not what was put there.
    */
   async find(key: string): Promise<StoreEntry | undefined> {
+    try {
+      return await this.#read(key, "as far as it changed");
+    } catch (error) {
+      // It was moved away while it was looked at: see `discard`.
+      if (error instanceof InfraError && !(await exists(join(this.root, key, manifestName)))) {
+        if (!(await exists(join(this.root, key)))) return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Hash every file of an entry, changed or not.
+   *
+   * @throws {InfraError} when one is not what was stored.
+   */
+  async verify(key: string): Promise<StoreEntry | undefined> {
+    return await this.#read(key, "all of it");
+  }
+
+  async #read(key: string, hash: "as far as it changed" | "all of it"): Promise<StoreEntry | undefined> {
     const dir = join(this.root, key);
     let text: string;
     try {
-      text = await readFile(join(dir, "manifest.json"), "utf8");
+      text = await readFile(join(dir, manifestName), "utf8");
     } catch (error) {
       if (isMissing(error)) {
         if (!(await exists(dir))) return undefined;
@@ -76,7 +102,8 @@ export class Store {
       if (found.size !== file.size) {
         throw corrupt(dir, `${file.path} should be ${file.size} bytes and is ${found.size}`);
       }
-      if (found.mtimeMs !== file.mtimeMs && (await sha256OfFile(path)) !== file.sha256) {
+      const isDoubted = hash === "all of it" || found.mtimeMs !== file.mtimeMs;
+      if (isDoubted && (await sha256OfFile(path)) !== file.sha256) {
         throw corrupt(dir, `${file.path} does not have the sha256 ${file.sha256} it was stored with`);
       }
       bytes += file.size;
@@ -86,9 +113,10 @@ export class Store {
 
   /**
    * The entry, made now if it is not there. `make` fills an empty folder and returns what the entry is about.
-   * Of several processes that want the same entry one makes it and the others wait.
+   * Of several processes that want the same entry one makes it and the others wait. A corrupt one is made anew. This
+   * process is said to use it from now on.
    *
-   * @throws {InfraError} when the entry is corrupt; whatever `make` throws, with nothing left behind.
+   * @throws whatever `make` throws, with nothing left behind.
    */
   async findOrMake(
     key: string,
@@ -99,7 +127,8 @@ export class Store {
     const race = { within: options.within, signal: options.signal, grace: timeouts.make.cleanUp } as const;
     return await withDeadline(`the cache entry ${key}`, race, async (signal) => {
       const names = [key, ...(options.alias === undefined ? [] : [options.alias])];
-      const present = await this.find(key);
+      await markUse(this.root, key);
+      const present = await this.find(key).catch(ifCorrupt);
       if (present) {
         await this.#elsewhere?.push(names, present.dir, signal);
         return present;
@@ -108,7 +137,12 @@ export class Store {
       await mkdir(locks, { recursive: true });
       await this.sweep();
       await using _lock = await lockFile(join(locks, key), { ...options, signal });
-      const meanwhile = await this.find(key);
+      const meanwhile = await this.find(key).catch(async (error: unknown) => {
+        ifCorrupt(error);
+        options.onCorrupt?.(messageOf(error));
+        await this.remove(key);
+        return undefined;
+      });
       if (meanwhile) return meanwhile;
       const own = ownIdentity();
       let made = key;
@@ -127,6 +161,7 @@ export class Store {
         signal.throwIfAborted();
         await rm(owner);
         made = pulled?.key ?? key;
+        if (made !== key) await markUse(this.root, made);
         if (pulled) await writeManifest(draft, pulled);
         else await seal(draft, key, about);
         await this.#publish(draft, made);
@@ -142,21 +177,63 @@ export class Store {
 
   /** Every finished entry; corrupt ones are left out. */
   async list(): Promise<StoreEntry[]> {
-    const names = await readdir(this.root).catch(() => [] as string[]);
     const entries: StoreEntry[] = [];
-    for (const name of names.filter((name) => !name.startsWith(".")).sort()) {
+    for (const name of await this.keys()) {
       const entry = await this.find(name).catch(() => undefined);
       if (entry) entries.push(entry);
     }
     return entries;
   }
 
-  /** Remove an entry, whole or corrupt. */
-  async remove(key: string): Promise<void> {
-    await rm(join(this.root, key), { recursive: true, force: true });
+  /** The keys of all entries, whole or corrupt. */
+  async keys(): Promise<string[]> {
+    const names = await readdir(this.root).catch(() => [] as string[]);
+    return names.filter((name) => !name.startsWith(".")).sort();
   }
 
-  /** Remove what processes that are gone left half made. */
+  /** Remove an entry, whole or corrupt, whoever uses it: what has its files open keeps them. */
+  async remove(key: string): Promise<void> {
+    const away = await this.#moveAway(key);
+    if (away !== undefined) await rm(away, { recursive: true, force: true });
+  }
+
+  /**
+   * Remove an entry unless somebody uses it. Several may do so at once, and others look for the entry meanwhile: they
+   * find it whole, or not at all.
+   */
+  async discard(key: string): Promise<"removed" | "used" | "gone"> {
+    if (await isUsed(this.root, key)) return "used";
+    const away = await this.#moveAway(key);
+    if (away === undefined) return "gone";
+    // Who came between has said so before looking for it.
+    if ((await isUsed(this.root, key)) && (await this.#putBack(away, key))) return "used";
+    await rm(away, { recursive: true, force: true });
+    await forgetUses(this.root, key);
+    return "removed";
+  }
+
+  async #moveAway(key: string): Promise<string | undefined> {
+    const { pid, startTime } = ownIdentity();
+    // Named as a draft: whatever is left of it is swept with those.
+    const away = join(this.root, `.draft-${pid}-${startTime}-${randomUUID()}`);
+    try {
+      await rename(join(this.root, key), away);
+      return away;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #putBack(away: string, key: string): Promise<boolean> {
+    return await rename(away, join(this.root, key)).then(
+      () => true,
+      // It was made anew meanwhile.
+      () => false,
+    );
+  }
+
+  /** Remove what processes that are gone left half made, or half removed. */
   async sweep(): Promise<void> {
     for (const name of await readdir(this.root).catch(() => [] as string[])) {
       if (!name.startsWith(".draft-")) continue;
@@ -197,11 +274,11 @@ export async function describeFiles(dir: string): Promise<FileRecord[]> {
 
 async function seal(draft: string, key: string, about: unknown): Promise<void> {
   const files = await describeFiles(draft);
-  await writeManifest(draft, { key, createdAt: new Date().toISOString(), about, files });
+  await writeManifest(draft, { key, createdAt: new Date().toISOString(), about: about ?? null, files });
 }
 
 async function writeManifest(draft: string, manifest: Manifest): Promise<void> {
-  const handle = await open(join(draft, "manifest.json"), "wx");
+  const handle = await open(join(draft, manifestName), "wx");
   try {
     await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
     await handle.sync();
@@ -226,8 +303,15 @@ export async function sha256OfFile(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function corrupt(dir: string, why: string): InfraError {
-  return new InfraError(`the cache entry ${dir} is corrupt: ${why}`, {
+/** An entry that is there and is not what was put there. */
+class CorruptError extends InfraError {}
+
+function ifCorrupt(error: unknown): undefined {
+  if (!(error instanceof CorruptError)) throw error;
+}
+
+function corrupt(dir: string, why: string): CorruptError {
+  return new CorruptError(`the cache entry ${dir} is corrupt: ${why}`, {
     next: `Remove it with \`rm -r '${dir}'\` and run the command again: it is made anew.`,
     evidence: dir,
   });

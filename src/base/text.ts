@@ -54,6 +54,36 @@ export function sanitize(text: string, options: SanitizeOptions = {}): string {
 }
 
 /**
+ * Text on its last step to a terminal, whoever wrote it: as {@link sanitize}, of any length, but for colours, which
+ * are ours. What was made fit before stays as it is.
+ *
+ * @see https://ecma-international.org/publications-and-standards/standards/ecma-48/ (8.3.117, SGR)
+ * @example forTerminal("\x1b[31mred\x1b[39m \x1b[2Jgone") // "\x1b[31mred\x1b[39m gone"
+ */
+export function forTerminal(text: string): string {
+  if (!unusual.test(text)) return text;
+  const parts = text.split(/(\x1b\[[\d;]{0,20}m)/);
+  return parts
+    .map((part, index) => (index % 2 === 1 ? part : sanitize(part, { maxLength: Number.POSITIVE_INFINITY })))
+    .join("");
+}
+
+/**
+ * JSON in which nothing stands as it is that a terminal obeys or that reorders the text around it: the same document,
+ * with these characters written by their numbers.
+ *
+ * @example inertJson('"\u202e"') // '"\\u202e"'
+ */
+export function inertJson(json: string): string {
+  return unusual.test(json)
+    ? json.replace(
+        new RegExp(controls, "g"),
+        (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      )
+    : json;
+}
+
+/**
  * Text of a guest as one line: as {@link sanitize}, with runs of white space made one space.
  *
  * @example oneLine(" a\r\n b ") // "a b"

@@ -54,7 +54,7 @@ export function addAttach(program: Command, session: Session): void {
       return;
     }
     if (options.gdb) await tellOfGdb(vm, session, context);
-    if (options.qmp) session.print(`${vm.machine.options.userMonitorSocket}`);
+    if (options.qmp) session.print(`${vm.machine.userMonitor}`);
     if (interactive) process.exitCode = await enter(vm, options, session, context);
     else await untilInterrupted(vm, session, context);
   });

@@ -40,7 +40,7 @@ export const groups: readonly Group[] = [
     commands: {
       "doctor, setup": "what it has and lacks, whether KVM works; install it",
       "kernels, images": "list, get, build or pin them",
-      bench: "how fast things are here",
+      "bench, cache": "how fast things are here; what the cache holds",
     },
   },
 ];

@@ -21,6 +21,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   repros: async () => (await import("./repros.ts")).addRepros,
   kernels: async () => (await import("./kernels.ts")).addKernels,
   images: async () => (await import("./images.ts")).addImages,
+  cache: async () => (await import("./cache.ts")).addCache,
   shell: async () => (await import("./shell.ts")).addShell,
   attach: async () => (await import("./attach.ts")).addAttach,
   show: async () => (await import("./show.ts")).addShow,

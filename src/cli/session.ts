@@ -11,7 +11,7 @@ import {
   UsageError,
 } from "../base/errors.ts";
 import { readSettings } from "../base/settings.ts";
-import { sanitize } from "../base/text.ts";
+import { forTerminal, sanitize } from "../base/text.ts";
 import { wait } from "../base/wait.ts";
 import { reap } from "../machine/run-directory.ts";
 import type { DocumentBody, DocumentName, ErrorBody } from "../report/documents/documents.ts";
@@ -76,7 +76,7 @@ export function openSession(): Session {
   let wishes: Wishes = {};
   /** Everything goes through the view: it has to know what stands on the terminal. */
   const write = (stream: NodeJS.WriteStream, text: string): void => {
-    const line = (): void => void stream.write(`${text}\n`);
+    const line = (): void => void stream.write(`${forTerminal(text)}\n`);
     if (view) view.around(line);
     else line();
   };

@@ -18,7 +18,7 @@ const mostBytes = 512 * 1024 ** 2;
  * @returns the paths that were written, relative to `to`.
  * @throws {UsageError} when a name leads out of `from`.
  * @throws {InfraError} when the guest does not answer, or answers with more than 512 MiB or with a name that leads
- *   out of `to`.
+ *   out of `to` or was not asked for.
  * @example await takeFiles(vm.guest, ["junit.xml", "coverage"], { from: "/srv/work", to: "results" })
  */
 export async function takeFiles(
@@ -64,21 +64,45 @@ export async function takeFiles(
     },
   );
   const written: string[] = [];
+  for (const { name, data } of filesIn(archive, names)) {
+    const path = join(options.to, name);
+    await mkdir(data === undefined ? path : dirname(path), { recursive: true });
+    if (data === undefined) continue;
+    await writeFile(path, data);
+    written.push(name);
+  }
+  return written;
+}
+
+/** A plain file of an archive, or a folder. */
+interface TakenFile {
+  readonly name: string;
+  /** Undefined: a folder. */
+  readonly data: Uint8Array | undefined;
+}
+
+/**
+ * The plain files and folders of an archive that a guest packed, each below a name that was asked for. Links and
+ * devices are passed over.
+ *
+ * @returns folders have no data.
+ * @throws {InfraError} for a name that leads out of the folder, or that nobody asked for: it would lie among the
+ *   host's own files, under a name of the guest's choice.
+ */
+export function filesIn(archive: Uint8Array, names: readonly string[]): TakenFile[] {
+  const wanted = names.map((name) => posix.normalize(name).replace(/\/$/, ""));
   // A copy of its own: a small Buffer is a window into a larger one, which the parser would read from its start.
-  for (const entry of parseTar(new Uint8Array(archive))) {
+  return parseTar(new Uint8Array(archive)).flatMap((entry): TakenFile[] => {
     const name = posix.normalize(entry.name);
     if (posix.isAbsolute(name) || name === ".." || name.startsWith("../") || name.includes("\0"))
       throw new InfraError(
         `the guest packed a file that leads out of its folder: ${entry.name.slice(0, 200)}`,
       );
-    const path = join(options.to, name);
-    if (entry.type === "directory") await mkdir(path, { recursive: true });
-    if (entry.type !== "file") continue;
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, entry.data ?? Buffer.alloc(0));
-    written.push(name);
-  }
-  return written;
+    if (!wanted.some((each) => each === "." || name === each || name.startsWith(`${each}/`)))
+      throw new InfraError(`the guest packed a file that nobody asked for: ${entry.name.slice(0, 200)}`);
+    if (entry.type === "directory") return [{ name, data: undefined }];
+    return entry.type === "file" ? [{ name, data: entry.data ?? new Uint8Array() }] : [];
+  });
 }
 
 /**

@@ -72,8 +72,6 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
   const at = (name: string): string => join(dir, name);
   const [source, objects, index, gitDir] = [at("source"), at("objects"), at("index"), at("git")];
   const [building, checkingOut, whole] = [at("building"), at("checking-out"), at("whole")];
-  await mkdir(source, { recursive: true });
-  await mkdir(objects, { recursive: true });
   await mkdir(locks, { recursive: true });
   const lock = await lockFile(join(locks, name), {
     within: timeouts.make.kernel,
@@ -82,6 +80,9 @@ export async function openBuildTree(facts: BuildTreeFacts, context: Context): Pr
       context.progress({ type: "note", text: "another dstate builds from the same tree; waiting for it" }),
   });
   try {
+    // Behind the lock: until then somebody may be removing an old one.
+    await mkdir(source, { recursive: true });
+    await mkdir(objects, { recursive: true });
     const git = await privateGit({ tree: facts.tree, source, index, gitDir, lock, signal });
     const options = parseFragment(facts.configuration);
     let isSparse = !(await exists(whole));

@@ -56,6 +56,7 @@ export function bootOptions(shape: Shape, context: Context): MachineOptions {
     hostname: "dstate",
     runtimeRoot: context.settings.runtimeDir,
     layersDir: context.settings.layersDir,
+    host: context.settings,
     evidenceDir: shape.evidenceDir,
     signal: context.signal,
     pace: { factor: shape.slowdown ?? 1, onStretch: tellOfBusyHost(context) },

@@ -4,6 +4,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import type { Step } from "../base/progress.ts";
 import { timeouts } from "../base/timeouts.ts";
+import { takeBack } from "../confine/rights.ts";
 import { Guest } from "../guest/guest.ts";
 import { prepareIdentity } from "../guest/identity.ts";
 import type { GuestSystem } from "../image/system.ts";
@@ -92,6 +93,7 @@ async function freezeOnce(
   guest[Symbol.dispose]();
   progress.update({ detail: "writing it down" });
   await freezeMachine(machine, state, { within: timeouts.machine.freeze, signal });
+  await takeBack([root, memory]);
   return machine.seed.hostKey;
 }
 

@@ -1,5 +1,5 @@
 import { copyFile, mkdir, open, readFile, stat, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
 import { z } from "zod";
@@ -11,6 +11,7 @@ import { parseJson } from "../base/parse-json.ts";
 import { longStep } from "../base/past-durations.ts";
 import { imageKinds } from "../base/settings.ts";
 import { timeouts } from "../base/timeouts.ts";
+import { markUse } from "../base/uses.ts";
 import { keepMachine, keptFiles } from "../machine/keep.ts";
 import { takeRoom } from "../machine/lease.ts";
 import type { MachineOptions } from "../machine/options.ts";
@@ -18,6 +19,7 @@ import { makeRunDirectory } from "../machine/run-directory.ts";
 import { startMachine } from "../machine/start.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { runFolder } from "../record/run-folder.ts";
+import { cacheParts } from "./cache.ts";
 import type { Parts } from "./parts.ts";
 import { Vm } from "./vm.ts";
 
@@ -145,6 +147,7 @@ export async function readKept(dir: string): Promise<Kept> {
 export async function reviveVm(dir: string, context: Context): Promise<Vm> {
   const kept = await readKept(dir);
   await requireSameQemu(kept, context.signal);
+  await markParts(kept, context);
   await requireFiles(kept);
   // Beside what is kept, for it is no run of its own: the last run stays the one that kept the machine.
   const evidenceDir = runFolder({ logsDir: join(dirname(resolve(dir)), "attached") }, "attach");
@@ -216,7 +219,8 @@ async function optionsOf(
         seedDisk: join(dir, keptFiles.seed),
       },
     },
-    userMonitorSocket: join(work, "qmp"),
+    userMonitor: true,
+    host: context.settings,
     layersDir: context.settings.layersDir,
     runtimeRoot: context.settings.runtimeDir,
     evidenceDir,
@@ -262,6 +266,15 @@ async function requireFiles(kept: Kept): Promise<void> {
   for (const { path, what, next } of needed) {
     if (await isThere(path)) continue;
     throw new UsageError(`the kept machine needs ${what}, which is gone from the cache: ${path}`, { next });
+  }
+}
+
+/** Nobody prunes what it stands on while it runs. */
+async function markParts({ kernel, disks }: Kept, { settings }: Pick<Context, "settings">): Promise<void> {
+  for (const path of [kernel.boot, ...disks.map((disk) => (disk.kind === "layer" ? disk.base : disk.path))]) {
+    const [part, key] = relative(settings.cacheDir, path).split(sep);
+    if (part !== undefined && key !== undefined && cacheParts.some(({ name }) => name === part))
+      await markUse(join(settings.cacheDir, part), key);
   }
 }
 

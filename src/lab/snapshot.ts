@@ -1,10 +1,11 @@
-import { copyFile, open, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, open, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { type Allowance, lengthOf } from "../base/deadline.ts";
+import { parseJson } from "../base/parse-json.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
-import { keyOf, Store } from "../base/store.ts";
+import { keyOf, Store, type StoreEntry } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestSystems } from "../image/systems.ts";
 import { qemuArguments } from "../machine/argv.ts";
@@ -61,7 +62,9 @@ export async function snapshotKey(shape: Shape, context: Context): Promise<strin
 
 /** The frozen machine of a shape, made now if it is not there: boot, warm up, stop, write down. */
 export async function provideSnapshot(shape: Shape, key: string, context: Context): Promise<Snapshot> {
-  const entry = await snapshotStore(context).findOrMake(
+  const store = snapshotStore(context);
+  if (await isStale(await store.find(key).catch(() => undefined), shape)) await store.remove(key);
+  const entry = await store.findOrMake(
     key,
     { within: freezeWithin(shape), signal: context.signal },
     async (dir, signal) =>
@@ -79,6 +82,49 @@ export async function provideSnapshot(shape: Shape, key: string, context: Contex
   );
   await copyFile(partsOfSnapshot(entry.dir).console, join(shape.evidenceDir, "console-boot.log"));
   return { dir: entry.dir, hostKey: Buffer.from(aboutSchema.parse(entry.about).hostKey, "base64") };
+}
+
+/**
+ * Whether a frozen machine stands on disks that were made again since, after they had been removed from the cache: by
+ * the same recipe, and not the same bytes. Its memory would not know them, and its own layer would not fit.
+ */
+async function isStale(entry: StoreEntry | undefined, { parts }: Shape): Promise<boolean> {
+  if (!entry) return false;
+  for (const disk of [parts.image.path, ...(parts.node ? [parts.node.image] : [])]) {
+    const text = await readFile(join(dirname(disk), "manifest.json"), "utf8").catch(() => "");
+    const made = madeSchema.safeParse(parseJson(text));
+    if (made.success && made.data.createdAt > entry.createdAt) return true;
+  }
+  return false;
+}
+
+const madeSchema = z.object({ createdAt: z.iso.datetime() });
+
+/**
+ * Watch the memory of a frozen machine while one goes on from it: QEMU opens it for writing, and a guest that has
+ * taken QEMU over could write to what all others begin with.
+ *
+ * @returns call it when that machine has ended: a frozen one that was written to is removed.
+ */
+export async function watchSnapshot(
+  { dir }: Pick<Snapshot, "dir">,
+  context: Pick<Context, "settings" | "progress">,
+): Promise<() => Promise<void>> {
+  const changed = async (): Promise<number | undefined> =>
+    (await stat(partsOfSnapshot(dir).memory).catch(() => undefined))?.ctimeMs;
+  const before = await changed();
+  return async () => {
+    const after = await changed();
+    if (after === undefined || after === before) return;
+    // Rights that another start has given change this time as well: what is in it decides.
+    const store = snapshotStore(context);
+    const key = basename(dir);
+    await store.verify(key).catch(async () => {
+      const text = "a machine wrote to the frozen memory that it began with: it is not used again";
+      context.progress({ type: "note", text });
+      await store.remove(key);
+    });
+  };
 }
 
 /** A guest system boots as fast as it does; one of another size hardly differs. */

@@ -25,7 +25,7 @@ import { TimelineRecorder } from "../record/record-timeline.ts";
 import { awaitBoot, BootError } from "./await-boot.ts";
 import { bootOptions } from "./boot.ts";
 import type { Parts, Shape, VmOptions } from "./parts.ts";
-import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore } from "./snapshot.ts";
+import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore, watchSnapshot } from "./snapshot.ts";
 
 /** The kernel log of a guest, from the best source that answers, with what the parser found in it. */
 export interface KernelLog {
@@ -58,11 +58,19 @@ export class Vm implements AsyncDisposable {
   readonly #ownRoom: Lease | undefined;
   #beforePowerOff: ((signal: AbortSignal | undefined) => Promise<void>) | undefined;
   #poweringOff = false;
+  /** What is to be looked at when the machine has ended. */
+  readonly #ended: (() => Promise<void>) | undefined;
 
   private constructor(
     machine: Machine,
     options: VmOptions,
-    about: { acceleration: string; start: Vm["start"]; room: Lease; progress: Progress },
+    about: {
+      acceleration: string;
+      start: Vm["start"];
+      room: Lease;
+      progress: Progress;
+      ended?: () => Promise<void>;
+    },
   ) {
     this.machine = machine;
     this.#timeline = new TimelineRecorder(join(options.evidenceDir, "timeline.jsonl"), machine);
@@ -81,6 +89,7 @@ export class Vm implements AsyncDisposable {
     about.room.claim(machine.pid);
     this.acceleration = about.acceleration;
     this.start = about.start;
+    this.#ended = about.ended;
   }
 
   /**
@@ -128,7 +137,8 @@ export class Vm implements AsyncDisposable {
     try {
       const snapshot = await provideSnapshot(shape, key, context);
       const machine = await startMachine(restoreOptions(shape, snapshot, context));
-      return await Vm.#ready(machine, shape, { ...about, start: "warm" }, context);
+      const ended = await watchSnapshot(snapshot, context);
+      return await Vm.#ready(machine, shape, { ...about, start: "warm", ended }, context);
     } catch (error) {
       context.signal.throwIfAborted();
       // Nothing says that the same boot goes better without being frozen, or on the same full disk.
@@ -142,7 +152,7 @@ export class Vm implements AsyncDisposable {
   static async #ready(
     machine: Machine,
     options: VmOptions,
-    about: { acceleration: string; start: "warm" | "cold"; room: Lease },
+    about: { acceleration: string; start: "warm" | "cold"; room: Lease; ended?: () => Promise<void> },
     context: Context,
   ): Promise<Vm> {
     const vm = new Vm(machine, options, { ...about, progress: context.progress });
@@ -240,5 +250,6 @@ export class Vm implements AsyncDisposable {
     this.guest[Symbol.dispose]();
     await this.machine[Symbol.asyncDispose]();
     await this.#timeline[Symbol.asyncDispose]();
+    await this.#ended?.();
   }
 }

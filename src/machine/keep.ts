@@ -1,6 +1,6 @@
 import { constants as fsConstants } from "node:fs";
 import { copyFile, mkdir, open, readdir, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { constants, createZstdCompress } from "node:zlib";
 import { z } from "zod";
 import { command } from "../base/command.ts";
@@ -151,12 +151,16 @@ async function imageBelow(path: string, run: (...argv: string[]) => Promise<stri
   return last.filename;
 }
 
-/** A process' open file, by the name it had before it was removed. */
+/**
+ * A process' open file, by the name it had before it was removed. The folder may have another name in the namespace of
+ * the process; QEMU's own part of the name is there only once.
+ */
 async function openFileOf(pid: number, name: string): Promise<string | undefined> {
   const folder = `/proc/${pid}/fd`;
+  const last = `/${basename(name)}`;
   for (const fd of await readdir(folder)) {
     const link = await readlink(join(folder, fd)).catch(() => "");
-    if (link === name || link === `${name} (deleted)`) return join(folder, fd);
+    if (link.replace(/ \(deleted\)$/, "").endsWith(last)) return join(folder, fd);
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, rmdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { requireDiskRoom } from "../base/disk-room.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
 import type { Disk } from "./argv.ts";
@@ -18,25 +19,46 @@ const layerName = /^vl\.\w{6}$/;
 /** A file that QEMU has just made is not unlinked yet. Milliseconds. */
 const stillNew = 60_000;
 
+/** Where one machine's private layers are, by the name of its run directory. */
+export function layersOf(
+  { layersDir }: { readonly layersDir: string },
+  { path }: { readonly path: string },
+): string {
+  return join(layersDir, basename(path));
+}
+
 /**
  * Make the folder for private layers ready: it is there, its disk has room, and nothing is in it that a QEMU left
- * that was killed before it had unlinked it.
+ * that was killed before it had unlinked it, nor the folder of a machine whose run directory went with the host.
  *
  * @throws {InfraError} when its disk is nearly full.
  */
-export async function prepareLayers(dir: string): Promise<void> {
+export async function prepareLayers(
+  dir: string,
+  { runtimeRoot }: { readonly runtimeRoot: string },
+): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   for (const name of await readdir(dir)) {
-    if (!layerName.test(name)) continue;
+    const ofMachine = name.startsWith("m-");
+    if (!ofMachine && !layerName.test(name)) continue;
     const path = join(dir, name);
     const found = await stat(path).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > stillNew) await rm(path, { force: true });
+    if (!found || Date.now() - found.mtimeMs < stillNew) continue;
+    if (!ofMachine) await rm(path, { force: true });
+    else if (!existsSync(join(runtimeRoot, name))) await removeUnused(path);
   }
   await requireDiskRoom(dir, {
     bytes: leastRoom,
     for: "what a guest writes to its disks",
     next: "Free some disk space, or set DSTATE_CACHE to a larger disk: the layers lie below it.",
   });
+}
+
+/** A machine of another runtime folder may still have it: what has no name in it any more does not mind. */
+async function removeUnused(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [] as string[]))
+    if (layerName.test(name)) await rm(join(folder, name), { force: true });
+  await rmdir(folder).catch(() => {});
 }
 
 /**

@@ -1,18 +1,24 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
+import { join } from "node:path";
 import type { Within } from "../base/deadline.ts";
 import { onProcessExit } from "../base/on-exit.ts";
 import type { Pace } from "../base/pace.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { pause, withDeadline } from "../base/wait.ts";
+import type { Confinement } from "../confine/confinement.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Console } from "./console.ts";
 import { ConnectionLost, crashIn, MachineFault } from "./fault.ts";
-import { diskFault } from "./layers.ts";
+import { diskFault, layersOf } from "./layers.ts";
 import type { MachineOptions } from "./options.ts";
 import type { Qmp } from "./qmp.ts";
+import type { Relay } from "./relay.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import type { Seed } from "./seed.ts";
+
+/** The socket of a second monitor, for a person. */
+export const userMonitorName = "user-qmp";
 
 /** How QEMU ended. */
 export interface MachineExit {
@@ -34,6 +40,8 @@ export interface MachineParts {
   /** The program and its arguments. */
   readonly command: readonly string[];
   readonly sshPort: number;
+  readonly relay: Relay | undefined;
+  readonly confinement: Confinement;
   readonly pace: Pace;
   readonly exited: Promise<MachineExit>;
   readonly directory: RunDirectory;
@@ -69,7 +77,10 @@ export class Machine implements AsyncDisposable {
   /** Resolves when QEMU has ended, whoever ended it. Never rejects. */
   readonly exited: Promise<MachineExit>;
   readonly #faultListeners = new Set<(fault: MachineFault) => void>();
+  /** How QEMU is held on this host. */
+  readonly confinement: Confinement;
   readonly #directory: RunDirectory;
+  readonly #relay: Relay | undefined;
   readonly #process: ChildProcess;
   readonly #onExit: Disposable;
   #fatal: MachineFault | undefined;
@@ -88,6 +99,8 @@ export class Machine implements AsyncDisposable {
     this.pace = parts.pace;
     this.exited = parts.exited;
     this.#directory = parts.directory;
+    this.#relay = parts.relay;
+    this.confinement = parts.confinement;
     this.#onExit = onProcessExit(() => this.#endNow());
     const evidence = { evidence: parts.console.logFile };
     this.console.onLine(({ text }) => {
@@ -107,9 +120,19 @@ export class Machine implements AsyncDisposable {
     });
   }
 
-  /** The folder of its sockets. */
+  /** The folder of its sockets: QEMU's own, which it may write to. */
   get runPath(): string {
-    return this.#directory.path;
+    return this.#directory.own;
+  }
+
+  /** A folder on a large disk that QEMU may write to; it goes with the machine. */
+  get layersPath(): string {
+    return layersOf(this.options, this.#directory);
+  }
+
+  /** The socket of a second monitor, for a person, if it has one. */
+  get userMonitor(): string | undefined {
+    return this.options.userMonitor === true ? join(this.runPath, userMonitorName) : undefined;
   }
 
   /** The fault after which nothing more can come from this machine, if there was one. */
@@ -160,6 +183,7 @@ export class Machine implements AsyncDisposable {
       await this.exited;
     }
     this.qmp[Symbol.dispose]();
+    this.#relay?.[Symbol.dispose]();
     this.shell.commands.destroy();
     this.shell.errors.destroy();
     await this.console[Symbol.asyncDispose]();

@@ -1,10 +1,11 @@
-import { rm, stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { copyFile, lstat, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { requireDiskRoom } from "../base/disk-room.ts";
 import { InfraError } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
+import { takeBack } from "../confine/rights.ts";
 import type { Machine } from "./machine.ts";
 
 /** The formats that are asked for, best first: compressed, and what every QEMU has. */
@@ -39,7 +40,7 @@ const spare = 512 * 1024 ** 2;
  * @example await dumpMemory(machine, join(dir, "guest-memory"), { within: "5m", signal })
  */
 export async function dumpMemory(
-  machine: Pick<Machine, "qmp" | "exited" | "pace">,
+  machine: Pick<Machine, "qmp" | "exited" | "pace" | "layersPath">,
   base: string,
   options: WaitOptions,
 ): Promise<MemoryDump> {
@@ -53,17 +54,21 @@ export async function dumpMemory(
       );
       const format = formats.find((name) => known.formats.includes(name)) ?? "elf";
       const memory = memorySchema.parse(await machine.qmp.call("query-memory-size-summary", {}, limits));
-      await requireDiskRoom(dirname(base), {
-        // Memory that does not compress takes its whole size.
-        bytes: memory["base-memory"] + spare,
-        for: "a dump of the guest's memory",
-        next: "Free some disk space, or set DSTATE_LOGS to a larger disk.",
-      });
       const path = `${base}.${format}`;
+      // QEMU writes where it may; what it wrote is moved then.
+      const draft = join(machine.layersPath, basename(path));
+      for (const folder of [dirname(draft), dirname(path)])
+        await requireDiskRoom(folder, {
+          // Memory that does not compress takes its whole size.
+          bytes: memory["base-memory"] + spare,
+          for: "a dump of the guest's memory",
+          next: "Free some disk space, or set DSTATE_LOGS and DSTATE_CACHE to larger disks.",
+        });
       try {
-        await write(path, format, signal);
+        await write(draft, format, signal);
+        await move(draft, path);
       } catch (error) {
-        await rm(path, { force: true });
+        for (const each of [draft, path]) await rm(each, { force: true });
         throw error;
       }
       const { size } = await stat(path);
@@ -96,6 +101,19 @@ export async function dumpMemory(
       signal.removeEventListener("abort", onAbort);
     }
   }
+}
+
+/** Also to another disk. It is this user's then. */
+async function move(from: string, to: string): Promise<void> {
+  // A link that QEMU might have left in its place is no dump.
+  if (!(await lstat(from)).isFile())
+    throw new InfraError(`QEMU left no dump of the guest's memory at ${from}`);
+  await takeBack([from]);
+  await rename(from, to).catch(async (error: unknown) => {
+    if (!(error instanceof Error && "code" in error && error.code === "EXDEV")) throw error;
+    await copyFile(from, to);
+    await rm(from);
+  });
 }
 
 function openingOf(format: MemoryDump["format"], name: string): string {

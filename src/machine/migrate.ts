@@ -38,7 +38,8 @@ export async function migrateOut(
       server.once("error", (cause) =>
         reject(new InfraError(`the machine's state cannot be taken at ${path}: ${cause.message}`, { cause })),
       );
-      server.listen(path, resolve);
+      // QEMU may have another user than we; nobody else reaches the folder.
+      server.listen({ path, writableAll: true }, resolve);
     });
     await qmp.call("migrate-set-capabilities", { capabilities }, { signal });
     // A whole memory would take its time at QEMU's own limit, which is meant for networks.

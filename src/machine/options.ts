@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import type { Pace } from "../base/pace.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Accelerator, Disk, MachineArguments } from "./argv.ts";
+import type { ConfinementHost } from "./probe-confinement.ts";
 
 /** A state that a machine goes on from. */
 export interface Incoming {
@@ -31,8 +32,10 @@ export interface MachineOptions {
   /** Memory as a file and a state to go on from: see `freezeMachine`. */
   readonly memoryFile?: MachineArguments["memoryFile"];
   readonly incoming?: Incoming | undefined;
-  /** Where a second monitor listens, for a person. */
-  readonly userMonitorSocket?: string | undefined;
+  /** Whether there is a second monitor, for a person. */
+  readonly userMonitor?: boolean | undefined;
+  /** Programs of this host: QEMU is looked for in its path. */
+  readonly host: ConfinementHost;
   /** Short-lived files go below this folder. */
   readonly runtimeRoot: string;
   /** What the guest writes to its private disks goes below this folder, which is made if it is not there. */

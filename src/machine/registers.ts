@@ -1,4 +1,5 @@
-import { readFile, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
@@ -62,7 +63,9 @@ export async function readRegisters(
       try {
         const command = { "command-line": line, "cpu-index": position.cpu };
         await machine.qmp.call("human-monitor-command", command, limits);
-        return await readFile(file);
+        // It is QEMU that made it: a link it might have put there is not followed.
+        await using made = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+        return await made.readFile();
       } catch {
         // A wild stack pointer cannot be read: the registers say so already.
         signal.throwIfAborted();

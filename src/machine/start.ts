@@ -1,23 +1,21 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Readable, Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
 import { onProcessExit } from "../base/on-exit.ts";
 import { identify } from "../base/owner.ts";
 import { type Pace, processPace } from "../base/pace.ts";
-import { hostEnvironment } from "../base/program.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { pause } from "../base/wait.ts";
 import type { Platform } from "../platform/platform.ts";
 import { qemuArguments } from "./argv.ts";
 import { Console } from "./console.ts";
-import { prepareLayers } from "./layers.ts";
-import { Machine } from "./machine.ts";
+import { feed, type Launched, launch } from "./launch.ts";
+import { Machine, userMonitorName } from "./machine.ts";
 import type { MachineOptions } from "./options.ts";
 import { Qmp } from "./qmp.ts";
+import { openRelay } from "./relay.ts";
 import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
 import { connectSocket } from "./socket.ts";
@@ -49,7 +47,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     directory.removeNow();
   });
   try {
-    const seedPath = join(directory.path, "seed.img");
+    const seedPath = join(directory.own, "seed.img");
     if (incoming?.identity) await copyFile(incoming.identity.seedDisk, seedPath);
     else await writeSeedDisk(seedPath, seed);
     const consoleLog = join(options.evidenceDir, "console.log");
@@ -69,23 +67,22 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
         ...options.disks,
         { serial: "dstate-seed", path: seedPath, format: "raw", access: "read-only" },
       ],
-      qmpSocket: join(directory.path, "qmp"),
-      consoleSocket: join(directory.path, "console"),
-      commandsSocket: join(directory.path, "commands"),
-      errorsSocket: join(directory.path, "errors"),
-      userMonitorSocket: options.userMonitorSocket,
+      qmpSocket: join(directory.own, "qmp"),
+      consoleSocket: join(directory.own, "console"),
+      commandsSocket: join(directory.own, "commands"),
+      errorsSocket: join(directory.own, "errors"),
+      userMonitorSocket: options.userMonitor === true ? join(directory.own, userMonitorName) : undefined,
       network: options.network,
     });
-    await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(argv, null, 2)}\n`);
-    await prepareLayers(options.layersDir);
-    const command = [platform.qemu.program, ...argv] as const;
-    child = launch(command, { cwd: directory.path, layersDir: options.layersDir, fed: state !== undefined });
+    const launched = await launch(argv, options, { directory, fed: state !== undefined });
+    child = launched.child;
     said = collectErrors(child);
+    const [, ...words] = launched.command;
+    await writeFile(join(options.evidenceDir, "qemu-arguments.json"), `${JSON.stringify(words, null, 2)}\n`);
     if (state) feed(state, child);
     const pace = processPace(child.pid ?? 0, { factor: 1, ...options.pace });
-    const machine = await connectTo(child, {
+    const machine = await connectTo(launched, {
       platform,
-      command,
       directory,
       seed,
       consoleLog,
@@ -108,10 +105,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
 }
 
 async function connectTo(
-  process: ChildProcess,
+  { child: process, command, confinement }: Launched,
   parts: {
     platform: Platform;
-    command: readonly [string, ...string[]];
     directory: RunDirectory;
     seed: Seed;
     consoleLog: string;
@@ -127,13 +123,13 @@ async function connectTo(
     ended.resolve({ code: 127, signal: null });
   });
   const early = ended.promise.then(({ code }): never => {
-    throw startFailure(parts.command[0], parts.said.join(""), code);
+    throw startFailure(command[0], parts.said.join(""), code);
   });
   early.catch(() => {});
   const within = timeouts.machine.sockets;
   const own = process.pid === undefined ? undefined : identify(process.pid);
   if (own) await parts.directory.claim(own);
-  const socket = (name: string): string => join(parts.directory.path, name);
+  const socket = (name: string): string => join(parts.directory.own, name);
   const { pace, options } = parts;
   const { signal } = options;
   const limits = { within, pace, signal };
@@ -148,7 +144,12 @@ async function connectTo(
   ]);
   const qmp = await Promise.race([early, Qmp.connect(socket("qmp"), limits)]);
   console.useMonitor(qmp);
-  const sshPort = readSshPort(await qmp.human("info usernet", { signal }));
+  const port = readSshPort(await qmp.human("info usernet", { signal }));
+  const { way, ownNetwork } = confinement;
+  const relay =
+    ownNetwork && options.network === "isolated"
+      ? await openRelay({ pid: process.pid ?? 0, port, way }, options.host)
+      : undefined;
   const exited = ended.promise.then((exit) => {
     const shutdown = qmp.latest("SHUTDOWN");
     return {
@@ -164,44 +165,14 @@ async function connectTo(
     seed: parts.seed,
     options: parts.options,
     process,
-    command: parts.command,
-    sshPort,
+    command,
+    confinement,
+    sshPort: relay?.port ?? port,
+    relay,
     pace,
     exited,
     directory: parts.directory,
   });
-}
-
-/**
- * QEMU gets SIGKILL from the kernel when this process dies, however it dies (setpriv's --pdeathsig), and a
- * process group of its own, so that a Ctrl-C in the terminal reaches only us.
- *
- * @see https://man7.org/linux/man-pages/man1/setpriv.1.html
- */
-function launch(
-  command: readonly string[],
-  { cwd, layersDir, fed }: { cwd: string; layersDir: string; fed: boolean },
-): ChildProcess {
-  return spawn("setpriv", ["--pdeathsig", "KILL", "--", ...command], {
-    cwd,
-    detached: true,
-    stdio: ["ignore", "ignore", "pipe", ...(fed ? (["pipe"] as const) : [])],
-    // Private layers of disks are unlinked files of QEMU's in this folder.
-    env: hostEnvironment({ TMPDIR: layersDir }),
-  });
-}
-
-/**
- * Hand QEMU a frozen state through its descriptor 3. A socket, not the file itself: QEMU 11 refuses files there, and
- * its `file:` is not known to QEMU before 8.2.
- *
- * @see https://www.qemu.org/docs/master/about/removed-features.html (fd: URI when used for file migration)
- */
-function feed(state: Readable, child: ChildProcess): void {
-  const into = child.stdio[3];
-  if (!(into instanceof Writable)) return;
-  // A QEMU that takes no more of it tells why over its monitor, or ends.
-  pipeline(state, into).catch(() => {});
 }
 
 /** The failure of a QEMU that ended by itself within a moment, else the error that was seen first. */

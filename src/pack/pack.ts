@@ -17,6 +17,12 @@ const mostFiles = 64 * 1024 ** 2;
 /** A page can be made again of what is here. */
 const left = new Set(["index.html", "guest-memory.kdump-zlib"]);
 
+/**
+ * Folders that stay here: a kept machine is all of a guest's memory with the keys to it, of no use to who runs the
+ * pack, and what was seen when it was attached to is no part of the run.
+ */
+const leftFolders = /(?:^|\/)(?:kept|kept\.draft|attached)\//;
+
 export interface Packed {
   readonly bytes: Buffer;
   /** The hash of its manifest. */
@@ -112,8 +118,9 @@ async function choose(
   const all = await Promise.all(
     entries
       .filter((entry) => entry.isFile() && !left.has(entry.name) && !entry.name.startsWith("run.json."))
-      .map(async (entry) => {
-        const path = relative(dir, join(entry.parentPath, entry.name));
+      .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
+      .filter((path) => path.startsWith("repro/") || !leftFolders.test(path))
+      .map(async (path) => {
         return { path, bytes: (await stat(join(dir, path))).size };
       }),
   );

@@ -100,7 +100,7 @@ export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOp
       switch (event.type) {
         case "start":
           running.set(event.id, {
-            title: event.title,
+            title: oneLine(event.title, { maxLength: 300 }),
             expected: event.expected,
             since: Date.now(),
             detail: undefined,
@@ -109,7 +109,7 @@ export function viewProgress(stream: NodeJS.WriteStream, options: ProgressViewOp
           });
           if (!screen)
             stream.write(
-              `${event.title}${event.expected ? `: ${expectationText(event.expected)}` : " ..."}\n`,
+              `${oneLine(event.title, { maxLength: 300 })}${event.expected ? `: ${expectationText(event.expected)}` : " ..."}\n`,
             );
           draw();
           return;

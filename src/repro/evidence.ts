@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sanitize } from "../base/text.ts";
+import { inertJson, sanitize } from "../base/text.ts";
 
 /** The folder of one trial below `logs/`. */
 export interface EvidenceFolder {
@@ -25,11 +25,15 @@ export async function openEvidence(dir: string): Promise<EvidenceFolder> {
   };
 }
 
-/** JSON of an observation: functions are left out, big integers become text. */
+/**
+ * JSON of an observation: functions are left out, big integers become text. Whoever looks at it in a terminal is told
+ * of a guest's control characters, and does not obey them.
+ */
 export function toJson(value: unknown): string {
-  return JSON.stringify(
+  const json = JSON.stringify(
     value,
     (_key, item: unknown) => (typeof item === "bigint" ? item.toString() : item),
     2,
   );
+  return inertJson(json);
 }

@@ -2,7 +2,9 @@ import type { Context } from "../base/context.ts";
 import { DstateError, messageOf } from "../base/errors.ts";
 import { findCachedKernel } from "../kernel/list.ts";
 import { type AcceleratorAnswer, probeAccelerator } from "../machine/accelerator.ts";
+import { probeConfinement } from "../machine/probe-confinement.ts";
 import { whyNoMachines, withoutMachines } from "../platform/host.ts";
+import { guestPlatform } from "../platform/platforms.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
 import { type FoundNeed, findManager, findNeeds, howToInstall } from "./install.ts";
 import { namePackages, type PackageManager } from "./managers.ts";
@@ -42,6 +44,7 @@ export async function examineHost(context: Context): Promise<Examination> {
   const findings = [
     describeAcceleration(acceleration),
     describeNamespaces(await probeNamespaces(context)),
+    ...(await describeConfinement(context)),
     await findArchive(context),
   ];
   // What only the tests need is shown, and is no fault of a user's host.
@@ -72,6 +75,15 @@ function describeAcceleration(answer: AcceleratorAnswer | undefined): Finding {
 function describeNamespaces({ works, because, next }: NamespaceAnswer): Finding {
   const text = works ? because : `Debian images cannot be made: ${because}`;
   return { what: "user namespaces", works, text, next };
+}
+
+/** Less held is not broken: it is told. */
+async function describeConfinement(context: Context): Promise<Finding[]> {
+  const { settings, signal } = context;
+  const run = { runtimeRoot: settings.runtimeDir, signal };
+  const found = await probeConfinement(guestPlatform, settings, run).catch(() => undefined);
+  signal.throwIfAborted();
+  return found ? [{ what: "confinement", works: true, text: found.because }] : [];
 }
 
 async function findArchive(context: Context): Promise<Finding> {

@@ -344,10 +344,12 @@ describe("beside an earlier dstate on the same cache", () => {
     expect(entry.about).toEqual({ by: "an earlier one" });
   });
 
-  test("an entry of which only the folder is there is made whole by nobody, and told", async () => {
+  test("an entry of which only the folder is there is made anew, and told", async () => {
     await mkdir(join(dir, "entry"));
-    await expect(store().findOrMake("entry", { within, signal }, make)).rejects.toThrow(
-      "manifest.json is missing",
-    );
+    const told: string[] = [];
+    const onCorrupt = (why: string): void => void told.push(why);
+    const made = await store().findOrMake("entry", { within, signal, onCorrupt }, make);
+    expect(made.key).toBe("entry");
+    expect(told).toEqual([expect.stringContaining("manifest.json is missing")]);
   });
 });

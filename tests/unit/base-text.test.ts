@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { oneLine, sanitize, stripEscapes } from "../../src/base/text.ts";
+import { forTerminal, inertJson, oneLine, sanitize, stripEscapes } from "../../src/base/text.ts";
 
 /** Text as a hostile guest would write it: control characters and pieces of escape sequences in between. */
 const hostile = fc
@@ -111,5 +111,38 @@ describe("stripEscapes and oneLine", () => {
   test("oneLine makes one line", () => {
     expect(oneLine("  a\r\n\x1b[1mb\t c \n")).toBe("a b c");
     expect(oneLine("abcdef", { maxLength: 3 })).toBe("ab…");
+  });
+});
+
+describe("on the last step to a person", () => {
+  const obeyed =
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/;
+  const colours = /\x1b\[[\d;]*m/g;
+
+  test("nothing but colours reaches a terminal, whatever comes in", () => {
+    fc.assert(
+      fc.property(hostile, (text) => {
+        expect(forTerminal(text).replace(colours, "")).not.toMatch(obeyed);
+      }),
+    );
+  });
+
+  test("our own colours and tables stay as they are", () => {
+    const ours = "\x1b[31m│ red │\x1b[39m\n├─────┤\t1;2m";
+    expect(forTerminal(ours)).toBe(ours);
+    expect(forTerminal("\x1b[31mred\x1b[39m\x1b[2J\x1b]0;title\x07\x1b[8;1Hgone")).toBe(
+      "\x1b[31mred\x1b[39mgone",
+    );
+  });
+
+  test("JSON says the same as before, with nothing in it that a terminal obeys", () => {
+    fc.assert(
+      fc.property(hostile, fc.string(), (text, key) => {
+        const value = { [key]: text, list: [text] };
+        const json = inertJson(JSON.stringify(value, null, 2));
+        expect(json).not.toMatch(obeyed);
+        expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
   });
 });

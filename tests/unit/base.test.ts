@@ -207,7 +207,7 @@ describe("the store", () => {
     });
     await expect(failing).rejects.toThrow("cut short");
     // The lock's file stays: what it holds is nothing but the lock.
-    expect(await readdir(root)).toEqual([".locks"]);
+    expect(await readdir(root)).toEqual([".locks", ".used"]);
   });
 
   test.each([

@@ -71,18 +71,18 @@ describe("the folder for what guests write", () => {
 
   test("is made, and loses what a killed QEMU had not unlinked yet", async () => {
     const layers = join(dir, "layers");
-    await prepareLayers(layers);
+    await prepareLayers(layers, { runtimeRoot: layers });
     await writeFile(join(layers, "vl.abcdef"), "old");
     await utimes(join(layers, "vl.abcdef"), 1, 1);
     await writeFile(join(layers, "vl.ghijkl"), "just made by another machine");
-    await prepareLayers(layers);
+    await prepareLayers(layers, { runtimeRoot: layers });
     expect(await readdir(layers)).toEqual(["vl.ghijkl"]);
   });
 
   test("is no place where anything else is removed", async () => {
     await writeFile(join(dir, "mine"), "");
     await utimes(join(dir, "mine"), 1, 1);
-    await prepareLayers(dir);
+    await prepareLayers(dir, { runtimeRoot: dir });
     expect(await readdir(dir)).toEqual(["mine"]);
   });
 

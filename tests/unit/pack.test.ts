@@ -80,6 +80,19 @@ describe("a pack", () => {
     await expect(packRun(await readRun(partial), readSettings())).rejects.toThrow("trial.ts is missing");
   });
 
+  test("leaves a kept machine at home: its memory and the keys to its guest are nobody else's", async () => {
+    const run = join(dir, "kept-run");
+    await cp(join(dir, "run"), run, { recursive: true });
+    for (const folder of ["1/kept", "1/kept.draft", "1/attached/x"]) {
+      await mkdir(join(run, folder), { recursive: true });
+      await writeFile(join(run, folder, "client-key"), "PRIVATE KEY");
+    }
+    const { bytes } = await packRun(await readRun(run), readSettings());
+    const { files } = unpack(bytes, "x");
+    expect([...files.keys()].filter((path) => /kept|attached/.test(path))).toEqual([]);
+    expect(files.size).toBe(unpack(packed.bytes, "x").files.size);
+  });
+
   test("is the same file whenever it is made: its name is the hash of all that is in it", async () => {
     const again = await packRun(await readRun(join(dir, "run")), readSettings());
     expect(again.bytes.equals(packed.bytes)).toBe(true);

@@ -67,7 +67,7 @@ describe("a kept machine", () => {
     const port = await openDebugger(vm.machine, { signal: new AbortController().signal });
     const listening = await readFile("/proc/net/tcp", "utf8");
     expect(listening).toContain(`0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`);
-    expect((await stat(vm.machine.options.userMonitorSocket ?? "")).isSocket()).toBe(true);
+    expect((await stat(vm.machine.userMonitor ?? "")).isSocket()).toBe(true);
   });
 
   test.each([

@@ -41,7 +41,6 @@ in
     pkgs.gnupg
     pkgs.gnutar
     pkgs.kmod
-    pkgs.libarchive
     pkgs.lz4
     mmdebstrap
     pkgs.qemu

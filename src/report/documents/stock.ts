@@ -85,6 +85,43 @@ export const imagesList = z.object({
   images: z.array(z.object({ id: z.string(), dir: z.string(), createdAt: z.string(), bytes: z.int() })),
 });
 
+const cacheEntry = z.object({
+  part: z.string().describe("The folder below the cache, such as kernels or snapshots."),
+  key: z.string(),
+  dir: z.string(),
+  bytes: z.int().describe("On the disk: holes of a file take no room."),
+  usedAt: z.string().describe("When it was used last, or else made."),
+  state: z.enum(["whole", "corrupt", "unfinished"]),
+  inUse: z.boolean().describe("Whether a process that lives uses it."),
+});
+
+export const cacheList = z.object({
+  dir: z.string(),
+  bytes: z.int(),
+  entries: z.array(cacheEntry),
+});
+
+export const cachePrune = z.object({
+  dryRun: z.boolean(),
+  freed: z.int().describe("Bytes; with dryRun: that would be freed."),
+  left: z.int(),
+  pruned: z.array(z.object({ entry: cacheEntry, outcome: z.enum(["removed", "kept"]) })),
+});
+
+export const cacheVerify = z.object({
+  corrupt: z.int(),
+  removed: z.int(),
+  entries: z.array(
+    z.object({
+      part: z.string(),
+      key: z.string(),
+      dir: z.string(),
+      bytes: z.int(),
+      failure: z.string().optional().describe("Why it is not what was stored."),
+    }),
+  ),
+});
+
 export const image = z.object({
   id: z.string(),
   kind: z.enum(imageKinds),
