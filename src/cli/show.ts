@@ -1,9 +1,11 @@
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { command as runProgram } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { formatBytes } from "../base/size.ts";
+import { oneLine } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { findRun, readRun, type StoredRun } from "../record/read-run.ts";
 import { writePage } from "../report/page/write.ts";
@@ -45,10 +47,11 @@ export function addShow(program: Command, session: Session): void {
     const context = await session.context();
     const run = await readRun(await findRun(name, context.settings));
     if (options.for === undefined) return await showPage(run, options, session, context);
-    const { text, recipientsFor } = await reportText(run, options.for, options.tree, context);
+    const { text, recipientsFor, attach } = await reportText(run, options.for, options.tree, context);
     session.result("show", { run: run.dir, text }, { json: options.json, text: () => text });
     if (recipientsFor)
       session.say(`recipients by get_maintainer.pl for ${recipientsFor.join(", ") || "no file"}`);
+    if (attach !== undefined) session.say(`attach what it names: ${attach}`);
   });
 }
 
@@ -64,10 +67,18 @@ async function showPage(
   session.result(
     "show",
     { run: run.dir, page: file, bytes, trials: length },
-    { json: options.json, text: () => `${file} (${formatBytes(bytes)})` },
+    { json: options.json, text: () => [...unfinishedIn(run), `${file} (${formatBytes(bytes)})`].join("\n") },
   );
   if (options.open)
     await runProgram(["xdg-open", file], { within: timeouts.host.ask, signal: context.signal });
+}
+
+/** What of a run that did not get to its end was left unfinished. */
+function unfinishedIn({ state, record }: StoredRun): string[] {
+  const open = record.trials.filter((trial) => trial.state !== "ended");
+  const trials = open.map(({ number, title }) => `unfinished: trial ${number}, ${oneLine(title)}`);
+  if (state === "running") return [`${record.id} runs still`, ...trials];
+  return state === "finished" ? trials : [`${record.id} was ${state}, not finished`, ...trials];
 }
 
 /** @throws {UsageError} when no trial of the run failed. */
@@ -76,15 +87,21 @@ async function reportText(
   format: UpstreamFormat,
   tree: string | undefined,
   context: Context,
-): Promise<{ readonly text: string; readonly recipientsFor: readonly string[] | undefined }> {
+): Promise<{
+  readonly text: string;
+  readonly recipientsFor: readonly string[] | undefined;
+  readonly attach: string | undefined;
+}> {
   const facts = await upstreamFacts(run, context);
   if (!facts)
     throw new UsageError("no trial of this run failed: there is nothing to report", {
       next: "`dstate show` without --for shows what it did.",
     });
   const recipients = tree === undefined ? undefined : await recipientsOf(facts, tree, context);
-  const text = upstreamFormats[format](facts, recipients?.people ?? []).trimEnd();
-  return { text, recipientsFor: recipients?.files };
+  const text = upstreamFormats[format](facts, recipients ?? { people: [], lists: [] }).trimEnd();
+  const config = join(run.dir, facts.trial.folder, "kernel-config");
+  const attach = facts.parts?.kernel.configSha256 !== undefined && existsSync(config) ? config : undefined;
+  return { text, recipientsFor: recipients?.files, attach };
 }
 
 function audience(text: string): UpstreamFormat {

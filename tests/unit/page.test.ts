@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -261,6 +261,31 @@ describe("a page of 200 trials", () => {
     await using opened = await openPage(browser, page);
     await opened.page.fill(".side input", "reproduced");
     await expect.poll(async () => await opened.page.locator(".side li").count(), soon).toBe(67);
+    expect(opened.complaints).toEqual([]);
+  });
+});
+
+describe("the run of a dstate that was killed", () => {
+  test("has a page that says so, and shows what there is of the trial that was unfinished", async () => {
+    const run = await pages.copy("killed");
+    await changeJson(join(run, "run.json"), (record) => {
+      const [first, second] = record.trials as Record<string, unknown>[];
+      const { outcome, summary, took, load, ...begun } = second ?? {};
+      const owner = { pid: 2 ** 22 + 1, startTime: "1", boot: "none" };
+      const { endedAt, ...open } = record;
+      return { ...open, state: "running", owner, trials: [first, { ...begun, state: "running" }] };
+    });
+    const timeline = await readFile(join(run, "2/timeline.jsonl"), "utf8");
+    await writeFile(join(run, "2/timeline.jsonl"), timeline.slice(0, timeline.length / 2));
+    for (const name of ["trial.json", "power-off.json", "dmesg.txt"]) await rm(join(run, "2", name));
+    await using opened = await openPage(browser, await pages.make(run));
+    const { page } = opened;
+    expect(await page.innerText("header")).toContain("killed: nobody ended it");
+    expect(await page.innerText(".trials")).toContain("unfinished");
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    await page.waitForSelector(".timeline svg");
+    expect(await page.locator("[data-lane]").count()).toBeGreaterThan(3);
     expect(opened.complaints).toEqual([]);
   });
 });

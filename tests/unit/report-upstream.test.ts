@@ -14,7 +14,10 @@ import { recipientsOf } from "../../src/report/upstream/recipients.ts";
 import { regzbotLine } from "../../src/report/upstream/regzbot.ts";
 
 const flagship = fileURLToPath(new URL("fixtures/runs/flagship", import.meta.url));
-const context = { settings: readSettings(), progress: silent, signal: new AbortController().signal };
+const { signal } = new AbortController();
+// A cache of its own: whether source lines are known does not depend on what else was done on this host.
+const cacheDir = join(tmpdir(), "dstate-upstream-no-cache");
+const context = { settings: { ...readSettings(), cacheDir }, progress: silent, signal };
 let run: StoredRun;
 let facts: UpstreamFacts;
 let dir = "";
@@ -41,12 +44,17 @@ function bisection(range: string, names: readonly string[], found = true): Bisec
   return { id: "1", range, confidence: 0.99, conclusion: "it is", found, candidates, history: [] };
 }
 
+const nobody = { people: [], lists: [] };
+
 describe("a report to a kernel list", () => {
   test("has two sentences, steps, rates with their trials, controls, traces, versions and how to run it again", () => {
-    const mail = renderMail(facts, ["Jens Axboe <axboe@kernel.dk>", "io-uring@vger.kernel.org"]);
+    const mail = renderMail(facts, {
+      people: ["Jens Axboe <axboe@kernel.dk>"],
+      lists: ["io-uring@vger.kernel.org", "stable@vger.kernel.org"],
+    });
     for (const said of [
-      "To: Jens Axboe <axboe@kernel.dk>,\n    io-uring@vger.kernel.org",
-      "Subject: Linux 6.1.115: INFO: task hung in io_sq_thread",
+      "To: Jens Axboe <axboe@kernel.dk>\nCc: io-uring@vger.kernel.org,\n    stable@vger.kernel.org",
+      "Subject: [BUG] Linux 6.1.115: INFO: task hung in io_sq_thread",
       "Seen in 1 of 1 trial",
       "- kernel 6.1.129 instead of 6.1.115: 0 of 1 trial (true rate below 79 %)",
       "node lstat.mjs 10",
@@ -59,9 +67,9 @@ describe("a report to a kernel list", () => {
   });
 
   test("keeps to 72 columns but for traces, programs and commands", () => {
-    const mail = renderMail({ ...facts, traces: [], programs: [], rerun: "", upstream: [] }, []);
+    const mail = renderMail({ ...facts, traces: [], programs: [], rerun: "", upstream: [] }, nobody);
     expect(mail.split("\n").filter((line) => line.length > 72)).toEqual([]);
-    const trace = renderMail(facts, []);
+    const trace = renderMail(facts, nobody);
     expect(trace).toContain(
       "task:node            state:D stack:0     pid:130   ppid:128    flags:0x00004006",
     );
@@ -71,7 +79,7 @@ describe("a report to a kernel list", () => {
     const alone = { ...run, record: { ...run.record, trials: run.record.trials.slice(0, 1) } };
     const found = await upstreamFacts(alone, context);
     if (!found) throw new Error("it reproduced");
-    const mail = renderMail(found, []);
+    const mail = renderMail(found, nobody);
     expect(mail).not.toContain("Not seen");
     expect(mail).not.toContain("not in");
     expect(mail).not.toContain("regzbot");
@@ -85,7 +93,7 @@ describe("a report to a kernel list", () => {
       low: 0,
       high: 1,
     };
-    expect(renderMail({ ...facts, rates: [...facts.rates, untried] }, [])).not.toContain("kernel 9.9");
+    expect(renderMail({ ...facts, rates: [...facts.rates, untried] }, nobody)).not.toContain("kernel 9.9");
     const clean = { ...run, record: { ...run.record, trials: run.record.trials.slice(1) } };
     expect(await upstreamFacts(clean, context)).toBeUndefined();
   });
@@ -111,9 +119,10 @@ describe("the regression bot's line", () => {
     ],
   ])("%s", (_name, bisect, line) => {
     expect(regzbotLine(bisect)).toBe(line);
-    const mail = renderMail({ ...facts, bisect }, []);
+    const mail = renderMail({ ...facts, bisect }, nobody);
     // The bot wants it on a line of its own.
     expect(mail.split("\n").includes(line ?? "#regzbot")).toBe(line !== undefined);
+    expect(mail.includes("Subject: [REGRESSION] Linux 6.1.115")).toBe(line !== undefined);
   });
 });
 
@@ -153,6 +162,11 @@ test("recipients are those that a kernel tree's own script names for the files o
   await chmod(script, 0o755);
   const found = await recipientsOf(facts, dir, context);
   expect(found.files).toEqual(["io_uring/sqpoll.c"]);
-  expect(found.people).toEqual(["io_uring/sqpoll.c", "<a@b.example>"]);
+  expect(found.people).toEqual(["<a@b.example>"]);
+  // It was seen on a release of a stable series, and no bisection says that it is a regression.
+  expect(found.lists).toEqual(["io_uring/sqpoll.c", "stable@vger.kernel.org"]);
+  const bisect = bisection("kernel 6.1.114..6.1.115", ["6.1.114", "6.1.115"]);
+  const { lists } = await recipientsOf({ ...facts, bisect }, dir, context);
+  expect(lists).toContain("regressions@lists.linux.dev");
   await expect(recipientsOf(facts, tmpdir(), context)).rejects.toThrow("is no kernel tree");
 });

@@ -7,7 +7,6 @@ import { deviationsFor, wilsonInterval } from "../../campaign/matrix/wilson.ts";
 import type { StoredRun } from "../../record/read-run.ts";
 import type { PartsRecord, RunRecord, TrialRecord } from "../../record/run-record.ts";
 import { parseTimeline, type TimelineEvent } from "../../record/timeline.ts";
-import { frameText, placeText } from "../findings.ts";
 import { findingsIn } from "../page/collect.ts";
 import type { PageFinding } from "../page/data.ts";
 
@@ -176,25 +175,40 @@ function stepsOf(trial: TrialRecord, timeline: readonly TimelineEvent[]): string
   return trial.machine ? [boot, ...done] : done;
 }
 
-/** A finding's lines as the log has them, or its chain with source lines where they are known. */
+/**
+ * A finding's lines as the log has them; where source lines are known they stand behind the functions, as the kernel's
+ * own script writes them.
+ *
+ * @see https://docs.kernel.org/admin-guide/bug-hunting.html
+ */
 async function traceOf(
   finding: PageFinding,
   dir: string,
 ): Promise<{ readonly decoded: boolean; readonly lines: readonly string[] }> {
-  if (finding.frames.some(({ places }) => (places ?? []).length > 0)) {
-    const frames = finding.frames.flatMap((frame) => [
-      `  ${frameText(frame)}`,
-      ...(frame.places ?? []).map((place) => `      ${placeText(place)}`),
-    ]);
-    return { decoded: true, lines: [oneLine(finding.title), ...frames] };
-  }
+  const places = new Map(
+    finding.frames
+      .filter((frame) => (frame.places ?? []).length > 0)
+      .map((frame) => [
+        addressOf(frame),
+        (frame.places ?? []).map(({ file, line }) => `${file}:${line}`).join(" "),
+      ]),
+  );
   const text = await readFile(join(dir, finding.file), "utf8").catch(() => "");
   const last = Math.min(finding.lastLine, finding.firstLine + 79);
   const lines = text.split("\n").slice(finding.firstLine - 1, last);
   return {
-    decoded: false,
-    lines: lines.map((line) => sanitize(line.replace(/\r+$/, ""), { maxLength: 400 })),
+    decoded: places.size > 0,
+    lines: lines.map((line) => {
+      const plain = sanitize(line.replace(/\r+$/, ""), { maxLength: 400 });
+      const known = places.get(/[\w.]+\+0x[0-9a-f]+\/0x[0-9a-f]+/.exec(plain)?.[0] ?? "");
+      return known === undefined ? plain : `${plain} (${known})`;
+    }),
   };
+}
+
+/** As kernels print it. @example addressOf({ function: "io_sq_thread", offset: 532, size: 1158 }) // "io_sq_thread+0x214/0x486" */
+function addressOf(frame: PageFinding["frames"][number]): string {
+  return `${frame.function}+0x${(frame.offset ?? 0).toString(16)}/0x${(frame.size ?? 0).toString(16)}`;
 }
 
 /** The programs that the guest was told to run, where they are files of the repro. */

@@ -1,5 +1,7 @@
 import { wrap } from "../wrap.ts";
 import type { UpstreamFacts } from "./facts.ts";
+import type { Recipients } from "./recipients.ts";
+import { regzbotLine } from "./regzbot.ts";
 import { bisectionOf, controlsOf, leadOf, seenIn, versionsOf } from "./sections.ts";
 
 const width = 72;
@@ -9,10 +11,11 @@ const width = 72;
  *
  * @see https://docs.kernel.org/admin-guide/reporting-issues.html
  */
-export function renderMail(facts: UpstreamFacts, recipients: readonly string[]): string {
+export function renderMail(facts: UpstreamFacts, { people, lists }: Recipients): string {
   const release = facts.parts?.kernel.version ?? facts.trial.cell?.kernel ?? "";
   const finding = facts.findings.find(({ severity }) => severity !== "notice");
-  const subject = [`Linux ${release}`, finding?.title ?? facts.title].join(": ");
+  const tag = regzbotLine(facts.bisect) === undefined ? "[BUG]" : "[REGRESSION]";
+  const subject = [`${tag} Linux ${release}`, finding?.title ?? facts.title].join(": ");
   const list = (lines: readonly string[]): string[] =>
     lines.flatMap((line) =>
       wrap(line, { width: width - 2 }).map((part, index) => `${index === 0 ? "- " : "  "}${part}`),
@@ -20,7 +23,8 @@ export function renderMail(facts: UpstreamFacts, recipients: readonly string[]):
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : [title, ...lines, ""];
   return [
-    ...(recipients.length === 0 ? [] : [`To: ${recipients.join(",\n    ")}`]),
+    ...(people.length === 0 ? [] : [`To: ${people.join(",\n    ")}`]),
+    ...(lists.length === 0 ? [] : [`Cc: ${lists.join(",\n    ")}`]),
     `Subject: ${subject}`,
     "",
     ...leadOf(facts).flatMap((line) => wrap(line, { width })),

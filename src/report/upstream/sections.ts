@@ -37,7 +37,7 @@ export function versionsOf({ parts, trial, host, load, dstate }: UpstreamFacts):
     ...(parts === undefined ? [] : [`Kernel: ${parts.kernel.provenance}`]),
     ...(parts?.kernel.configSha256 === undefined
       ? []
-      : [`Kernel configuration: kernel-config of the run, sha256 ${parts.kernel.configSha256}`]),
+      : [`Kernel configuration: kernel-config, attached; sha256 ${parts.kernel.configSha256}`]),
     ...(parts === undefined ? [] : [`Guest system: ${parts.image.provenance}`]),
     ...(node === undefined
       ? []
