@@ -23,7 +23,10 @@ export function Bisect({ bisect }: { readonly bisect: BisectRecord }) {
     return probabilities.slice(first, first + count).reduce((sum, probability) => sum + probability, 0);
   };
   const about = ({ first, count }: Row): string => {
-    if (count > 1) return `${count} candidates that were never tried`;
+    if (count > 1) {
+      const passed = candidates.slice(first, first + count).filter(({ skipped }) => skipped).length;
+      return `${count} candidates that were never tried${passed > 0 ? `, ${passed} of them passed over` : ""}`;
+    }
     const seen = history.slice(0, step).filter(({ candidate }) => candidate === first);
     const tried = (["reproduced", "clean"] as const)
       .map((outcome) => [seen.filter((one) => one.outcome === outcome).length, outcome] as const)
@@ -91,9 +94,9 @@ function rowsOf({ candidates, history }: BisectRecord): readonly Row[] {
   const tried = new Set(history.map(({ candidate }) => candidate));
   const rows: Row[] = [];
   let isOpen = false;
-  for (const [index, { probability, skipped }] of candidates.entries()) {
+  for (const [index, { probability }] of candidates.entries()) {
     const last = rows.at(-1);
-    const alone = tried.has(index) || skipped || probability >= 0.005;
+    const alone = tried.has(index) || probability >= 0.005;
     if (!alone && isOpen && last) rows[rows.length - 1] = { first: last.first, count: last.count + 1 };
     else rows.push({ first: index, count: 1 });
     isOpen = !alone;

@@ -173,7 +173,7 @@ describe("the page of a real bisection over 96 commits", () => {
     expect(await page.locator(".posterior-about").innerText()).toContain("6 reproduced; 5 files: io_uring");
     // Never tried: many of them are one row.
     const count = await rows.count();
-    expect(count).toBeLessThan(25);
+    expect(count).toBeLessThan(15);
     expect(await page.locator(".history circle").count()).toBe(15);
     await page.locator(".bisect-step input").fill("6");
     await expect.poll(texts, soon).toContain("38d29a40d383 13 %");
