@@ -15,6 +15,7 @@ import { hostFiles, installRepro, knownRepro } from "../pack/install.ts";
 import { verifyBytes } from "../pack/minisign.ts";
 import { differencesFrom, kernelFor } from "../pack/rebuild.ts";
 import { type Pack, readPack } from "../pack/unpack.ts";
+import { shellLine } from "../record/run.ts";
 import { renderTable } from "../report/table.ts";
 import { renderTrials } from "../report/trials.ts";
 import type { FoundRepro } from "../repro/find.ts";
@@ -54,10 +55,11 @@ export function addRerun(program: Command, session: Session): void {
     ],
   }).action(async (path: string, options: RerunOptions) => {
     const context = await session.context();
-    const pack = await readPack(resolve(path));
+    // Before a byte of it is read as anything.
     await checkSignature(path, options.trust, session);
+    const pack = await readPack(resolve(path));
     const kernel = kernelFor(pack.manifest, options.kernel);
-    const found = (await knownRepro(pack)) ?? (await askAndInstall(pack, options, session, context));
+    const found = (await knownRepro(pack)) ?? (await askAndInstall(pack, path, options, session, context));
     const { cell: packed } = pack.manifest.trial;
     const cell = chooseCell(
       found.repro.axes,
@@ -80,6 +82,7 @@ export function addRerun(program: Command, session: Session): void {
           parts: last.parts === undefined ? undefined : record.parts[last.parts],
           host: record.host,
           dstate: record.dstate.version,
+          outcomes: trials.map(({ outcome }) => outcome),
         })
       : [];
     const outcome = worstOutcome(trials.map((trial) => trial.outcome));
@@ -134,12 +137,19 @@ async function checkSignature(path: string, trust: string | undefined, session: 
       next: "Without --trust it is run unsigned.",
     });
   const key = await readFile(trust, "utf8").catch(() => trust);
-  session.say(`signature good: ${oneLine(verifyBytes(await readFile(path), signature, key))}`);
+  session.say(`signature good: ${oneLine(verifyBytes(await readPacked(path), signature, key))}`);
+}
+
+async function readPacked(path: string): Promise<Buffer> {
+  return await readFile(path).catch((cause: unknown) => {
+    throw new UsageError(`there is no file ${path} that can be read`, { cause });
+  });
 }
 
 /** @throws {UsageError} when the user does not want its code to run here. */
 async function askAndInstall(
   pack: Pack,
+  path: string,
   options: RerunOptions,
   session: Session,
   context: Context,
@@ -155,7 +165,7 @@ async function askAndInstall(
           `  ${oneLine(path)} (${formatBytes(bytes)}, sha256 ${sha256.slice(0, 16)})`,
       ),
       `${files.length - code.length} more files go into the guest, which cannot reach beyond its machine.`,
-      `Read them first: tar -xzOf FILE repro/${pack.manifest.definition}`,
+      `Read them first: ${shellLine(["tar", "-xzOf", path, `repro/${pack.manifest.definition}`])}`,
     ].join("\n"),
   );
   if (options.yes !== true) await askToRun(context);

@@ -1,7 +1,7 @@
 import { UsageError } from "../base/errors.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import type { Host } from "../record/host.ts";
-import type { PartsRecord, TrialRecord } from "../record/run-record.ts";
+import type { PartsRecord, RecordedOutcome, TrialRecord } from "../record/run-record.ts";
 import type { Manifest } from "./manifest.ts";
 
 /**
@@ -39,12 +39,15 @@ export function differencesFrom(
     readonly parts: PartsRecord | undefined;
     readonly host: Host;
     readonly dstate: string;
+    /** What every trial came to, this one too. */
+    readonly outcomes: readonly RecordedOutcome[];
   },
 ): Difference[] {
   const { trial, parts, host, dstate } = manifest;
   const seconds = (ms: number | undefined): string => (ms === undefined ? "" : `${Math.round(ms / 1000)} s`);
   const rows: (readonly [string, string | undefined, string | undefined])[] = [
     ["outcome", trial.outcome, now.trial.outcome],
+    ["how often", rateText(packedOutcomes(manifest)), rateText(now.outcomes)],
     ["what was seen", trial.summary, now.trial.summary],
     ["kernel", parts?.kernel.version, now.parts?.kernel.version],
     ["kernel, sha256", parts?.kernel.sha256.slice(0, 16), now.parts?.kernel.sha256.slice(0, 16)],
@@ -63,6 +66,20 @@ export function differencesFrom(
       ? []
       : [{ what, before: before === "" ? "unknown" : before, now: value === "" ? "unknown" : value }],
   );
+}
+
+/** The outcomes of all trials of the packed trial's cell. */
+function packedOutcomes({ rates, trial }: Manifest): RecordedOutcome[] {
+  const { outcomes = {} } = rates.find(({ title }) => title === trial.title) ?? {};
+  return (Object.keys(outcomes) as RecordedOutcome[]).flatMap((outcome) =>
+    Array.from({ length: outcomes[outcome] ?? 0 }, () => outcome),
+  );
+}
+
+/** @example rateText(["reproduced", "clean", "infra-error"]) // "1 of 2 reproduced" */
+function rateText(outcomes: readonly RecordedOutcome[]): string {
+  const judged = outcomes.filter((outcome) => outcome === "reproduced" || outcome === "clean");
+  return `${judged.filter((outcome) => outcome === "reproduced").length} of ${judged.length} reproduced`;
 }
 
 function hostText({ cores, cpu, system }: Host): string {

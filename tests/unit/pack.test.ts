@@ -14,6 +14,7 @@ import { mostPacked, type Packed, packRun } from "../../src/pack/pack.ts";
 import { differencesFrom, kernelFor } from "../../src/pack/rebuild.ts";
 import { unpack } from "../../src/pack/unpack.ts";
 import { readRun } from "../../src/record/read-run.ts";
+import { runInTerminal } from "./terminal.ts";
 
 const flagship = fileURLToPath(new URL("fixtures/runs/flagship", import.meta.url));
 const repro = fileURLToPath(new URL("../repros/io-uring-dstate", import.meta.url));
@@ -167,12 +168,17 @@ describe("a kernel of a pack", () => {
   test("differs by name from what was packed, and nothing is said of what is the same", () => {
     const { trial, parts, host, dstate } = packed.manifest;
     const { machine, ...about } = trial;
-    const same = { trial: about, parts, host, dstate: dstate.version };
+    const outcomes = ["reproduced"] as const;
+    const same = { trial: about, parts, host, dstate: dstate.version, outcomes };
     const names = differencesFrom(packed.manifest, { ...same, trial: { ...about, outcome: "clean" } }).map(
       ({ what }) => what,
     );
     expect(names).toContain("outcome");
     expect(names).not.toContain("kernel, sha256");
+    expect(names).not.toContain("how often");
+    expect(
+      differencesFrom(packed.manifest, { ...same, outcomes: ["clean", "reproduced", "infra-error"] }),
+    ).toContainEqual({ what: "how often", before: "1 of 1 reproduced", now: "1 of 2 reproduced" });
     expect(machine?.qemu).toBe("7.2.22");
   });
 });
@@ -220,6 +226,26 @@ describe("dstate rerun", () => {
     expect(agreed.said).toContain("LOADED");
   });
 
+  test.each([
+    ["n", 2, "not run: you said no"],
+    ["", 2, "not run: you said no"],
+    ["y", 70, "LOADED"],
+  ])("asks at a terminal, and takes %j for what it is", async (answer, code, said) => {
+    const run = join(dir, `asked-${code}${answer}`);
+    await cp(join(dir, "run"), run, { recursive: true });
+    await writeFile(join(run, "repro/repro.ts"), 'console.log("LOADED"); throw new TypeError("mine");\n');
+    const file = join(dir, `asked-${code}${answer}.dstate`);
+    await writeFile(file, (await packRun(await readRun(run), readSettings())).bytes);
+    const { exitCode, screen } = await runInTerminal([process.execPath, bin, "rerun", file], {
+      cwd: dir,
+      env: { DSTATE_CACHE: join(dir, "cache"), DSTATE_LOGS: join(dir, "logs") },
+      typed: [{ after: "Run it? [y/N] ", text: `${answer}\r` }],
+    });
+    expect(screen).toContain(said);
+    expect(screen.includes("LOADED")).toBe(answer === "y");
+    if (answer !== "y") expect(exitCode).toBe(code);
+  });
+
   test("refuses what is not signed by the key that is trusted", async () => {
     const file = join(dir, "signed.dstate");
     await writeFile(file, packed.bytes);
@@ -229,6 +255,9 @@ describe("dstate rerun", () => {
     await writeFile(`${file}.minisig`, signBytes(Buffer.from("other"), key, "x"));
     const { code, said } = await rerun(file, "--trust", key.publicKey);
     expect([code, said]).toEqual([2, expect.stringContaining("one of the two was changed")]);
+    // Nothing of it was read as a pack by then: a damaged one is told by its signature.
+    await writeFile(file, "hello");
+    expect((await rerun(file, "--trust", key.publicKey, "--yes")).said).toContain("was changed");
   });
 
   test("says what is not a pack, in a sentence", async () => {
