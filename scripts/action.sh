@@ -7,7 +7,11 @@ reports="${DSTATE_REPORTS:-dstate-reports}"
 export DSTATE_LOGS="${DSTATE_LOGS:-$PWD/dstate-logs}"
 mkdir -p "$reports"
 # Words, as a shell would split them, but nothing in them is run.
-mapfile -t words < <(xargs -n1 printf '%s\n' <<<"${DSTATE_COMMAND:?say which command}")
+if ! split="$(xargs -n1 printf '%s\n' <<<"${DSTATE_COMMAND:?say which command}")"; then
+  echo "dstate: the command cannot be split into words: $DSTATE_COMMAND" >&2
+  exit 2
+fi
+mapfile -t words <<<"$split"
 report=(--report "junit=$reports/junit.xml" --report "ctrf=$reports/ctrf.json")
 [ -n "${GITHUB_STEP_SUMMARY:-}" ] && report+=(--report "summary=$GITHUB_STEP_SUMMARY")
 # Options end where a command for the guest begins.
