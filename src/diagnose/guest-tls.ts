@@ -94,38 +94,70 @@ interface GuestFile {
 
 /** Copy the parts of an ELF file that readelf needs; the rest is holes. @returns false: it is no ELF file. */
 async function copyParts(from: GuestFile, to: string): Promise<boolean> {
-  const head = await read(from, { offset: 0, size: elfHeaderBytes });
+  const [head] = (await read(from, [{ offset: 0, size: elfHeaderBytes }])) ?? [];
   const tables = head && isElf(head) ? readElfTables(head) : undefined;
   if (!tables) return false;
-  const programs = await read(from, tables.programs);
-  const sections = await read(from, tables.sections);
+  const [programs, sections] = (await read(from, [tables.programs, tables.sections])) ?? [];
   if (!programs || !sections) return false;
   const { parts, end } = linkingParts(tables, programs, sections);
   await using copy = await open(to, "w");
   await copy.truncate(end);
-  for (const { offset, size } of parts) {
-    for (let at = offset; at < offset + size; at += chunkBytes) {
-      const chunk = await read(from, { offset: at, size: Math.min(chunkBytes, offset + size - at) });
-      if (chunk) await copy.write(chunk, 0, chunk.length, at);
-    }
+  for (const batch of batches(parts)) {
+    const chunks = (await read(from, batch)) ?? [];
+    for (const [index, chunk] of chunks.entries())
+      await copy.write(chunk, 0, chunk.length, batch[index]?.offset);
   }
   return true;
 }
 
 /** What one command may print is bounded, and base64 makes it longer by a third. */
-const chunkBytes = 8 * 1024 * 1024;
+const commandBytes = 8 * 1024 * 1024;
+/** A command line has an end, too. */
+const commandParts = 100;
+/** No object has a table this large; a file that says so is not believed. */
+const partBytes = 32 * commandBytes;
+
+/** Parts, in pieces, as one command after the other takes them: on a slow guest each command is a second. */
+function batches(parts: readonly Range[]): Range[][] {
+  const all: Range[][] = [];
+  let room = 0;
+  for (const part of parts) {
+    const end = part.offset + Math.min(part.size, partBytes);
+    for (let at = part.offset; at < end; at += commandBytes) {
+      const piece = { offset: at, size: Math.min(commandBytes, end - at) };
+      if (piece.size > room || all.at(-1)?.length === commandParts) {
+        all.push([]);
+        room = commandBytes;
+      }
+      all.at(-1)?.push(piece);
+      room -= piece.size;
+    }
+  }
+  return all;
+}
 
 const readScript = `set -e
-[ -f "$1" ] && [ -r "$1" ]
-dd if="$1" bs=64K iflag=skip_bytes,count_bytes skip="$2" count="$3" status=none | base64 -w0`;
+path=$1
+shift
+[ -f "$path" ] && [ -r "$path" ]
+while [ $# -gt 0 ]; do
+  dd if="$path" bs=64K iflag=skip_bytes,count_bytes skip="$1" count="$2" status=none | base64 -w0
+  echo
+  shift 2
+done`;
 
-async function read({ host, path, signal }: GuestFile, part: Range): Promise<Buffer | undefined> {
-  if (part.size === 0) return Buffer.alloc(0);
-  const argv = ["sh", "-c", readScript, "sh", path, `${part.offset}`, `${part.size}`];
-  const { stdout, exitCode } = await host.exec(argv, {
+/** Read parts of a file with one command. @returns the bytes of each; undefined: it cannot be read. */
+async function read(
+  { host, path, signal }: GuestFile,
+  parts: readonly Range[],
+): Promise<Buffer[] | undefined> {
+  const numbers = parts.flatMap(({ offset, size }) => [`${offset}`, `${size}`]);
+  const { stdout, exitCode } = await host.exec(["sh", "-c", readScript, "sh", path, ...numbers], {
     within: timeouts.guest.exec,
     signal,
     allowFailure: true,
   });
-  return exitCode === 0 ? Buffer.from(stdout, "base64") : undefined;
+  if (exitCode !== 0) return undefined;
+  const lines = stdout.split("\n");
+  return parts.map((_, index) => Buffer.from(lines[index] ?? "", "base64"));
 }

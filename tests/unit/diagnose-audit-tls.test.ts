@@ -56,6 +56,19 @@ describe("the audit of a file", () => {
     expect(await guestFilesTls(here, [library], { signal })).toEqual(await auditTls([library], { signal }));
   });
 
+  test("takes a guest few commands, however many parts there are: each is a second on a slow one", async () => {
+    let commands = 0;
+    const counted: GuestHost = {
+      exec: async (argv, options) => {
+        commands += 1;
+        return await here.exec(argv, options);
+      },
+    };
+    await guestFilesTls(counted, [library], { signal });
+    // Where it really is, its header, its tables, its parts.
+    expect(commands).toBe(4);
+  });
+
   test("needs a small part of the file", async () => {
     const bytes = await readFile(library);
     const tables = readElfTables(bytes.subarray(0, elfHeaderBytes));
