@@ -36,6 +36,10 @@ export interface Settings {
   readonly debianMirror: string | undefined;
   /** The Debian archive's keys; undefined: where Debian's package debian-archive-keyring has them. */
   readonly debianKeyring: string | undefined;
+  /** Other places of distributions' packages, by a distribution's name. */
+  readonly mirrors: Readonly<Record<string, string>>;
+  /** Other places of distributions' keys: files, or for Alpine a folder of them. */
+  readonly keyrings: Readonly<Record<string, string>>;
   /** A statically linked busybox, which is all there is in our initramfs. */
   readonly busybox: string;
   /** Where programs are looked for, as in PATH. */
@@ -56,6 +60,23 @@ export interface Settings {
   readonly nixResults: string | undefined;
 }
 
+/** `NAME=VALUE` with spaces between them. */
+const named = (value: string) =>
+  z
+    .string()
+    .regex(
+      /^\s*([a-z][a-z0-9-]*=\S+\s*)*$/,
+      `expected NAME=VALUE with spaces between them, such as fedora=${value}`,
+    )
+    .transform((text) =>
+      Object.fromEntries(
+        text
+          .split(/\s+/)
+          .filter(Boolean)
+          .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+      ),
+    );
+
 const environment = z.object({
   DSTATE_DEBUG: z.string().optional(),
   DSTATE_CACHE: z.string().min(1).optional(),
@@ -64,6 +85,8 @@ const environment = z.object({
   DSTATE_KERNEL_TREE: z.string().optional(),
   DSTATE_DEBIAN_MIRROR: z.url().optional(),
   DSTATE_DEBIAN_KEYRING: z.string().min(1).optional(),
+  DSTATE_MIRRORS: named("https://mirror/").optional(),
+  DSTATE_KEYRINGS: named("/path/of/keys").optional(),
   DSTATE_BUSYBOX: z.string().min(1).optional(),
   DSTATE_IMAGE: z.enum(imageKinds).optional(),
   DSTATE_MEMORY: z
@@ -127,6 +150,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
       .map((tree) => resolve(cwd, tree)),
     debianMirror: value.DSTATE_DEBIAN_MIRROR,
     debianKeyring: value.DSTATE_DEBIAN_KEYRING,
+    mirrors: value.DSTATE_MIRRORS ?? {},
+    keyrings: value.DSTATE_KEYRINGS ?? {},
     busybox: value.DSTATE_BUSYBOX ?? "/bin/busybox",
     path: value.PATH ?? "/usr/bin:/bin",
     image: value.DSTATE_IMAGE,

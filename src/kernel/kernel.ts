@@ -30,7 +30,7 @@ export interface KernelOptions {
 }
 
 /** The sources whose kernels the cache keeps, the one that is most likely to suit any host first. */
-export const keptKinds = ["release", "deb", "git"] as const;
+export const keptKinds = ["release", "deb", "package", "git"] as const;
 
 /** What a kernel's cache entry says about itself; paths are relative to the entry's folder. */
 export const kernelAboutSchema = z.object({

@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -39,44 +39,62 @@ export async function finishUnpacked(
   const { release, vmlinuz, config } = await readLayout(root);
   say("looking for the ELF image");
   const boot = await extractBootImage(vmlinuz, { dir, signal });
-  await rename(config, join(dir, "config"));
+  if (config !== undefined) await rename(config, join(dir, "config"));
   say("making the initramfs");
   await writeInitramfs({ recipe, root, release, work, to: join(dir, "initramfs.cpio"), signal });
-  return { version: release, boot, initrd: "initramfs.cpio", config: "config" };
+  return {
+    version: release,
+    boot,
+    initrd: "initramfs.cpio",
+    ...(config !== undefined && { config: "config" }),
+  };
 }
 
 interface Layout {
   /** What `uname -r` will say. */
   readonly release: string;
   readonly vmlinuz: string;
-  readonly config: string;
+  /** Undefined: the distribution keeps it elsewhere. */
+  readonly config: string | undefined;
 }
 
 /**
- * Where things are in an unpacked kernel. Up to Linux 6.18 Debian puts the image into /boot and modules
- * below /lib; later ones have all of it below /usr/lib/modules. Module tools look in either, so both are made to
- * work.
+ * Where things are in an unpacked kernel. Some have the image in /boot and modules below /lib, others all of it below
+ * /usr/lib/modules; a kernel without modules has its name at its image only. Module tools look in either folder, so both
+ * are made to work.
  *
  * @throws {InfraError} when it is laid out in yet another way.
  */
 async function readLayout(root: string): Promise<Layout> {
-  const list = (dir: string): Promise<string[]> => readdir(join(root, dir, "modules")).catch(() => []);
-  const [lib, usrLib] = [await list("lib"), await list("usr/lib")];
-  const [release] = [...lib, ...usrLib];
-  if (release === undefined)
-    throw new InfraError("the kernel package has no modules: it is laid out in a new way");
-  if (lib.length === 0) await symlink("usr/lib", join(root, "lib"));
-  if (usrLib.length === 0) {
+  const list = (dir: string): Promise<string[]> => readdir(join(root, dir)).catch(() => []);
+  const images = (await list("boot")).filter((name) => name.startsWith("vmlinuz"));
+  const [lib, usrLib] = [await list("lib/modules"), await list("usr/lib/modules")];
+  const release = [...lib, ...usrLib][0] ?? images[0]?.slice("vmlinuz-".length);
+  if (!release) throw new InfraError("the kernel package has neither modules nor an image in /boot");
+  if (usrLib.length > 0 && lib.length === 0) await symlink("usr/lib", join(root, "lib"));
+  else {
+    await mkdir(join(root, "lib/modules", release), { recursive: true });
     await mkdir(join(root, "usr/lib"), { recursive: true });
-    await symlink("../../lib/modules", join(root, "usr/lib/modules"));
+    if (usrLib.length === 0) await symlink("../../lib/modules", join(root, "usr/lib/modules"));
   }
-  const find = async (name: string): Promise<string> => {
-    for (const path of [join(root, "boot", `${name}-${release}`), join(root, "lib/modules", release, name)]) {
-      if (await stat(path).catch(() => undefined)) return path;
+  const find = async (paths: readonly string[]): Promise<string | undefined> => {
+    for (const path of paths) {
+      const real = await realpath(join(root, path)).catch(() => undefined);
+      if (real === undefined) continue;
+      // A link of a package must not show files of this machine.
+      if (!real.startsWith(`${await realpath(root)}/`) || !(await stat(real)).isFile())
+        throw new InfraError(`${path} of the kernel package is no file of its own`);
+      return real;
     }
-    throw new InfraError(`the kernel package of ${release} has no ${name}: it is laid out in a new way`);
+    return undefined;
   };
-  return { release, vmlinuz: await find("vmlinuz"), config: await find("config") };
+  const placesOf = (name: string): string[] => [`boot/${name}-${release}`, `lib/modules/${release}/${name}`];
+  // Alpine's is called by its flavour.
+  const only = images.length === 1 ? images.map((name) => `boot/${name}`) : [];
+  const vmlinuz = await find([...placesOf("vmlinuz"), ...only]);
+  if (vmlinuz === undefined)
+    throw new InfraError(`the kernel package of ${release} has no vmlinuz: it is laid out in a new way`);
+  return { release, vmlinuz, config: await find(placesOf("config")) };
 }
 
 /** The ELF image where QEMU can enter it directly, which spares unpacking it under emulation; else the bzImage. */

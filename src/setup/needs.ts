@@ -20,7 +20,8 @@ export interface Need {
     | "repros"
     | "nix"
     | "pages"
-    | "registry";
+    | "registry"
+    | "packages of the tests";
 }
 
 /** Everything dstate asks of a host, in one list: `dstate doctor` shows it, `dstate setup` installs it. */
@@ -40,6 +41,7 @@ export const needs: readonly Need[] = [
   need("tar", "tar", "unpacks sources and images", "images"),
   need("gpgv", "gpgv", "checks the Debian archive's signatures", "kernel packages"),
   need("dpkg-deb", "dpkg", "unpacks kernel packages", "kernel packages"),
+  need("bsdtar", "libarchive-tools", "unpacks other distributions' packages", "kernel packages"),
   need("cpio", "cpio", "makes initramfs images", "kernel packages"),
   need("modinfo", "kmod", "finds out which modules need which", "kernel packages"),
   need("zstd", "zstd", "unpacks kernels and modules", "kernel packages"),
@@ -70,6 +72,7 @@ export const needs: readonly Need[] = [
   need(guestPlatform.qemu.userProgram, "qemu-user", "is another system call layer for workloads", "repros"),
   need("readelf", "binutils", "reads what programs ask of their system", "repros"),
   need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
+  need("gpg", "gnupg", "signs packages and indexes in the tests", "packages of the tests"),
   need("xmllint", "libxml2-utils", "checks JUnit XML in the tests", "pages"),
   need("docker-registry", "docker-registry", "holds a cache in the tests", "registry"),
   need("chromium", "chromium", "opens the page of `dstate show` in the tests", "pages"),
@@ -84,7 +87,7 @@ export function nameOf({ look }: Need): string {
 /** Everything that `npm start` needs, or that the tests need as well. */
 export type Purpose = "work" | "tests";
 
-const onlyTests: ReadonlySet<Need["part"]> = new Set(["nix", "pages", "registry"]);
+const onlyTests: ReadonlySet<Need["part"]> = new Set(["nix", "packages of the tests", "pages", "registry"]);
 
 /**
  * The needs for a purpose: only the tests need Nix, which users of Debian guests can do without, a browser and servers.

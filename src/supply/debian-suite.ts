@@ -18,8 +18,8 @@ export interface DebianSuite {
 
 /**
  * Open a suite of a Debian archive. Every byte is vouched for: its InRelease by the archive's key, each index by the
- * InRelease. `Valid-Until` is not enforced: what is asked for is named by version, so an old index can withhold but
- * not mislead.
+ * InRelease. `Valid-Until` is not enforced unless the caller wants it: what is asked for is named by version, so an old
+ * index can withhold but not mislead, and old suites stay as they were.
  *
  * @param dist the suite's folder, such as `<root>/dists/trixie`.
  * @param scratch a folder for what is being fetched, and the archive's keys where the settings name them.
@@ -30,13 +30,24 @@ export interface DebianSuite {
  */
 export async function openSuite(
   dist: string,
-  scratch: { readonly dir: string; readonly signal: AbortSignal; readonly keyring: Keyring },
+  scratch: {
+    readonly dir: string;
+    readonly signal: AbortSignal;
+    readonly keyring: Keyring;
+    readonly expired?: "accept" | "refuse" | undefined;
+  },
 ): Promise<DebianSuite | undefined> {
   const { dir, signal, keyring } = scratch;
   const inRelease = join(dir, "InRelease");
   if ((await download(`${dist}/InRelease`, { to: inRelease, signal })).type === "missing") return undefined;
   const release = parseStanza(await verifiedText(inRelease, { what: `${dist}/InRelease`, keyring, signal }));
   await rm(inRelease);
+  const until = release.get("valid-until");
+  if (scratch.expired === "refuse" && until !== undefined && !(Date.parse(until) > Date.now())) {
+    throw new InfraError(`${dist}/InRelease was valid until ${until} only`, {
+      next: "Use a mirror that is up to date; nothing was taken from there.",
+    });
+  }
   const files = hashedFiles(release.get("sha256"));
   const read = async (path: string): Promise<string> => {
     const file = files.find((file) => file.path === `${path}.xz`);

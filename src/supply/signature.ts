@@ -1,4 +1,4 @@
-import { readFile, rm, stat } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandError, type CommandOptions, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
@@ -65,6 +65,68 @@ export async function verifiedText(path: string, options: VerifyOptions): Promis
   } finally {
     await rm(text, { force: true });
   }
+}
+
+export interface DetachedOptions {
+  /** What is signed, for messages. */
+  readonly what: string;
+  /** A file of keys, armored or not. */
+  readonly keyring: string;
+  /** A folder for what is made on the way. */
+  readonly dir: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Check a signature that lies beside what it signs. One good signature by a known key is enough, and one bad signature
+ * too many; one that has expired, or whose key has, is none.
+ *
+ * @throws {InfraError} when no known key vouches for the file.
+ */
+export async function verifyDetached(
+  path: string,
+  signature: string,
+  { what, keyring, dir, signal }: DetachedOptions,
+): Promise<void> {
+  const keys = join(dir, "keys.gpg");
+  await writeFile(keys, dearmored(await readFile(keyring)));
+  try {
+    const status = await signatureStatus(["gpgv", "--keyring", keys, signature, path], {
+      within: timeouts.host.ask,
+      signal,
+      install: "Install gpgv: `apt-get install gpgv`.",
+    });
+    if (hasGoodSignature(status)) return;
+    const why = /\b(?:EXPSIG|EXPKEYSIG)\b/.test(status)
+      ? "has expired"
+      : /\bBADSIG\b/.test(status)
+        ? "is bad"
+        : `is of no key in ${keyring}`;
+    throw new InfraError(`the signature of ${what} ${why}`, {
+      next: "Use another mirror, or newer keys; nothing was taken from there.",
+    });
+  } finally {
+    await rm(keys, { force: true });
+  }
+}
+
+/**
+ * Keys as gpgv takes them, of a file that may have them as text.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9580#section-6.2
+ */
+export function dearmored(file: Buffer): Buffer {
+  const text = file.toString("latin1");
+  if (!text.includes("-----BEGIN PGP PUBLIC KEY BLOCK-----")) return file;
+  const blocks = text.matchAll(
+    /-----BEGIN PGP PUBLIC KEY BLOCK-----([\s\S]*?)-----END PGP PUBLIC KEY BLOCK-----/g,
+  );
+  return Buffer.concat(
+    [...blocks].map(([, block = ""]) => {
+      const body = block.replace(/\r/g, "").replace(/^[\s\S]*?\n\s*\n/, "");
+      return Buffer.from(body.replace(/^=.*$/m, ""), "base64");
+    }),
+  );
 }
 
 /**

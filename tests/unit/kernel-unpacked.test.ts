@@ -91,9 +91,9 @@ describe.runIf(["depmod", "cpio"].every(there))("an unpacked kernel", () => {
   });
 
   test("that is laid out in another way is refused with what is missing", async () => {
-    await expect(finish({ "boot/vmlinuz": "" })).rejects.toThrow("has no modules");
-    await expect(finish({ ...modules, "boot/vmlinuz-other": "" })).rejects.toThrow(
-      `the kernel package of ${release} has no vmlinuz`,
-    );
+    await expect(finish({ "boot/vmlinuz": "" })).rejects.toThrow("has neither modules nor an image");
+    await expect(
+      finish({ ...modules, "boot/vmlinuz-other": "", "boot/vmlinuz-another": "" }),
+    ).rejects.toThrow(`the kernel package of ${release} has no vmlinuz`);
   });
 });

@@ -41,6 +41,7 @@ in
     pkgs.gnupg
     pkgs.gnutar
     pkgs.kmod
+    pkgs.libarchive
     pkgs.lz4
     mmdebstrap
     pkgs.qemu

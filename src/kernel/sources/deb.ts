@@ -1,8 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { command, MissingProgramError } from "../../base/command.ts";
 import type { Context } from "../../base/context.ts";
-import { InfraError, UsageError } from "../../base/errors.ts";
+import { UsageError } from "../../base/errors.ts";
 import { longStep } from "../../base/past-durations.ts";
 import { keyOf, type StoreEntry } from "../../base/store.ts";
 import { timeouts } from "../../base/timeouts.ts";
@@ -18,6 +17,7 @@ import {
 import { kernelIndex } from "../debian-index.ts";
 import { type InitramfsRecipe, readInitramfsRecipe } from "../initramfs.ts";
 import type { KernelAbout } from "../kernel.ts";
+import { unpackDeb } from "../packaged.ts";
 import { kernelStore, storedKernel, storedKernels } from "../stored.ts";
 import { finishUnpacked } from "../unpacked-kernel.ts";
 import { upstreamVersion } from "../version.ts";
@@ -134,24 +134,4 @@ async function findPackagedKernel(wanted: string, context: Context): Promise<Pac
   const chosen = choosePackagedKernel(wanted, kernels);
   if (!chosen) throw unknownPackagedKernel(wanted, kernels);
   return chosen;
-}
-
-/** dpkg-deb where there is one; a .deb is an `ar` archive with a tar inside. */
-async function unpackDeb(path: string, to: string, signal: AbortSignal): Promise<void> {
-  const options = {
-    within: timeouts.host.image,
-    signal,
-    install: "Install dpkg, or binutils for its `ar`.",
-  } as const;
-  try {
-    await command(["dpkg-deb", "--extract", path, to], options);
-  } catch (error) {
-    if (!(error instanceof MissingProgramError)) throw error;
-    const { stdout } = await command(["ar", "t", path], options);
-    const data = stdout.split("\n").find((name) => name.startsWith("data.tar"));
-    if (!data) throw new InfraError(`${path} is no Debian package`);
-    await command(["ar", "x", path, data], { ...options, cwd: to });
-    await command(["tar", "-xf", data], { ...options, cwd: to });
-    await rm(join(to, data));
-  }
 }

@@ -1,7 +1,9 @@
 import { deb } from "./deb.ts";
+import { distribution } from "./distribution.ts";
 import { file } from "./file.ts";
 import { git } from "./git.ts";
 import { nix } from "./nix.ts";
+import { packageFiles } from "./package.ts";
 import { release } from "./release.ts";
 import type { KernelSelector, KernelSource, SourceType } from "./source.ts";
 
@@ -9,6 +11,8 @@ import type { KernelSelector, KernelSource, SourceType } from "./source.ts";
 export const kernelSources: { readonly [T in SourceType]: KernelSource<T> } = {
   release,
   deb,
+  distribution,
+  package: packageFiles,
   git,
   file,
   nix,

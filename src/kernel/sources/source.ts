@@ -2,6 +2,7 @@ import type { Context } from "../../base/context.ts";
 import type { UsageError } from "../../base/errors.ts";
 import type { KernelChange } from "../changes.ts";
 import type { KernelIndex } from "../debian-index.ts";
+import type { DistributionName, PackageFormat } from "../distributions/table.ts";
 import type { Kernel, KernelOptions } from "../kernel.ts";
 import type { KernelPin } from "../pins.ts";
 import type { TreeRelease } from "../tree-releases.ts";
@@ -12,6 +13,10 @@ interface SelectorParts {
   release: { readonly version: string; readonly changes?: readonly KernelChange[] | undefined };
   /** A kernel package of Debian: an upstream version, a full Debian version, or a line such as `6.1`. */
   deb: { readonly version: string };
+  /** A kernel of another distribution, by its version. */
+  distribution: { readonly distribution: DistributionName; readonly version: string };
+  /** Packages of a kernel that are there already. */
+  package: { readonly format: PackageFormat; readonly paths: readonly [string, ...string[]] };
   /** A commit of a kernel tree on this machine. */
   git: {
     readonly tree: string;
