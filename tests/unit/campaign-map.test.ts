@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { learnedRate } from "../../src/campaign/bisect/rates.ts";
 import { believe, probabilityOf, type Seen, type SeriesModel } from "../../src/campaign/map/belief.ts";
 import type { SeriesState } from "../../src/campaign/map/choose.ts";
+import { switchesNear } from "../../src/campaign/map/dates.ts";
 import { ratesFrom } from "../../src/campaign/map/least-rate.ts";
 import { lineOf } from "../../src/campaign/map/places.ts";
 import { add, intervalsOf, mapOf, nextTrials, statesOf } from "../../src/campaign/map/series.ts";
@@ -111,6 +112,49 @@ describe("the next trial", () => {
     expect(nextTrials([state], { confidence: 0.99, size: 1 })).toEqual([]);
     const map = mapOf(state, believe(state.seen, state.model), 0.99);
     expect(map).toMatchObject({ states: ["good", "unknown", "bad"], settled: true, whole: undefined });
+  });
+});
+
+describe("lines of releases that come out at the same time", () => {
+  const week = 7 * 24 * 3600 * 1000;
+  const dates = Array.from({ length: 40 }, (_, release) => (1 + release) * week);
+  const known = { dates, belief: believe(seenAs(`${"o".repeat(20)}###${"o".repeat(17)}`), model) };
+
+  test("are expected to switch together", () => {
+    const weights = switchesNear(dates, [known]) ?? [];
+    expect(weights[20]).toBeGreaterThan(4);
+    expect(weights[23]).toBeGreaterThan(4);
+    expect(weights[5]).toBeLessThan(0.6);
+  });
+
+  test("are looked at first where the others switched, which takes fewer builds", () => {
+    const buildsUntilSeen = (switchesAt: Float64Array | undefined): number => {
+      let seen: readonly Seen[] = seenAs(".".repeat(40));
+      const built = new Set<number>();
+      for (let trial = 0; trial < 200; trial += 1) {
+        const build = seen.map((_, release) => (built.has(release) ? 0 : 300));
+        const state = line(seen, { model: { ...model, switchesAt }, build });
+        const [next] = nextTrials([state], { confidence: 0.99, size: 1 });
+        if (!next) break;
+        built.add(next.release);
+        if (next.release >= 20 && next.release <= 22) return built.size;
+        seen = seen.map((one, release) => (release === next.release ? add(one, "clean") : one));
+      }
+      return Number.POSITIVE_INFINITY;
+    };
+    const helped = buildsUntilSeen(switchesNear(dates, [known]));
+    expect(helped).toBeLessThanOrEqual(6);
+    expect(helped).toBeLessThan(buildsUntilSeen(undefined));
+  });
+
+  test("say nothing where no date is known, or no other line has switched", () => {
+    expect(
+      switchesNear(
+        dates.map(() => undefined),
+        [known],
+      ),
+    ).toBeUndefined();
+    expect(switchesNear(dates, [])).toBeUndefined();
   });
 });
 

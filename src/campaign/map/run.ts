@@ -14,6 +14,7 @@ import type { Ledger } from "../ledger.ts";
 import { openTries, type Tries } from "../tries.ts";
 import { believe, type Seen, type SeriesModel } from "./belief.ts";
 import type { SeriesState } from "./choose.ts";
+import { type DatedLine, releaseDates, switchesNear } from "./dates.ts";
 import { ratesFrom } from "./least-rate.ts";
 import type { MapLine, Place } from "./places.ts";
 import { mapOf, nextTrials, type ReleaseState, type SeriesMap } from "./series.ts";
@@ -86,6 +87,8 @@ interface LineState {
   readonly line: MapLine;
   readonly places: readonly PlaceState[];
   readonly model: SeriesModel;
+  /** When each release came out, where a tree tells. */
+  readonly dates: readonly (number | undefined)[];
   builds: number;
 }
 
@@ -144,7 +147,10 @@ export async function runMap(
   };
   return await step(context.progress, `map of ${found.repro.id}`, async (progress) => {
     for (;;) {
-      const states = lines.map((line) => stateOf(line, { tries, seconds, builds: options.builds }));
+      const states = withDates(
+        lines,
+        lines.map((line) => stateOf(line, { tries, seconds, builds: options.builds })),
+      );
       progress.update({ detail: sum(lines, newTrials, options.confidence) });
       const room = options.budget - newTrials;
       const batch = nextTrials(states, {
@@ -194,6 +200,8 @@ async function openLines(
     }
     opened.push({ line, places });
   }
+  // One line alone has nothing to learn from them.
+  const dates = lines.length > 1 ? await releaseDates(context) : new Map<string, number>();
   const own = new Set(opened.flatMap(({ places }) => places.map(({ key }) => key)));
   const learned = seenRate(ledger.trialsOfDefinition(definition), own);
   const unlearned = ratesFrom(leastRate);
@@ -209,6 +217,7 @@ async function openLines(
         isOf(known.bad, cell) ? "bad" : isOf(known.control, cell) ? "good" : undefined,
       ),
     },
+    dates: places.map(({ place }) => dates.get(place.version)),
     builds: 0,
   }));
 }
@@ -230,6 +239,22 @@ function stateOf(
     build,
     trial: now.seconds.trial,
   };
+}
+
+/** Lines whose switches are expected where other lines have theirs. */
+function withDates(lines: readonly LineState[], states: readonly SeriesState[]): SeriesState[] {
+  const dated = lines.map(({ dates }, number): DatedLine => {
+    const { seen = [], model } = states[number] ?? {};
+    return {
+      dates,
+      belief: model ? believe(seen, model) : { brought: new Float64Array(), mended: new Float64Array() },
+    };
+  });
+  return states.map((state, number) => {
+    const others = dated.filter((_, other) => other !== number);
+    const switchesAt = switchesNear(dated[number]?.dates ?? [], others);
+    return switchesAt ? { ...state, model: { ...state.model, switchesAt } } : state;
+  });
 }
 
 /** Trials that said something. */
