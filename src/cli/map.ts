@@ -8,7 +8,7 @@ import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
 import type { DocumentBody } from "../report/documents/documents.ts";
-import { renderMap } from "../report/map.ts";
+import { renderMap, renderMapSoFar } from "../report/map.ts";
 import { type GateFacts, type GateLanguage, gate, gateLanguages } from "../report/map-gate.ts";
 import { mapMarkdown } from "../report/map-markdown.ts";
 import { badRanges } from "../report/map-ranges.ts";
@@ -84,6 +84,7 @@ export function addMap(program: Command, session: Session): void {
       const result = await recorded(reproRun("map", found), options, context, async (run) => {
         const onChange = (mapped: readonly MappedLine[]): void => {
           soFar = mapped;
+          session.board((room) => renderMapSoFar(mapped, room));
           run.tell({ matrix: mapRecord(mapped, confidence) });
         };
         const plan = { found, lines, confidence, leastRate, budget, builds, jobs, cold, run, onChange };

@@ -35,6 +35,17 @@ export function renderMap(lines: readonly MappedLine[], options: RenderMapOption
   ].join("\n");
 }
 
+/** A map that fills, for above the progress: the pictures of its lines, as many as there is room for. */
+export function renderMapSoFar(
+  lines: readonly MappedLine[],
+  room: { readonly width: number; readonly height: number },
+): string {
+  return lines
+    .flatMap((line) => renderPicture(line, room))
+    .slice(0, room.height)
+    .join("\n");
+}
+
 /** One sign a release, in as many rows as that takes, with the versions at their ends below. */
 export function renderPicture(line: MappedLine, { width }: { readonly width: number }): string[] {
   const name = `${oneLine(line.name)}  `;

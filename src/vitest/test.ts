@@ -11,10 +11,8 @@ import { shapeOf } from "../lab/shape.ts";
 import type { Vm } from "../lab/vm.ts";
 import { takeRoom } from "../machine/lease.ts";
 import { Run } from "../record/run.ts";
-import { EvidenceCollector } from "../repro/collect-evidence.ts";
-import { openEvidence } from "../repro/evidence.ts";
 import { aboutMachine } from "../repro/trial.ts";
-import { describeFailure } from "./failure.ts";
+import { Attempt } from "./evidence.ts";
 
 /** The machine of a test, and how long its body may take. */
 export interface VmTestOptions extends CellOptions, MachineShape {
@@ -97,6 +95,9 @@ declare module "vitest" {
   }
 }
 
+/** The attempts whose machines run, by their machines. */
+const attempts = new WeakMap<Vm, Attempt>();
+
 /** A kernel that has to be built, and machines of other workers, may take this long before a test begins. */
 const mostWaiting = timeouts.queue.machines.milliseconds;
 
@@ -120,13 +121,13 @@ const withMachine = vitestTest.extend<{ context: Context; vm: Vm }>({
     const trial = await run.begin({ title: task.name, folder: "." });
     await using vm = await openVm({ ...options, ...context, evidenceDir: trial.dir, room });
     await trial.started(aboutMachine(vm), vm.parts);
+    const attempt = new Attempt(vm, run, trial);
+    attempts.set(vm, attempt);
+    const before = task.result?.errors?.length ?? 0;
     await use(vm);
-    const errors = task.result?.errors ?? [];
-    await trial.ended({
-      outcome: errors.length === 0 ? "passed" : "failed",
-      summary: errors.map(({ message }) => message).join("\n"),
-    });
-    await run.finish();
+    // vitest keeps the errors of earlier attempts with those of this one.
+    const errors = (task.result?.errors ?? []).slice(before);
+    await attempt.ended(errors, { signal: context.signal, memoryDump: options.memoryDump });
   },
 });
 
@@ -182,8 +183,8 @@ function register<Fixtures>(
       );
     } catch (error) {
       signal.throwIfAborted();
-      await saveEvidence(given.vm, options, signal);
-      await tellFailure(given, error);
+      const { memoryDump } = options;
+      if (given.vm) await attempts.get(given.vm)?.failed(given, error, { memoryDump, context });
       throw error;
     }
   };
@@ -192,22 +193,6 @@ function register<Fixtures>(
     { timeout: most + mostWaiting, meta: { [machineOptions]: options } },
     asFixtureUser(body, run as () => Promise<void>),
   );
-}
-
-async function saveEvidence(vm: Vm | undefined, options: VmTestOptions, signal: AbortSignal): Promise<void> {
-  if (!vm) return;
-  const { memoryDump } = options;
-  const folder = await openEvidence(vm.evidenceDir);
-  await new EvidenceCollector(vm, folder, { signal, memoryDump }).collect("full");
-}
-
-/** Put what the machine tells into the error, and as annotations into whatever report vitest writes. */
-async function tellFailure(given: TestContext & Partial<VmTest>, error: unknown): Promise<void> {
-  if (!given.vm) return;
-  const told = await describeFailure(given.vm.evidenceDir);
-  // zx's errors have messages of their own making: what the machine tells stands in the annotations alone then.
-  if (error instanceof Error) Reflect.set(error, "message", `${error.message}\n\n${told.join("\n")}`);
-  for (const line of told) await given.annotate(line, "dstate");
 }
 
 /** vitest reads from a function's text which fixtures it takes: a wrapper has to show what it wraps. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { command } from "../../src/base/command.ts";
 import type { MappedLine, MappedRelease } from "../../src/campaign/map/run.ts";
 import { intervalsOf, type ReleaseState } from "../../src/campaign/map/series.ts";
-import { describeLine, renderMap } from "../../src/report/map.ts";
+import { describeLine, renderMap, renderMapSoFar } from "../../src/report/map.ts";
 import { gate } from "../../src/report/map-gate.ts";
 import { mapMarkdown } from "../../src/report/map-markdown.ts";
 import { badRanges } from "../../src/report/map-ranges.ts";
@@ -156,6 +156,11 @@ test("a map fits 80 columns, and what a guest said cannot colour it", () => {
     if (!row.includes("evidence")) expect(row.length, row).toBeLessThanOrEqual(80);
   expect(text).not.toContain("\u001b");
   expect(text).toContain("6.6.57 to 6.6.59");
+});
+
+test("a map that fills shows its pictures, no more than there is room for", () => {
+  expect(renderMapSoFar([line], { width: 79, height: 10 })).toMatch(/^6\.1 +\S+\n +6\.1\.\d+/);
+  expect(renderMapSoFar([line, line, line], { width: 79, height: 4 }).split("\n")).toHaveLength(4);
 });
 
 test("a map as Markdown has the picture, the table and every gate", () => {

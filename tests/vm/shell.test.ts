@@ -1,8 +1,10 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { documentIn } from "../unit/documents.ts";
 import { runInTerminal } from "../unit/terminal.ts";
 import { kernel } from "./vm.ts";
 
@@ -37,3 +39,30 @@ test.each([
     expect(qemu.includes('"-incoming"')).toBe(isWarm);
   },
 );
+
+test("a command in a machine of a cell has its document and its code, and needs no terminal", async () => {
+  const argv = [
+    "shell",
+    "io-uring-dstate",
+    "--kernel",
+    kernel,
+    "--json",
+    "--",
+    "sh",
+    "-c",
+    "uname -r; pwd; exit 3",
+  ];
+  const env = { ...process.env, DSTATE_LOGS: join(dir, "logs") };
+  const ran = await new Promise<{ code: number | null; stdout: string }>((resolve) => {
+    const child = execFile(process.execPath, [bin, ...argv], { env }, (_error, stdout) =>
+      resolve({ code: child.exitCode, stdout }),
+    );
+    child.stdin?.end();
+  });
+  expect(documentIn("shell", ran.stdout)).toMatchObject({
+    cell: { kernel },
+    stdout: `${kernel}\n/srv/work\n`,
+    exitCode: 3,
+  });
+  expect(ran.code).toBe(1);
+});

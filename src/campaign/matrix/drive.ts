@@ -84,7 +84,7 @@ export async function driveMatrix(
   const changes = new Changes();
   const times: number[] = [];
   const change = (state: State, wasOpen: boolean): void => {
-    step.update({ detail: `${describeAll(states, plan)}${describeLeft(states, times, options)}` });
+    step.update({ detail: `${describeLeft(states, times, options)}${describeAll(states, plan)}` });
     if (wasOpen && !isOpen(state.progress, plan)) step.note(describeDone(rowOf(state, plan)));
     options.onChange?.(rows());
     changes.tell();
@@ -222,10 +222,11 @@ function describeLeft(
     .filter(({ progress }) => isOpen(progress, plan))
     .reduce((sum, { progress: { tally } }) => sum + plan.trials - tally.reproduced - tally.clean, 0);
   if (left === 0) return "";
-  const most = `; at most ${left} more`;
+  const most = `at most ${left} more`;
   const expected = expectationFrom(times, undefined);
-  if (!expected) return most;
-  return `${most}, ${expectationText({ ...expected, milliseconds: expected.milliseconds * Math.ceil(left / jobs) })}`;
+  if (!expected) return `${most}; `;
+  const milliseconds = expected.milliseconds * Math.ceil(left / jobs);
+  return `${most}, ${expectationText({ ...expected, milliseconds })}; `;
 }
 
 function describeDone({ cell, tally, verdict, problem }: MatrixRow): string {
