@@ -97,6 +97,8 @@ export const timeouts = {
     ),
     compile: after("2m", "a workload of one file is compiled"),
     symbols: after("5m", "a vmlinux with debug information is read"),
+    drgn: after("5m", "drgn indexes a vmlinux with debug information in 3 s, and reads what is asked in 2 s"),
+    debugger: after("5m", "gdb reads a vmlinux with debug information in some seconds"),
     install: after("10m", "apt fetches and unpacks some 25 packages"),
     container: after("60s", "an OCI runtime starts a container in a guest"),
   },

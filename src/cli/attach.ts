@@ -1,16 +1,14 @@
-import { access } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
 import type { Context } from "../base/context.ts";
 import { exitCode, messageOf, UsageError } from "../base/errors.ts";
 import { sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
-import { debugKernelOf } from "../decode/debug-kernel.ts";
-import { parseKernelSelector } from "../kernel/selector.ts";
+import { keptOf } from "../lab/find-kept.ts";
 import { reviveVm } from "../lab/kept.ts";
 import type { Vm } from "../lab/vm.ts";
 import { openDebugger } from "../machine/debugger.ts";
 import { findRun, readRun } from "../record/read-run.ts";
+import { gdbLine, imageForGdb } from "./gdb.ts";
 import { withNotes } from "./help.ts";
 import type { Session } from "./session.ts";
 
@@ -48,7 +46,8 @@ export function addAttach(program: Command, session: Session): void {
         next: "Without one, name a command after --, such as: dstate attach RUN -- dmesg",
       });
     const context = await session.context();
-    await using vm = await reviveVm(await keptIn(await findRun(name, context.settings)), context);
+    const { folder } = await keptOf(await readRun(await findRun(name, context.settings)));
+    await using vm = await reviveVm(folder, context);
     if (argv.length > 0) {
       process.exitCode = await runCommand(vm, argv, options, session, context);
       return;
@@ -57,24 +56,6 @@ export function addAttach(program: Command, session: Session): void {
     if (options.qmp) session.print(`${vm.machine.userMonitor}`);
     if (interactive) process.exitCode = await enter(vm, options, session, context);
     else await untilInterrupted(vm, session, context);
-  });
-}
-
-/** Where a run kept its machine: itself, or the last of its trials that did. */
-async function keptIn(run: string): Promise<string> {
-  const { record } = await readRun(run);
-  const folders = [".", ...record.trials.map(({ folder }) => folder)].map((folder) =>
-    join(run, folder, "kept"),
-  );
-  for (const folder of folders.toReversed()) {
-    const isThere = await access(join(folder, "kept.json")).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return folder;
-  }
-  throw new UsageError(`the run ${run} kept no machine`, {
-    next: "A run keeps the machine of a trial that is not clean with `dstate run REPRO --keep`.",
   });
 }
 
@@ -114,14 +95,9 @@ async function enter(vm: Vm, options: AttachOptions, session: Session, context: 
 }
 
 async function tellOfGdb(vm: Vm, session: Session, context: Context): Promise<void> {
-  const { kernel } = vm.parts;
-  const port = await openDebugger(vm.machine, context);
-  const debug = await debugKernelOf(parseKernelSelector(kernel.selector), context).catch((error: unknown) => {
-    session.say(`no source lines: ${messageOf(error)}`);
-    return undefined;
-  });
-  const image = debug?.vmlinux ?? kernel.vmlinux ?? kernel.boot;
-  session.print(`gdb -ex 'target remote 127.0.0.1:${port}' ${quoteForShell(image)}`);
+  const image = await imageForGdb(vm.parts.kernel, session, context);
+  session.print(gdbLine(image, await openDebugger(vm.machine, context), context));
+  session.say("in gdb, `stuck` shows the stacks of the tasks in D");
 }
 
 async function untilInterrupted(vm: Vm, session: Session, { signal }: Context): Promise<void> {
@@ -131,9 +107,4 @@ async function untilInterrupted(vm: Vm, session: Session, { signal }: Context): 
     signal.addEventListener("abort", () => resolve(), { once: true }),
   );
   await Promise.race([interrupted, vm.machine.exited]);
-}
-
-/** A path in a line that a person copies. */
-function quoteForShell(path: string): string {
-  return /^[\w./+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -18,7 +18,7 @@ export const groups: readonly Group[] = [
       matrix: "in which kernels, Nodes, environments it fails, and how often",
       "map, bisect": "which releases have it; what broke it, or mended it",
       shell: "a terminal in a machine of a cell",
-      attach: "the wedged machine that a run kept, as it was",
+      "attach, why": "a wedged machine as it was; who waits for whom in it",
       "show, merge": "a run as a page: time axes, logs; shards as one run",
       "pack, rerun": "a run as one file that others run again",
       repros: "the repros there are",

@@ -20,6 +20,8 @@ export interface WaitEdge {
 export interface WaitGraph {
   readonly nodes: readonly WaitNode[];
   readonly edges: readonly WaitEdge[];
+  /** What it comes to, where the machine's memory was read: see `dstate why`. */
+  readonly sentence?: string | undefined;
 }
 
 /** What is known of who waits for whom. */

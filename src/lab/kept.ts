@@ -1,16 +1,13 @@
-import { copyFile, mkdir, open, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
 import { z } from "zod";
-import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { parseJson } from "../base/parse-json.ts";
 import { longStep } from "../base/past-durations.ts";
-import { imageKinds } from "../base/settings.ts";
-import { timeouts } from "../base/timeouts.ts";
 import { markUse } from "../base/uses.ts";
 import { keepMachine, keptFiles } from "../machine/keep.ts";
 import { takeRoom } from "../machine/lease.ts";
@@ -21,17 +18,8 @@ import { guestPlatform } from "../platform/platforms.ts";
 import { runFolder } from "../record/run-folder.ts";
 import { cacheParts } from "./cache.ts";
 import type { Parts } from "./parts.ts";
+import { ownLayer, requireFiles, requireSameQemu, standsOn } from "./stands-on.ts";
 import { Vm } from "./vm.ts";
-
-const diskSchema = z.discriminatedUnion("kind", [
-  z.object({
-    kind: z.literal("read-only"),
-    serial: z.string(),
-    path: z.string(),
-    format: z.enum(["raw", "qcow2"]),
-  }),
-  z.object({ kind: z.literal("layer"), serial: z.string(), file: z.string(), base: z.string() }),
-]);
 
 /** What a kept machine says about itself: `kept.json` in its folder. */
 export const keptSchema = z.object({
@@ -49,23 +37,7 @@ export const keptSchema = z.object({
     /** Whether its memory was a file's, which QEMU calls by another name. */
     memoryFile: z.boolean(),
   }),
-  kernel: z.object({
-    selector: z.string(),
-    version: z.string(),
-    id: z.string(),
-    boot: z.string(),
-    initrd: z.string().optional(),
-    vmlinux: z.string().optional(),
-    config: z.string().optional(),
-    provenance: z.string(),
-  }),
-  image: z.object({
-    id: z.string(),
-    kind: z.enum(imageKinds),
-    path: z.string(),
-    provenance: z.string(),
-  }),
-  disks: z.array(diskSchema),
+  ...standsOn,
   hostKey: z.base64(),
   state: z.string(),
   /** Of all its files. */
@@ -146,9 +118,9 @@ export async function readKept(dir: string): Promise<Kept> {
  */
 export async function reviveVm(dir: string, context: Context): Promise<Vm> {
   const kept = await readKept(dir);
-  await requireSameQemu(kept, context.signal);
+  await requireSameQemu("the machine was kept", kept.qemu, context.signal);
   await markParts(kept, context);
-  await requireFiles(kept);
+  await requireFiles("the kept machine", kept);
   // Beside what is kept, for it is no run of its own: the last run stays the one that kept the machine.
   const evidenceDir = runFolder({ logsDir: join(dirname(resolve(dir)), "attached") }, "attach");
   await mkdir(evidenceDir, { recursive: true });
@@ -189,11 +161,7 @@ async function optionsOf(
       disks.push({ serial: disk.serial, path: disk.path, format: disk.format, access: "read-only" });
       continue;
     }
-    // Its own copy is told where its image is today.
-    const path = join(work, disk.file);
-    await copyFile(join(dir, disk.file), path);
-    const argv = ["qemu-img", "rebase", "-u", "-b", disk.base, "-F", "raw", path];
-    await command(argv, { within: timeouts.host.files, signal });
+    const path = await ownLayer(join(dir, disk.file), disk.base, { work, signal });
     disks.push({ serial: disk.serial, path, format: "qcow2", access: "private" });
   }
   const { accelerator, memoryFile, ...machine } = kept.machine;
@@ -219,54 +187,12 @@ async function optionsOf(
         seedDisk: join(dir, keptFiles.seed),
       },
     },
-    userMonitor: true,
     host: context.settings,
     layersDir: context.settings.layersDir,
     runtimeRoot: context.settings.runtimeDir,
     evidenceDir,
     signal,
   };
-}
-
-async function requireSameQemu(kept: Kept, signal: AbortSignal): Promise<void> {
-  const { stdout } = await command([guestPlatform.qemu.program, "--version"], {
-    within: timeouts.host.ask,
-    signal,
-  });
-  const here = /version (\d+\.\d+)/.exec(stdout)?.[1];
-  const then = /^\d+\.\d+/.exec(kept.qemu)?.[0];
-  if (here === then) return;
-  throw new UsageError(
-    `the machine was kept by QEMU ${kept.qemu}, and this host has ${here ?? "another one"}`,
-    {
-      next: "A machine's state is understood by the QEMU that wrote it: use one of the same version.",
-    },
-  );
-}
-
-async function requireFiles(kept: Kept): Promise<void> {
-  const { kernel, image, disks } = kept;
-  const needed = [
-    { path: kernel.boot, what: `the kernel ${kernel.selector}`, next: getKernel(kernel.selector) },
-    ...(kernel.initrd === undefined
-      ? []
-      : [
-          {
-            path: kernel.initrd,
-            what: `the initramfs of ${kernel.selector}`,
-            next: getKernel(kernel.selector),
-          },
-        ]),
-    ...disks.map((disk) => ({
-      path: disk.kind === "layer" ? disk.base : disk.path,
-      what: `the disk ${disk.serial} (${disk.serial === "dstate-root" ? image.provenance : "made for the run"})`,
-      next: "Run the repro in the same cell once more: what a run needs is made again.",
-    })),
-  ];
-  for (const { path, what, next } of needed) {
-    if (await isThere(path)) continue;
-    throw new UsageError(`the kept machine needs ${what}, which is gone from the cache: ${path}`, { next });
-  }
 }
 
 /** Nobody prunes what it stands on while it runs. */
@@ -276,15 +202,6 @@ async function markParts({ kernel, disks }: Kept, { settings }: Pick<Context, "s
     if (part !== undefined && key !== undefined && cacheParts.some(({ name }) => name === part))
       await markUse(join(settings.cacheDir, part), key);
   }
-}
-
-const getKernel = (selector: string): string => `Get it again: dstate kernels get ${selector}`;
-
-async function isThere(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function asError(error: unknown): Error {

@@ -1,34 +1,24 @@
-import { createServer } from "node:net";
+import { join } from "node:path";
 import { InfraError } from "../base/errors.ts";
 import type { Machine } from "./machine.ts";
 
 /**
- * Let a debugger come to a machine: QEMU's own gdb server, on this host only.
+ * Let a debugger come to a machine: QEMU's own gdb server, on a socket that only this user can come to. A port would be
+ * one of the network that QEMU is held in, where no gdb of this host is.
  *
- * @returns its port on 127.0.0.1.
+ * @returns the socket's path, as `target remote` takes it.
  * @throws {InfraError} when QEMU refuses.
  * @see https://www.qemu.org/docs/master/system/gdb.html
  */
 export async function openDebugger(
-  machine: Pick<Machine, "qmp">,
+  machine: Pick<Machine, "qmp" | "runPath">,
   options: { readonly signal: AbortSignal },
-): Promise<number> {
-  const port = await freePort();
-  const said = await machine.qmp.human(`gdbserver tcp:127.0.0.1:${port}`, { signal: options.signal });
+): Promise<string> {
+  const path = join(machine.runPath, "gdb");
+  const said = await machine.qmp.human(`gdbserver unix:${path},server=on,wait=off`, {
+    signal: options.signal,
+  });
   if (!/waiting for gdb connection/i.test(said))
     throw new InfraError(`QEMU opened no gdb server: ${said.trim().slice(0, 300)}`);
-  return port;
-}
-
-/** QEMU takes no port 0 here: one that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-  if (typeof address !== "object" || address === null) throw new InfraError("this host has no free port");
-  return address.port;
+  return path;
 }

@@ -130,9 +130,9 @@ export class Machine implements AsyncDisposable {
     return layersOf(this.options, this.#directory);
   }
 
-  /** The socket of a second monitor, for a person, if it has one. */
-  get userMonitor(): string | undefined {
-    return this.options.userMonitor === true ? join(this.runPath, userMonitorName) : undefined;
+  /** The socket of a second monitor: for a person, and for another dstate that asks while this one waits. */
+  get userMonitor(): string {
+    return join(this.runPath, userMonitorName);
   }
 
   /** The fault after which nothing more can come from this machine, if there was one. */

@@ -34,6 +34,7 @@ const spare = 512 * 1024 ** 2;
  * afterwards: 2 to 3 s for 1 GiB compressed.
  *
  * @param base the file's path without its ending.
+ * @param options.format default: the smallest that this QEMU writes.
  * @throws {InfraError} when the disk has no room for it or QEMU fails; nothing of it is left then.
  * @throws {DeadlineError} after `within`.
  * @see https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html (dump-guest-memory)
@@ -42,7 +43,7 @@ const spare = 512 * 1024 ** 2;
 export async function dumpMemory(
   machine: Pick<Machine, "qmp" | "exited" | "pace" | "layersPath">,
   base: string,
-  options: WaitOptions,
+  options: WaitOptions & { readonly format?: MemoryDump["format"] | undefined },
 ): Promise<MemoryDump> {
   return await withDeadline(
     "the dump of the guest's memory",
@@ -52,7 +53,7 @@ export async function dumpMemory(
       const known = capabilitySchema.parse(
         await machine.qmp.call("query-dump-guest-memory-capability", {}, limits),
       );
-      const format = formats.find((name) => known.formats.includes(name)) ?? "elf";
+      const format = options.format ?? formats.find((name) => known.formats.includes(name)) ?? "elf";
       const memory = memorySchema.parse(await machine.qmp.call("query-memory-size-summary", {}, limits));
       const path = `${base}.${format}`;
       // QEMU writes where it may; what it wrote is moved then.

@@ -32,8 +32,6 @@ export interface MachineOptions {
   /** Memory as a file and a state to go on from: see `freezeMachine`. */
   readonly memoryFile?: MachineArguments["memoryFile"];
   readonly incoming?: Incoming | undefined;
-  /** Whether there is a second monitor, for a person. */
-  readonly userMonitor?: boolean | undefined;
   /** Programs of this host: QEMU is looked for in its path. */
   readonly host: ConfinementHost;
   /** Short-lived files go below this folder. */

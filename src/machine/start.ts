@@ -71,7 +71,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       consoleSocket: join(directory.own, "console"),
       commandsSocket: join(directory.own, "commands"),
       errorsSocket: join(directory.own, "errors"),
-      userMonitorSocket: options.userMonitor === true ? join(directory.own, userMonitorName) : undefined,
+      // Another dstate asks the machine through it while this one waits for it.
+      userMonitorSocket: join(directory.own, userMonitorName),
       network: options.network,
     });
     const launched = await launch(argv, options, { directory, fed: state !== undefined });

@@ -9,6 +9,7 @@ export function Waits({ graph }: { readonly graph: WaitGraph }) {
   const { nodes, edges, width, height } = drawn;
   return (
     <figure class="waits">
+      {graph.sentence !== undefined && <p>{graph.sentence}</p>}
       <div class="waits-pane" tabindex={0} role="group" aria-label="drawing of who waits for whom">
         <svg width={width} height={height} role="img" aria-label={describe(graph)}>
           <defs>
@@ -60,7 +61,9 @@ export function Waits({ graph }: { readonly graph: WaitGraph }) {
         </svg>
       </div>
       <figcaption class="quiet">
-        A holder is named only where the kernel says who it is; nothing is inferred from stacks.
+        {graph.sentence === undefined
+          ? "A holder is named only where the kernel says who it is; nothing is inferred from stacks."
+          : "Read from the machine's memory by `dstate why`: a holder is named only where the lock itself names it."}
       </figcaption>
     </figure>
   );

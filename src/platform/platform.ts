@@ -24,6 +24,7 @@ export interface Platform {
   /** What a kernel says that found its timer broken, and does without from then on. */
   readonly brokenTimer: RegExp;
   readonly registers: RegisterFormat;
+  readonly kernelMap: KernelMap;
   /** A kernel's last line about an interrupt that cannot be masked and whose reason it does not know. */
   readonly answerToNmi: RegExp;
   readonly seccomp: SeccompNames;
@@ -54,6 +55,16 @@ export interface QemuNames {
   readonly leftOutFeatures: readonly LeftOutFeature[];
   /** Devices that only this architecture has, as `-device` takes them. */
   readonly devices: readonly string[];
+}
+
+/** Where a kernel that did not move itself lies. */
+export interface KernelMap {
+  /** The virtual address of physical address 0, as the kernel's own image is mapped. */
+  readonly start: bigint;
+  /** Of that mapping, at most. */
+  readonly bytes: bigint;
+  /** The symbol of the kernel's own page table. */
+  readonly pageTable: string;
 }
 
 /** A processor feature that TCG offers and a guest is not given, and why. */

@@ -82,6 +82,8 @@ export const x86_64: Platform = {
   brokenTimer: /APIC timer disabled/,
   // 16 KiB is all of a kernel stack without KASAN.
   registers: { read: parseRegisters, stackBytes: 16 * 1024 },
+  // See https://docs.kernel.org/arch/x86/x86_64/mm.html
+  kernelMap: { start: 0xffffffff80000000n, bytes: 0x40000000n, pageTable: "init_top_pgt" },
   answerToNmi: /Dazed and confused|end Kernel panic|Do you have a strange power saving mode/,
   seccomp: {
     architecture: "SCMP_ARCH_X86_64",

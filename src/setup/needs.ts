@@ -19,6 +19,7 @@ export interface Need {
     | "logs"
     | "repros"
     | "nix"
+    | "memory"
     | "pages"
     | "registry"
     | "packages of the tests";
@@ -73,6 +74,8 @@ export const needs: readonly Need[] = [
   need("readelf", "binutils", "reads what programs ask of their system", "repros"),
   need("nix", "nix-bin", "evaluates the flake in the tests", "nix"),
   need("gpg", "gnupg", "signs packages and indexes in the tests", "packages of the tests"),
+  need("drgn", "python3-drgn", "reads a wedged machine's memory for `dstate why`", "memory"),
+  need("gdb", "gdb", "looks into a kept machine", "memory"),
   need("xmllint", "libxml2-utils", "checks JUnit XML in the tests", "pages"),
   need("docker-registry", "docker-registry", "holds a cache in the tests", "registry"),
   need("chromium", "chromium", "opens the page of `dstate show` in the tests", "pages"),
@@ -87,10 +90,17 @@ export function nameOf({ look }: Need): string {
 /** Everything that `npm start` needs, or that the tests need as well. */
 export type Purpose = "work" | "tests";
 
-const onlyTests: ReadonlySet<Need["part"]> = new Set(["nix", "packages of the tests", "pages", "registry"]);
+const onlyTests: ReadonlySet<Need["part"]> = new Set([
+  "nix",
+  "memory",
+  "packages of the tests",
+  "pages",
+  "registry",
+]);
 
 /**
- * The needs for a purpose: only the tests need Nix, which users of Debian guests can do without, a browser and servers.
+ * The needs for a purpose: only the tests need Nix, which users of Debian guests can do without, a browser, servers, and
+ * what reads a machine's memory, which is asked for when it is missing.
  *
  * @example needsFor("work").some(({ part }) => part === "nix") // false
  */

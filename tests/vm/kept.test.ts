@@ -64,10 +64,9 @@ describe("a kept machine", () => {
   test("can be looked at with gdb's protocol and a monitor of one's own, on this host only", async () => {
     await using vm = await revive();
     const { openDebugger } = await import("../../src/machine/debugger.ts");
-    const port = await openDebugger(vm.machine, { signal: new AbortController().signal });
-    const listening = await readFile("/proc/net/tcp", "utf8");
-    expect(listening).toContain(`0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`);
-    expect((await stat(vm.machine.userMonitor ?? "")).isSocket()).toBe(true);
+    const socket = await openDebugger(vm.machine, { signal: new AbortController().signal });
+    expect((await stat(socket)).isSocket()).toBe(true);
+    expect((await stat(vm.machine.userMonitor)).isSocket()).toBe(true);
   });
 
   test.each([

@@ -5,6 +5,7 @@ import { mapDocument } from "./map.ts";
 import { problem } from "./parts.ts";
 import * as stock from "./stock.ts";
 import * as trials from "./trials.ts";
+import { why } from "./why.ts";
 
 /** What a command prints instead of its document when it fails. */
 export const errorBody = z.object({
@@ -34,6 +35,7 @@ export const documents = {
   "bisect visualize": { version: 1, body: trials.bisect },
   show: { version: 1, body: trials.show },
   attach: { version: 1, body: trials.attach },
+  why: { version: 1, body: why },
   pack: { version: 1, body: trials.pack },
   rerun: { version: 1, body: trials.rerun },
   repros: { version: 1, body: stock.repros },

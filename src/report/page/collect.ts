@@ -75,6 +75,22 @@ const powerOffSchema = z.object({
   }),
 });
 
+/** What `dstate why` has left. */
+const whySchema = z.object({
+  sentence: z.string(),
+  graph: z.object({
+    nodes: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(["task", "lock", "system"]),
+        title: z.string(),
+        detail: z.string(),
+      }),
+    ),
+    edges: z.array(z.object({ from: z.string(), to: z.string(), label: z.string() })),
+  }),
+});
+
 /** Read everything that a run's page shows. */
 export async function collectPage(
   run: StoredRun,
@@ -127,6 +143,7 @@ async function collectTrial(
 ): Promise<Omit<TrialDetail, "logs">> {
   const own = trialFileSchema.safeParse(await readJson(join(dir, "trial.json"))).data;
   const blocked = blockedSchema.safeParse(await readJson(join(dir, "blocked.json"))).data;
+  const why = whySchema.safeParse(await readJson(join(dir, "why.json"))).data;
   const powerOff = powerOffSchema.safeParse(await readJson(join(dir, "power-off.json"))).data;
   const argv = z.array(z.string()).safeParse(await readJson(join(dir, "qemu-arguments.json"))).data ?? [];
   const files = await Promise.all(
@@ -138,11 +155,14 @@ async function collectTrial(
     number: trial.number,
     timeline: parseTimeline(await readFile(join(dir, "timeline.jsonl"), "utf8").catch(() => "")),
     findings: await findingsIn(dir, context),
-    waits: waitGraph({
-      waits: (blocked?.waits ?? []).map(({ owner, ...wait }) => (owner ? { ...wait, owner } : wait)),
-      blocked: (blocked?.tasks ?? []).map(({ task, ...rest }) => ({ comm: task, ...rest })),
-      shutdown: powerOff?.shutdown.waitingFor ?? [],
-    }),
+    // What was read from its memory says more than what the kernel said.
+    waits: why
+      ? { ...why.graph, sentence: why.sentence }
+      : waitGraph({
+          waits: (blocked?.waits ?? []).map(({ owner, ...wait }) => (owner ? { ...wait, owner } : wait)),
+          blocked: (blocked?.tasks ?? []).map(({ task, ...rest }) => ({ comm: task, ...rest })),
+          shutdown: powerOff?.shutdown.waitingFor ?? [],
+        }),
     columns: own?.columns ?? {},
     versions: own?.versions ?? {},
     command: trial.machine?.command ?? [guestPlatform.qemu.program, ...argv],
