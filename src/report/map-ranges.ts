@@ -58,12 +58,12 @@ export function unknownOf({ first, last, from, to, series }: BadRange): string {
   const span = (a: string, b: string): string => (a === b ? a : `${a} to ${b}`);
   return [
     ...(from === undefined
-      ? [`before ${first} nothing of ${series} was at hand`]
+      ? [`what of ${series} is older than ${first} was not tried`]
       : from === first
         ? []
         : [`${span(from, step(first, -1))} not known`]),
     ...(to === undefined
-      ? [`after ${last} nothing of ${series} was at hand`]
+      ? [`what of ${series} is newer than ${last} was not tried`]
       : to === last
         ? []
         : [`${span(step(last, 1), to)} not known`]),

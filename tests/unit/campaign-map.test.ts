@@ -4,7 +4,7 @@ import { believe, probabilityOf, type Seen, type SeriesModel } from "../../src/c
 import type { SeriesState } from "../../src/campaign/map/choose.ts";
 import { switchesNear } from "../../src/campaign/map/dates.ts";
 import { ratesFrom } from "../../src/campaign/map/least-rate.ts";
-import { lineOf } from "../../src/campaign/map/places.ts";
+import { lineOf, releaseName } from "../../src/campaign/map/places.ts";
 import { add, intervalsOf, mapOf, nextTrials, statesOf } from "../../src/campaign/map/series.ts";
 import { simulateMap } from "../../src/campaign/map/simulate.ts";
 import type { KernelList } from "../../src/kernel/list.ts";
@@ -173,6 +173,12 @@ test("in simulation the map names both edges in 99 of 100 lines, for hardly more
   expect(map.right.rate).toBeGreaterThanOrEqual(0.975);
   expect(map.builds).toBeLessThan(bisections.builds * 1.25);
   expect(map.builds).toBeLessThanOrEqual(12);
+});
+
+test("a release has one name, whichever revision of its package is meant", () => {
+  expect(releaseName("deb:6.12.85-1~bpo12+1")).toBe(releaseName("deb:6.12.85"));
+  expect(releaseName("deb:6.12.85")).not.toBe(releaseName("6.12.85"));
+  expect(releaseName("file:/x/bzImage")).toBe("file:/x/bzImage");
 });
 
 describe("a line of releases", () => {

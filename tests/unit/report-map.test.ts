@@ -71,7 +71,7 @@ describe("the releases of a line that have a bug", () => {
   test("are told with what is not known", () => {
     expect(describeLine(line)).toContain("6.1: 6.1.113 to 6.1.115 are bad; 6.1.107 to 6.1.112 not known.");
     expect(describeLine(open)[0]).toBe(
-      "6.6: 6.6.57 to 6.6.59 are bad; before 6.6.57 nothing of 6.6 was at hand; after 6.6.59 nothing of 6.6 was at hand.",
+      "6.6: 6.6.57 to 6.6.59 are bad; what of 6.6 is older than 6.6.57 was not tried; what of 6.6 is newer than 6.6.59 was not tried.",
     );
     expect(describeLine(clean)[0]).toBe("5.15: not seen in 2 of 2 releases.");
   });

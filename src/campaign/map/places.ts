@@ -116,6 +116,17 @@ function linesOf(list: Pick<KernelList, "releases" | "packages">, prefix: string
   return [...new Set(versions.map(lineOfVersion))];
 }
 
+/**
+ * What a release is called, wherever it is from and whichever revision of a package it is.
+ *
+ * @example releaseName("deb:6.12.85-1~bpo12+1") // "deb 6.12.85", as of "deb:6.12.85"
+ */
+export function releaseName(text: string): string {
+  const selector = parseKernelSelector(text);
+  const version = sourceOf(selector).releaseOf(selector);
+  return version === undefined ? text : `${selector.type} ${version}`;
+}
+
 /** @example lineOfVersion("6.1.115") // "6.1" */
 export function lineOfVersion(version: string): string {
   return version.split(/[.-]/).slice(0, 2).join(".");

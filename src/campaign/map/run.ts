@@ -16,7 +16,7 @@ import { believe, type Seen, type SeriesModel } from "./belief.ts";
 import type { SeriesState } from "./choose.ts";
 import { type DatedLine, releaseDates, switchesNear } from "./dates.ts";
 import { ratesFrom } from "./least-rate.ts";
-import type { MapLine, Place } from "./places.ts";
+import { type MapLine, type Place, releaseName } from "./places.ts";
 import { mapOf, nextTrials, type ReleaseState, type SeriesMap } from "./series.ts";
 
 export interface RunMapOptions {
@@ -187,8 +187,10 @@ async function openLines(
   context: Context,
 ): Promise<LineState[]> {
   const known = cellsOf(found.repro, context.settings);
+  // A repro may name a package by its upstream version alone.
+  const nameOf = (cell: Cell): string => JSON.stringify({ ...cell, kernel: releaseName(cell.kernel) });
   const isOf = (cells: readonly Cell[], cell: Cell): boolean =>
-    cells.some((one) => JSON.stringify(one) === JSON.stringify(cell));
+    cells.some((one) => nameOf(one) === nameOf(cell));
   const opened = [];
   for (const line of lines) {
     const places: PlaceState[] = [];
