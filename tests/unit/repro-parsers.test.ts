@@ -48,7 +48,15 @@ test("a node for musl is asked of NixOS only, for npm's registry has none", asyn
     await musl.check?.(chooseCell(musl.axes, choice), context);
   await expect(check({ axes: { program: "node" } })).rejects.toThrow("no official build of node for musl");
   await check({ axes: { program: "node", libc: "glibc" } });
-  await check({ axes: { program: "node" }, image: "nixos" });
+  const own = { image: "nixos", node: "image" } as const;
+  await check({ axes: { program: "node" }, ...own });
+  // A release would be found before the image's own node, and is for glibc; the addons for glibc are compiled for one.
+  const release = { image: "nixos", node: "20.9.0" } as const;
+  await expect(check({ axes: { program: "node" }, ...release })).rejects.toThrow("no official build of node");
+  await check({ axes: { program: "node", libc: "glibc" }, ...release });
+  await expect(check({ axes: { program: "node", libc: "glibc" }, ...own })).rejects.toThrow(
+    "compiled for a Node release",
+  );
   expect(musl.nixosSystem?.(chooseCell(musl.axes, { axes: { program: "node" } }))).toBe("musl");
   expect(musl.nixosSystem?.(chooseCell(musl.axes, {}))).toBeUndefined();
 });

@@ -32,10 +32,10 @@ export async function compileAll(context: PrepareContext): Promise<void> {
   }
 }
 
-/** On NixOS they are part of the image: vm/nixos/musl-addons.nix has the same two command lines. */
+/** For musl they are part of the NixOS image that has its node: vm/nixos/musl-addons.nix has the same two command lines. */
 async function compileAddons(context: PrepareContext): Promise<void> {
   const { cell, dir } = context;
-  if (cell.image === "nixos" || cell.node === undefined) return;
+  if (cell.axes.libc === "musl" || cell.node === undefined) return;
   const node = await provideNode(cell.node, context);
   const common = {
     compiler: "gcc",

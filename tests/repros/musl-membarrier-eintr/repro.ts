@@ -5,12 +5,22 @@ import { observe } from "./trial.ts";
 
 const EINTR = 4;
 
-async function check({ axes, image }: Cell, context: Context): Promise<void> {
+async function check({ axes, image, node }: Cell, context: Context): Promise<void> {
   await checkSeccomp(axes.seccomp, context);
-  if (axes.program === "node" && axes.libc === "musl" && image !== "nixos") {
+  if (axes.program !== "node") return;
+  const own = image === "nixos" && node === "image";
+  if (axes.libc === "musl" && !own) {
     throw new UsageError("there is no official build of node for musl", {
       next: "Choose --image nixos --node image, whose node is compiled for musl, or --axis libc=glibc.",
     });
+  }
+  if (axes.libc === "glibc" && own) {
+    throw new UsageError(
+      "the report's addons are compiled for a Node release, and not for the image's own node",
+      {
+        next: "Name a release, such as --node 20.9.0.",
+      },
+    );
   }
 }
 
@@ -47,7 +57,10 @@ export default defineRepro({
   check,
   workload: new URL("./workload/", import.meta.url),
   prepare: {
-    key: ({ axes, node, image }) => ({ recipe: 4, ...(axes.program === "node" ? { node, image } : {}) }),
+    key: ({ axes, node }) => ({
+      recipe: 4,
+      ...(axes.program === "node" ? { node, libc: axes.libc } : {}),
+    }),
     make: compileAll,
   },
   // RSEQ selects MEMBARRIER.

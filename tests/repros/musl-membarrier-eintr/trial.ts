@@ -60,13 +60,13 @@ export async function observe(context: TrialContext): Promise<Observation> {
   return { polled, traced, cause: causeOf(polled, traced) };
 }
 
-function commandOf({ axes, image }: Cell, workload: string): string[] {
+function commandOf({ axes }: Cell, workload: string): string[] {
   if (axes.program !== "node") {
     const folder = `${workload}/${axes.libc}`;
     return [`${folder}/load`, `${folder}/libwatcher.so`, `${folder}/libinterrupt.so`];
   }
-  // A NixOS image brings the addons, compiled like its node.
-  const folder = image === "nixos" ? "/etc/dstate/addons" : `${workload}/${axes.libc}`;
+  // The image that has a node for musl brings the addons, compiled like it.
+  const folder = axes.libc === "musl" ? "/etc/dstate/addons" : `${workload}/${axes.libc}`;
   return ["node", `${workload}/load.cjs`, `${folder}/watcher.node`, `${folder}/interrupt.node`];
 }
 

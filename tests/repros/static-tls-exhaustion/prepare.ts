@@ -8,10 +8,11 @@ export const addons = {
   "gd-4248": { size: 4248, model: "global-dynamic" },
 } as const;
 
-/** Compile every addon, with the headers of the cell's Node. */
+/** Compile every addon, with the headers of the cell's Node; with a release's where that is the image's own. */
 export async function compileAddons(context: PrepareContext): Promise<void> {
   const { cell, dir } = context;
-  const node = await provideNode(cell.node ?? "20.9.0", context);
+  const release = cell.node === undefined || cell.node === "image" ? "20.9.0" : cell.node;
+  const node = await provideNode(release, context);
   for (const [name, { size, model }] of Object.entries(addons)) {
     await compile(
       {
