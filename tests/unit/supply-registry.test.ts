@@ -219,7 +219,8 @@ describe("a registry that does wrong costs time, and what is wanted is made here
     expect(notes.join("\n")).toMatch(sentence);
     expect(notes.join("\n")).toContain(`${key} is made here`);
     expect((await readdir(entry.dir)).sort()).toEqual(["config", "manifest.json", "root.ext4", "tree"]);
-    expect(await readdir(join(dir, "two/kernels"))).toEqual([".locks", key]);
+    const left = (await readdir(join(dir, "two/kernels"))).filter((name) => name !== ".used");
+    expect(left).toEqual([".locks", key]);
   });
 
   test.each(["manifests", "blobs"])(
