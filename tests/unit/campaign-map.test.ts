@@ -201,6 +201,21 @@ describe("a line of releases", () => {
     expect(kernels("6.1", "debian")).toEqual(["deb:6.1.106-1", "deb:6.1.170-3"]);
   });
 
+  test("of another distribution has its kernels by upstream's version, if that tells them apart", () => {
+    const fedora = ["6.12.5-200.fc41", "6.12.11-200.fc41"].map((build) =>
+      known(`fedora:${build}`, build.replace(/-.*/, "")),
+    );
+    const of = (packages: typeof fedora, distro: string): string[] =>
+      lineOf("6.12", distro, { releases: [], packages, cached: [] }, cell).places.map(
+        (place) => place.cell.kernel,
+      );
+    expect(of(fedora, "fedora")).toEqual(["fedora:6.12.5-200.fc41", "fedora:6.12.11-200.fc41"]);
+    const ubuntu = ["6.12.0-31-generic", "6.12.0-51-generic"].map((build) =>
+      known(`ubuntu:${build}`, "6.12.0"),
+    );
+    expect(() => of(ubuntu, "ubuntu")).toThrow("several kernels that call themselves 6.12.0");
+  });
+
   test.each([
     ["6", "is no line of stable releases"],
     ["6.1.9..6.6.58", "is no line of stable releases"],

@@ -1,8 +1,10 @@
 import type { Context } from "../../base/context.ts";
 import { UsageError } from "../../base/errors.ts";
 import { either } from "../../base/text.ts";
+import { isDistribution } from "../../kernel/distributions/table.ts";
 import { type KernelList, listKernels } from "../../kernel/list.ts";
 import { parseKernelSelector } from "../../kernel/selector.ts";
+import { distributionKernels } from "../../kernel/sources/distribution.ts";
 import { sourceOf } from "../../kernel/sources/index.ts";
 import { compareKernelVersions, nearestKernels } from "../../kernel/version.ts";
 import type { Cell } from "../../lab/cell.ts";
@@ -27,6 +29,9 @@ export interface MapLine {
   readonly places: readonly Place[];
 }
 
+/** Kernels to choose from. */
+type Lists = Pick<KernelList, "releases" | "packages" | "cached">;
+
 /** Words of `--distro` whose selectors begin with another one. */
 const prefixes: Readonly<Record<string, string>> = { debian: "deb" };
 
@@ -45,9 +50,15 @@ export async function mapLines(
   cell: Cell,
   context: Context,
 ): Promise<MapLine[]> {
-  const list = await listKernels(context);
+  const own = await listKernels(context);
+  const lists = new Map<string | undefined, Lists>();
+  for (const distro of distros)
+    if (isDistribution(distro))
+      lists.set(distro, { releases: [], packages: await distributionKernels(distro, context), cached: [] });
   return series.flatMap((text) =>
-    (distros.length === 0 ? [undefined] : distros).map((distro) => lineOf(text, distro, list, cell)),
+    (distros.length === 0 ? [undefined] : distros).map((distro) =>
+      lineOf(text, distro, lists.get(distro) ?? own, cell),
+    ),
   );
 }
 
@@ -56,12 +67,7 @@ export async function mapLines(
  *
  * @example lineOf("6.1", undefined, list, cell).places.map(({ version }) => version) // ["6.1.106", "6.1.115"]
  */
-export function lineOf(
-  text: string,
-  distro: string | undefined,
-  list: Pick<KernelList, "releases" | "packages" | "cached">,
-  cell: Cell,
-): MapLine {
+export function lineOf(text: string, distro: string | undefined, list: Lists, cell: Cell): MapLine {
   const name = distro === undefined ? text : `${text}, ${distro}`;
   const ends = isRange(text) ? parseRange(text) : undefined;
   const [line] = ends ? [lineOfVersion(ends.left), lineOfVersion(ends.right)] : [text];
@@ -73,12 +79,17 @@ export function lineOf(
   const prefix = distro === undefined ? undefined : (prefixes[distro] ?? distro);
   const selectors = new Map<string, { selector: string; isBuilt: boolean }>();
   // Later ones win: a package before a source, what is here before both.
-  for (const { selector } of [...list.releases, ...list.packages, ...list.cached]) {
+  for (const { selector, version: said } of [...list.releases, ...list.packages, ...list.cached]) {
     const parsed = parseKernelSelector(selector);
     const source = sourceOf(parsed);
-    const version = source.releaseOf(parsed);
+    const version = source.releaseOf(parsed) ?? (parsed.type === "distribution" ? said : undefined);
     if (version === undefined || lineOfVersion(version) !== line) continue;
     if (prefix !== undefined && !selector.startsWith(`${prefix}:`)) continue;
+    if (parsed.type === "distribution" && selectors.has(version)) {
+      throw new UsageError(`${distro} has several kernels that call themselves ${version}`, {
+        next: `A map orders releases by upstream's version. Name them one by one: dstate matrix --kernel ${selectors.get(version)?.selector},${selector}`,
+      });
+    }
     selectors.set(version, { selector, isBuilt: source.isBuilt });
   }
   const known = [...selectors.keys()].sort(compareKernelVersions);
