@@ -53,7 +53,7 @@ export function unknownPackagedKernel(wanted: string, kernels: readonly Packaged
   const known = kernels.map(({ version }) => upstreamVersion(version));
   const near = nearestKernels(wanted, known, 6);
   return new UsageError(`no Debian suite has a kernel ${wanted}`, {
-    next: `Near it there are: ${near.map((version) => `deb:${version}`).join(", ")}. \`dstate kernels list\` shows all.`,
+    next: `Near it there are: ${near.map((version) => `deb:${version}`).join(", ")}. \`dstate kernels list\` shows all. One that the archive has dropped: deb:VERSION@DAY, with a day on which it was there, such as deb:6.1.112@20241015.`,
   });
 }
 

@@ -57,6 +57,40 @@ export const kernelIndexSchema = z.object({
 });
 export type KernelIndex = z.infer<typeof kernelIndexSchema>;
 
+/** Where Debian's snapshot archive is: it answers any time with what the archive had then. */
+const snapshots = "https://snapshot.debian.org/archive";
+
+/**
+ * What the archive's suites said about kernels at an earlier time, of which the snapshot archive has everything. Read
+ * once: it stays what it was.
+ *
+ * @param time as the snapshot archive names it: `20241015T000000Z`, or a day.
+ * @throws {InfraError} when the snapshot archive is out of reach or has nothing of that time, or a signature is wrong.
+ * @see https://snapshot.debian.org
+ */
+export async function snapshotIndex(time: string, context: Context): Promise<KernelIndex> {
+  const { settings } = context;
+  const place = (settings.mirrors["debian-snapshot"] ?? snapshots).replace(/\/+$/, "");
+  const at = time.includes("T") ? time : `${time}T000000Z`;
+  const roots = { main: `${place}/debian/${at}`, security: `${place}/debian-security/${at}` };
+  const store = new Store(join(settings.cacheDir, "debian-snapshots"));
+  const limits = { within: timeouts.make.index, signal: context.signal } as const;
+  try {
+    const key = `${at}-${keyOf([roots, debianSuites])}`;
+    const entry = await store.findOrMake(key, limits, async (dir, signal) => {
+      await readSuites(roots, `read Debian's indexes of ${time}`, { dir, signal, context });
+      return { at };
+    });
+    return await readIndex(entry.dir);
+  } catch (error) {
+    if (!(error instanceof InfraError)) throw error;
+    throw new InfraError(`Debian's archive of ${time} cannot be had: ${messageOf(error)}`, {
+      next: 'Name another snapshot archive: DSTATE_MIRRORS="debian-snapshot=URL"; or a package that you have: deb:./linux-image.deb.',
+      cause: error,
+    });
+  }
+}
+
 export interface IndexOptions {
   /** `any` takes what an earlier run fetched, however old; `fresh` at most a day old where the network allows. */
   readonly age: "any" | "fresh";
@@ -74,7 +108,6 @@ export interface IndexOptions {
 export async function kernelIndex(context: Context, options: IndexOptions): Promise<KernelIndex | undefined> {
   const store = new Store(join(context.settings.cacheDir, "debian-indexes"));
   const day = new Date().toISOString().slice(0, 10);
-  const keyring = context.settings.debianKeyring;
   if (options.age === "any") return await newest(store);
   const roots = await debianRoots(context).catch((error: unknown) => error);
   const key = `${day}-${keyOf([roots, debianSuites])}`;
@@ -84,27 +117,7 @@ export async function kernelIndex(context: Context, options: IndexOptions): Prom
       key,
       { within: timeouts.make.index, signal: context.signal },
       async (dir, signal) => {
-        const index = await longStep(
-          context,
-          { title: "read the Debian archive's indexes", kind: "debian-index", guess: "20s" },
-          async ({ update }) => {
-            const parts: KernelIndex[] = [];
-            for (const suite of debianSuites) {
-              update({ detail: suite.name, share: parts.length / debianSuites.length });
-              parts.push(await readSuite(suite, roots, { dir, signal, keyring }));
-            }
-            return {
-              packages: parts.flatMap(({ packages }) => packages),
-              sources: parts.flatMap(({ sources }) => sources),
-            };
-          },
-        );
-        if (index.packages.length === 0) {
-          throw new InfraError(`the archive at ${roots.main} has no suite with kernels`, {
-            next: "Check DSTATE_DEBIAN_MIRROR: it must be the root of a Debian archive.",
-          });
-        }
-        await writeFile(join(dir, "index.json"), `${JSON.stringify(index, null, 1)}\n`);
+        await readSuites(roots, "read the Debian archive's indexes", { dir, signal, context });
         return { day };
       },
     );
@@ -122,6 +135,30 @@ export async function kernelIndex(context: Context, options: IndexOptions): Prom
     });
     return old;
   }
+}
+
+/** Read what all suites have, into a folder. */
+async function readSuites(
+  roots: DebianRoots,
+  title: string,
+  { dir, signal, context }: { readonly dir: string; readonly signal: AbortSignal; readonly context: Context },
+): Promise<void> {
+  const keyring = context.settings.debianKeyring;
+  const parts: KernelIndex[] = [];
+  await longStep(context, { title, kind: "debian-index", guess: "20s" }, async ({ update }) => {
+    for (const suite of debianSuites) {
+      update({ detail: suite.name, share: parts.length / debianSuites.length });
+      parts.push(await readSuite(suite, roots, { dir, signal, keyring }));
+    }
+  });
+  const packages = parts.flatMap(({ packages }) => packages);
+  if (packages.length === 0) {
+    throw new InfraError(`the archive at ${roots.main} has no suite with kernels`, {
+      next: "Check DSTATE_DEBIAN_MIRROR: it must be the root of a Debian archive.",
+    });
+  }
+  const index: KernelIndex = { packages, sources: parts.flatMap(({ sources }) => sources) };
+  await writeFile(join(dir, "index.json"), `${JSON.stringify(index, null, 1)}\n`);
 }
 
 function isRoots(value: unknown): value is DebianRoots {

@@ -291,6 +291,39 @@ test("an apt archive whose index is past its time is refused, and one that is in
   await expectKernel(await until(1));
 });
 
+describe("a kernel that Debian's archive has dropped", () => {
+  const time = "20241015T000000Z";
+  const snapshot = async (env: Readonly<Record<string, string>> = {}): Promise<Kernel> => {
+    const site = join(dir, "site");
+    await mkdir(join(site, "debian", time), { recursive: true });
+    const binary = join(keys, "key.gpg");
+    await writeFile(binary, dearmored(await readFile(key.file)));
+    await makeDeb(await kernelFiles("boot"), join(dir, "k.deb"));
+    const named = { suite: "bookworm", image: "linux-image-6.8.0-51-test-amd64" };
+    // As all that it has, its index is past its time.
+    const wrong = { validUntil: new Date("2024-10-22") };
+    await makeAptArchive(join(site, "debian", time), join(dir, "k.deb"), "6.8.0-51", key, wrong, named);
+    await using server = await serve(site);
+    const place = { DSTATE_MIRRORS: `debian-snapshot=${server.url}`, DSTATE_DEBIAN_KEYRING: binary };
+    const selector = parseKernelSelector("deb:6.8.0-51.99@20241015");
+    return await provideKernel(selector, contextOf({ ...place, ...env }));
+  };
+
+  test("is had from the snapshot archive of a day on which it was there", async () => {
+    const kernel = await snapshot();
+    await expectKernel(kernel);
+    expect(kernel.selector).toBe("deb:6.8.0-51.99@20241015");
+  });
+
+  test("is not had from a place that cannot be reached, and what can be done is said", async () => {
+    const provided = snapshot({ DSTATE_MIRRORS: "debian-snapshot=http://127.0.0.1:9" });
+    await expect(provided).rejects.toThrow(
+      "Debian's archive of 20241015 cannot be had: http://127.0.0.1:9/debian",
+    );
+    await expect(provided).rejects.toMatchObject({ next: expect.stringContaining("debian-snapshot=URL") });
+  });
+});
+
 test("a package that is not what the signed index says is refused", async () => {
   const site = join(dir, "site");
   await mkdir(site);

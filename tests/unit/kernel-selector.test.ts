@@ -11,6 +11,7 @@ describe("a kernel selector", () => {
     ["deb:6.12.43", { type: "deb", version: "6.12.43" }],
     ["deb:6.1", { type: "deb", version: "6.1" }],
     ["deb:6.12.43-1~bpo12+1", { type: "deb", version: "6.12.43-1~bpo12+1" }],
+    ["deb:6.1.112-1@20241015", { type: "deb", version: "6.1.112-1", at: "20241015" }],
     ["git:/src/linux@v6.1-rc1", { type: "git", tree: "/src/linux", revision: "v6.1-rc1" }],
     ["git:/home/me@work/linux@HEAD~3", { type: "git", tree: "/home/me@work/linux", revision: "HEAD~3" }],
     ["git:/src/linux@main@{1}", { type: "git", tree: "/src/linux", revision: "main@{1}" }],

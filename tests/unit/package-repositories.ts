@@ -264,15 +264,16 @@ export async function makeAptArchive(
   build: string,
   key: SigningKey,
   wrong: Wrong = {},
+  { suite: name = "noble", image = `linux-image-${build}-generic` } = {},
 ): Promise<void> {
-  const suite = join(dir, "dists/noble");
+  const suite = join(dir, "dists", name);
   const binary = `main/binary-${debianArchitecture}`;
   await mkdir(join(suite, binary), { recursive: true });
   await mkdir(join(dir, "pool"));
   await copyFile(deb, join(dir, "pool", basename(deb)));
   await writeFile(
     join(suite, binary, "Packages"),
-    `Package: linux-image-${build}-generic\nVersion: ${build}.99\nFilename: pool/${basename(deb)}\nSize: 1\nSHA256: ${await sha256(deb)}\n\n`,
+    `Package: ${image}\nVersion: ${build}.99\nFilename: pool/${basename(deb)}\nSize: 20971520\nSHA256: ${await sha256(deb)}\n\n`,
   );
   run(["xz", join(suite, binary, "Packages")]);
   const packed = join(suite, binary, "Packages.xz");

@@ -14,14 +14,14 @@ import {
   packagedKernels,
   unknownPackagedKernel,
 } from "../choose-package.ts";
-import { kernelIndex } from "../debian-index.ts";
+import { type KernelPackage, kernelIndex, snapshotIndex } from "../debian-index.ts";
 import { type InitramfsRecipe, readInitramfsRecipe } from "../initramfs.ts";
 import type { KernelAbout } from "../kernel.ts";
 import { unpackDeb } from "../packaged.ts";
 import { kernelStore, storedKernel, storedKernels } from "../stored.ts";
 import { finishUnpacked } from "../unpacked-kernel.ts";
 import { upstreamVersion } from "../version.ts";
-import { after, type DebugImages, type KernelSource } from "./source.ts";
+import { after, type DebugImages, type KernelSelector, type KernelSource } from "./source.ts";
 
 /** Raised when the code below makes something else of the same packages. */
 const recipeVersion = 1;
@@ -32,15 +32,17 @@ export const deb: KernelSource<"deb"> = {
   examples: "a Debian package's version (deb:6.12.43, or deb:6.1 for the newest of that line)",
   isBuilt: false,
   parse: (text) => {
-    const version = after("deb", text) ?? "";
-    return /^\d+\.\d+[0-9A-Za-z.+~-]*$/.test(version) ? { type: "deb", version } : undefined;
+    const rest = after("deb", text) ?? "";
+    const [, version, at] = /^(\d+\.\d+[0-9A-Za-z.+~-]*)(?:@(\d{8}(?:T\d{6}Z)?))?$/.exec(rest) ?? [];
+    return version === undefined ? undefined : { type: "deb", version, ...(at !== undefined && { at }) };
   },
-  format: ({ version }) => `deb:${version}`,
-  provide: async ({ version }, context) =>
-    storedKernel(await provideDebianKernel(version, context), `deb:${version}`),
+  format: formatVersion,
+  provide: async (selector, context) =>
+    storedKernel(await provideDebianKernel(selector, context), formatVersion(selector)),
   // A revision of the package; else the newest that fits may be another one tomorrow.
-  isFixed: ({ version }) => version.includes("-"),
-  nameInLedger: ({ version }) => `deb:${version}`,
+  isFixed: ({ version, at }) => version.includes("-") || at !== undefined,
+  nameInLedger: (selector) =>
+    selector.version.includes("-") ? `deb:${selector.version}` : formatVersion(selector),
   releaseOf: ({ version }) => (/^\d+\.\d+\.\d+/.test(version) ? upstreamVersion(version) : undefined),
   debugImages: async ({ version }, context) => await debugImages(`deb:${version}`, context),
   list: ({ index }) =>
@@ -64,8 +66,18 @@ async function debugImages(text: string, context: Context): Promise<DebugImages>
   };
 }
 
-async function provideDebianKernel(wanted: string, context: Context): Promise<StoreEntry> {
-  const kernel = await findPackagedKernel(wanted, context);
+function formatVersion({ version, at }: Omit<KernelSelector<"deb">, "type">): string {
+  return `deb:${version}${at === undefined ? "" : `@${at}`}`;
+}
+
+async function provideDebianKernel(
+  { version, at }: KernelSelector<"deb">,
+  context: Context,
+): Promise<StoreEntry> {
+  const kernel =
+    at === undefined
+      ? await findPackagedKernel(version, context)
+      : findAmong(version, (await snapshotIndex(at, context)).packages);
   const recipe = await readInitramfsRecipe(context.settings);
   return await kernelStore(context).findOrMake(
     debianKernelKey(kernel, recipe),
@@ -130,7 +142,11 @@ async function findPackagedKernel(wanted: string, context: Context): Promise<Pac
     if (found) return found;
   }
   const index = await kernelIndex(context, { age: "fresh" });
-  const kernels = packagedKernels(index?.packages ?? []);
+  return findAmong(wanted, index?.packages ?? []);
+}
+
+function findAmong(wanted: string, packages: readonly KernelPackage[]): PackagedKernel {
+  const kernels = packagedKernels(packages);
   const chosen = choosePackagedKernel(wanted, kernels);
   if (!chosen) throw unknownPackagedKernel(wanted, kernels);
   return chosen;

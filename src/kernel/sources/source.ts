@@ -12,7 +12,11 @@ interface SelectorParts {
   /** An upstream release, built from its pristine source. */
   release: { readonly version: string; readonly changes?: readonly KernelChange[] | undefined };
   /** A kernel package of Debian: an upstream version, a full Debian version, or a line such as `6.1`. */
-  deb: { readonly version: string };
+  deb: {
+    readonly version: string;
+    /** When the archive had it, for one that it has dropped since: `20241015T000000Z`, or a day. */
+    readonly at?: string | undefined;
+  };
   /** A kernel of another distribution, by its version. */
   distribution: { readonly distribution: DistributionName; readonly version: string };
   /** Packages of a kernel that are there already. */
