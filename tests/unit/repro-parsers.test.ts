@@ -10,6 +10,7 @@ import type { Observation } from "../repros/io-uring-dstate/trial.ts";
 import musl from "../repros/musl-membarrier-eintr/repro.ts";
 import { readTrace } from "../repros/musl-membarrier-eintr/trial.ts";
 import seccomp from "../repros/seccomp-thread-create/repro.ts";
+import { parseCounts } from "../repros/sockmap-fionread/counts.ts";
 import tls from "../repros/static-tls-exhaustion/repro.ts";
 
 test("a trace shows membarrier refused, signal 34, and the poll that it ended", () => {
@@ -94,4 +95,11 @@ test("a workload that still worked at its deadline is told to have, and not what
   expect(said(idle)).toBe("not done after 240 s, 5 of 10 rounds; power-off: off");
   const stalled = { ended: { type: "stall" }, completedRounds: 0, endedAfter: 9_000 } as const;
   expect(said(stalled)).toBe("SIGKILL left reaped: no thread; power-off: off");
+});
+
+test("what FIONREAD and epoll said is read, and anything else is nothing that was seen", () => {
+  const line = '{"rounds":50,"right":0,"least":0,"most":0,"edges":50,"received":50000,"sent":50000}';
+  expect(parseCounts(`noise\n${line}\n`)).toEqual(JSON.parse(line));
+  expect(parseCounts("attaching the BPF program: Operation not permitted\n")).toBeUndefined();
+  expect(parseCounts('{"rounds":50,"right":0}')).toBeUndefined();
 });
