@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../base/context.ts";
 import { exitCode, UsageError } from "../base/errors.ts";
+import { step } from "../base/progress.ts";
+import { formatBytes } from "../base/size.ts";
 import type { DebugKernel } from "../decode/decode.ts";
 import type { Severity } from "../kernel-log/kernel-log.ts";
 import { severities } from "../kernel-log/kinds.ts";
@@ -59,7 +61,12 @@ export function addDmesg(program: Command, session: Session): void {
         file === undefined || file === "-"
           ? await openLog("standard input", standardInput(), { signal })
           : await openLogFile(file, { signal });
-      const read = await readLog(log, { signal });
+      const read = await step(
+        context.progress,
+        `read ${log.name}`,
+        async (progress) =>
+          await readLog(log, { signal, onBytes: (bytes) => progress.update({ detail: formatBytes(bytes) }) }),
+      );
       const report = await decoded(read, kernel, context);
       process.exitCode = hasFindings(report, options.failOn) ? exitCode.reproduced : exitCode.clean;
       const explanation = options.explain === undefined ? undefined : explain(report.groups, options.explain);

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import type { Context } from "../base/context.ts";
-import { Run, type RunOptions } from "../record/run.ts";
+import { Run, type RunOptions, shellLine } from "../record/run.ts";
 import { isReporter, reporters, type WantedReport, writeReports } from "../report/ci/reporters.ts";
 import type { FoundRepro } from "../repro/find.ts";
 import { aboutRepro } from "../repro/rerun.ts";
@@ -31,7 +31,8 @@ export async function recorded<Result>(
   context: Context,
   work: (run: Run) => Promise<Result>,
 ): Promise<Result> {
-  await using run = await Run.open(about, context);
+  const rerun = about.rerun ?? shellLine(withoutReports(["dstate", ...process.argv.slice(2)]));
+  await using run = await Run.open({ ...about, rerun }, context);
   try {
     const result = await work(run);
     await run.finish();
@@ -42,6 +43,20 @@ export async function recorded<Result>(
   } finally {
     await writeReports(report, run);
   }
+}
+
+/**
+ * The words of a command without those that only say where its reports go: whoever runs it again has other places.
+ *
+ * @example withoutReports(["exec", "--report", "junit=x.xml", "--", "true"]) // ["exec", "--", "true"]
+ */
+export function withoutReports(words: readonly string[]): string[] {
+  const end = words.indexOf("--");
+  const own = end < 0 ? words : words.slice(0, end);
+  const left = own.filter(
+    (word, index) => word !== "--report" && own[index - 1] !== "--report" && !word.startsWith("--report="),
+  );
+  return [...left, ...words.slice(own.length)];
 }
 
 /** A run of a command about a repro. */

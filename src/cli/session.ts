@@ -10,6 +10,7 @@ import {
   messageOf,
   UsageError,
 } from "../base/errors.ts";
+import type { Progress } from "../base/progress.ts";
 import { readSettings } from "../base/settings.ts";
 import { forTerminal, sanitize } from "../base/text.ts";
 import { wait } from "../base/wait.ts";
@@ -130,7 +131,7 @@ export function openSession(): Session {
               plain: !settings.movingLines,
               signal,
             });
-      const { progress } = view ?? { progress: () => {} };
+      const { progress } = view ?? { progress: wishes.quiet === true ? () => {} : sayWhatIsSlow(say) };
       const reaped = await reap(settings.runtimeDir);
       if (reaped > 0) progress({ type: "note", text: `removed what ${reaped} earlier run(s) left behind` });
       return { settings, progress, signal };
@@ -184,6 +185,15 @@ export function openSession(): Session {
       return code;
     },
     [Symbol.dispose]: close,
+  };
+}
+
+/** For commands that are over at once: a word about what takes longer than that after all. */
+function sayWhatIsSlow(say: (text: string) => void): Progress {
+  let slow: Promise<Progress> | undefined;
+  return (event) => {
+    slow ??= import("../base/slow-progress.ts").then(({ slowProgress }) => slowProgress(say));
+    void slow.then((progress) => progress(event));
   };
 }
 

@@ -31,7 +31,14 @@ export interface LogReport {
  *
  * @example const report = await readLog(await openLogFile("dmesg.txt", { signal }), { signal });
  */
-export async function readLog(log: OpenLog, options: { signal: AbortSignal }): Promise<LogReport> {
+export async function readLog(
+  log: OpenLog,
+  options: {
+    readonly signal: AbortSignal;
+    /** Told how many bytes of its text were read. */
+    readonly onBytes?: ((bytes: number) => void) | undefined;
+  },
+): Promise<LogReport> {
   const parser = new KernelLogParser();
   const groups = new FindingGroups();
   const counts: Record<Severity, number> = { crash: 0, stall: 0, check: 0, notice: 0 };
@@ -45,6 +52,7 @@ export async function readLog(log: OpenLog, options: { signal: AbortSignal }): P
   for await (const chunk of log.chunks) {
     options.signal.throwIfAborted();
     bytes += chunk.length;
+    options.onBytes?.(bytes);
     add(parser.push(chunk));
   }
   add(parser.end());

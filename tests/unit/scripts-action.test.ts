@@ -76,6 +76,8 @@ test("the action's script runs one command, and leaves its reports, its page and
     ["summary.md", "### dstate matrix: known"],
   ] as const)
     expect((await readFile(join(dir, name), "utf8")).toLowerCase()).toContain(text.toLowerCase());
+  // Whoever runs it again has other places for reports.
+  expect(await readFile(join(dir, "summary.md"), "utf8")).toMatch(/^dstate matrix known --trials 1$/m);
 });
 
 test.each([
