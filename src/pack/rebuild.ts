@@ -62,7 +62,8 @@ export function differencesFrom(
     ["dstate", dstate.version, now.dstate],
   ];
   return rows.flatMap(([what, before = "", value = ""]) =>
-    before === value
+    // The number of a process is another one each time.
+    before === value || (what === "what was seen" && plain(before) === plain(value))
       ? []
       : [{ what, before: before === "" ? "unknown" : before, now: value === "" ? "unknown" : value }],
   );
@@ -80,6 +81,10 @@ function packedOutcomes({ rates, trial }: Manifest): RecordedOutcome[] {
 function rateText(outcomes: readonly RecordedOutcome[]): string {
   const judged = outcomes.filter((outcome) => outcome === "reproduced" || outcome === "clean");
   return `${judged.filter((outcome) => outcome === "reproduced").length} of ${judged.length} reproduced`;
+}
+
+function plain(text: string): string {
+  return text.replace(/\d+/g, "0");
 }
 
 function hostText({ cores, cpu, system }: Host): string {

@@ -176,6 +176,10 @@ describe("a kernel of a pack", () => {
     expect(names).toContain("outcome");
     expect(names).not.toContain("kernel, sha256");
     expect(names).not.toContain("how often");
+    const summary = trial.summary?.replace("130", "7");
+    expect(differencesFrom(packed.manifest, { ...same, trial: { ...about, summary } })).not.toContainEqual(
+      expect.objectContaining({ what: "what was seen" }),
+    );
     expect(
       differencesFrom(packed.manifest, { ...same, outcomes: ["clean", "reproduced", "infra-error"] }),
     ).toContainEqual({ what: "how often", before: "1 of 1 reproduced", now: "1 of 2 reproduced" });
