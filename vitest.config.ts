@@ -26,6 +26,15 @@ export default defineConfig({
           expect: { poll: { timeout: 60_000 } },
         },
       },
+      // Minutes: `npm run test:workers`.
+      {
+        test: {
+          name: "workers",
+          include: ["tests/workers/**/*.test.ts"],
+          testTimeout: 1_200_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

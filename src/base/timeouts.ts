@@ -129,6 +129,16 @@ export const timeouts = {
     machines: after("1h", "machines of other trials and tests end when those do"),
     memory: after("1m", "with no machine that will end, only other programs can leave room"),
   },
+  /** A queue in PostgreSQL. */
+  jobs: {
+    answer: after("10s", "a database answers a connection in milliseconds"),
+    open: after("60s", "its tables are made in a second, by one of several that come at once"),
+    outage: after(
+      "30m",
+      "a database that is updated or moved is back in minutes; what has ended waits for it",
+    ),
+    farewell: after("5s", "a job is given back by one statement"),
+  },
   /** A registry that has finished parts: what it does not give in time is made here. */
   registry: {
     answer: after(

@@ -105,6 +105,19 @@ export class Ledger implements Disposable {
     );
   }
 
+  /**
+   * Record a trial that was recorded elsewhere before.
+   *
+   * @param origin names it there: under one name it is recorded once.
+   */
+  adoptTrial(repro: string, trial: Omit<LedgerTrial, "id">, origin: string): void {
+    const { cell, outcome, summary, evidence, startedAt, took, ranBy } = trial;
+    this.#write(
+      "INSERT OR IGNORE INTO trials (repro, cell, outcome, summary, evidence, startedAt, took, ranBy, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      [repro, cell, outcome, summary, evidence, startedAt, took, ranBy, origin],
+    );
+  }
+
   /** Remember what a cell's name stands for: the repro as it was, and the cell as people read it. */
   nameCell(cell: string, about: { readonly definition: string; readonly description: string }): void {
     this.#write("INSERT OR REPLACE INTO cells (cell, definition, description) VALUES (?, ?, ?)", [

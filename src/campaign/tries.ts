@@ -29,6 +29,13 @@ export interface TriesOptions<Observation = unknown> extends TrialOptions {
   readonly ranBy: RanBy;
 }
 
+/** Sets up trials: here, as {@link openTries} does, or elsewhere. */
+export type OpenTries = <Observation>(
+  options: TriesOptions<Observation>,
+  ledger: Ledger,
+  context: Context,
+) => Promise<Tries<Observation>>;
+
 /**
  * Set up trials of a repro.
  *

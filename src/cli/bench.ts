@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { addBenchAll } from "./bench-all.ts";
 import { addBisectBench } from "./bench-bisect.ts";
 import { addMachineBenches } from "./bench-machine.ts";
+import { addQueueBench } from "./bench-queue.ts";
 import type { Session } from "./session.ts";
 
 /** `dstate bench`: measurements, one file each. */
@@ -10,4 +11,5 @@ export function addBench(program: Command, session: Session): void {
   addBenchAll(bench, session);
   addMachineBenches(bench, session);
   addBisectBench(bench, session);
+  addQueueBench(bench, session);
 }

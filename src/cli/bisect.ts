@@ -32,11 +32,12 @@ import type { Repro } from "../repro/define.ts";
 import { findRepro } from "../repro/find.ts";
 import { knownLibuv } from "../runtime/node.ts";
 import { withNotes } from "./help.ts";
+import { openQueueFor, type QueueOptions, queueOption } from "./queue.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, changesOf, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-interface BisectCommandOptions extends CellOptions, ReportOptions {
+interface BisectCommandOptions extends CellOptions, ReportOptions, QueueOptions {
   readonly git?: string;
   readonly range?: string;
   readonly fixed?: boolean;
@@ -70,6 +71,7 @@ export function addBisect(program: Command, session: Session): void {
       "trials side by side; default: as many machines as have processors",
       positiveInteger,
     )
+    .addOption(queueOption())
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(addCellOptions(command), {
@@ -97,7 +99,8 @@ export function addBisect(program: Command, session: Session): void {
     // A trial beside another, not knowing what that one shows, tells less: it has to cost nothing.
     const direction = options.fixed === true ? "mended" : "broke";
     const shape = shapeOf(repro.machine);
-    const jobs = options.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
+    await using queue = await openQueueFor(options, found, context);
+    const jobs = options.jobs ?? queue.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = await Ledger.open(context);
     const { id, campaign, result, confirmation, sameAsParent } = await recorded(
       reproRun("bisect", found),
@@ -107,7 +110,18 @@ export function addBisect(program: Command, session: Session): void {
         const tell = (id: string, campaign: Campaign): void =>
           run.tell({ bisect: bisectRecord(id, campaign, ledger) });
         const done = await runBisect(
-          { ...options, direction, jobs, found, range, candidates, details, run, onTrial: tell },
+          {
+            ...options,
+            direction,
+            jobs,
+            found,
+            range,
+            candidates,
+            details,
+            run,
+            open: queue.open,
+            onTrial: tell,
+          },
           ledger,
           context,
         );

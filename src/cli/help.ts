@@ -15,7 +15,7 @@ export const groups: readonly Group[] = [
       new: "write the folder of a repro that runs at once",
       run: "run a repro in one cell: reproduced or not, with the evidence",
       check: "is its bad cell bad, and its control clean?",
-      matrix: "in which kernels, Nodes, environments it fails, and how often",
+      "matrix, worker": "in which cells it fails, how often; run trials for others",
       "map, bisect": "which releases have it; what broke it, or mended it",
       shell: "a terminal in a machine of a cell",
       "attach, why": "a wedged machine as it was; who waits for whom in it",

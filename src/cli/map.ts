@@ -15,11 +15,12 @@ import { badRanges } from "../report/map-ranges.ts";
 import { mapRecord } from "../report/run-facts.ts";
 import { findRepro } from "../repro/find.ts";
 import { withNotes } from "./help.ts";
+import { openQueueFor, type QueueOptions, queueOption } from "./queue.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
 import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-interface MapCommandOptions extends CellOptions, ReportOptions {
+interface MapCommandOptions extends CellOptions, ReportOptions, QueueOptions {
   readonly series?: readonly string[];
   readonly distro?: readonly string[];
   readonly confidence: number;
@@ -52,6 +53,7 @@ export function addMap(program: Command, session: Session): void {
     .addOption(
       new Option("--gate <language>", "print only code that knows bad kernels").choices(gateLanguages),
     )
+    .addOption(queueOption())
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(addCellOptions(command, { noKernel: true }), {
@@ -74,7 +76,10 @@ export function addMap(program: Command, session: Session): void {
       });
     const cell = chooseCell(repro.axes, choiceOf(options), context.settings);
     const lines = await mapLines(options.series, options.distro ?? [], cell, context);
-    const jobs = options.jobs ?? undisturbedJobs(shapeOf(repro.machine), hostRoom(context.settings));
+    await using queue = await openQueueFor(options, found, context);
+    const { open } = queue;
+    const jobs =
+      options.jobs ?? queue.jobs ?? undisturbedJobs(shapeOf(repro.machine), hostRoom(context.settings));
     const { confidence, leastRate, budget, builds, cold, json } = options;
     const show = (mapped: readonly MappedLine[]): string =>
       renderMap(mapped, { width: session.width, confidence });
@@ -87,7 +92,7 @@ export function addMap(program: Command, session: Session): void {
           session.board((room) => renderMapSoFar(mapped, room));
           run.tell({ matrix: mapRecord(mapped, confidence) });
         };
-        const plan = { found, lines, confidence, leastRate, budget, builds, jobs, cold, run, onChange };
+        const plan = { found, lines, confidence, leastRate, budget, builds, jobs, cold, run, open, onChange };
         const done = await runMap(plan, ledger, context);
         onChange(done.lines);
         return done;

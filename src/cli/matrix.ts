@@ -24,11 +24,12 @@ import { matrixRecord } from "../report/run-facts.ts";
 import type { Repro } from "../repro/define.ts";
 import { findRepro } from "../repro/find.ts";
 import { withNotes } from "./help.ts";
+import { openQueueFor, type QueueOptions, queueOption } from "./queue.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
 import { imageKind, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-interface MatrixCommandOptions extends ReportOptions {
+interface MatrixCommandOptions extends ReportOptions, QueueOptions {
   readonly kernel?: readonly string[];
   readonly node?: readonly string[];
   readonly env?: readonly Readonly<Record<string, string>>[];
@@ -63,6 +64,7 @@ export function addMatrix(program: Command, session: Session): void {
     .option("--confidence <p>", "of the rates' intervals", confidence, 0.95)
     .option("--shard <n/of>", "only the cells of one of several jobs; `dstate merge` joins them", shard)
     .option("--cold", "boot each machine: neither use nor make a frozen one")
+    .addOption(queueOption())
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
   withNotes(command, {
@@ -86,7 +88,8 @@ export function addMatrix(program: Command, session: Session): void {
     });
     const cells = options.shard === undefined ? all : cellsOfShard(all, options.shard);
     const shape = shapeOf(repro.machine);
-    const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
+    await using queue = await openQueueFor(options, found, context);
+    const jobs = options.jobs ?? queue.jobs ?? defaultJobs(shape, hostRoom(context.settings));
     const plan = { trials: options.trials, confidence: options.confidence, full: options.full === true };
     const part =
       options.shard &&
@@ -104,7 +107,11 @@ export function addMatrix(program: Command, session: Session): void {
           session.board((room) => renderMatrixSoFar(changed, room, plan));
           run.tell({ matrix: matrixRecord(changed, plan) });
         };
-        return await runMatrix({ found, cells, plan, jobs, cold, fresh, run, onChange }, ledger, context);
+        return await runMatrix(
+          { found, cells, plan, jobs, cold, fresh, run, open: queue.open, onChange },
+          ledger,
+          context,
+        );
       });
       const exit = matrixExitCode(rows.map(({ verdict }) => verdict.type));
       session.result(

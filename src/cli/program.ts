@@ -32,6 +32,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   doctor: async () => (await import("./doctor.ts")).addDoctor,
   setup: async () => (await import("./setup.ts")).addSetup,
   new: async () => (await import("./new.ts")).addNew,
+  worker: async () => (await import("./worker.ts")).addWorker,
   tls: async () => (await import("./tls.ts")).addTls,
 };
 

@@ -18,6 +18,7 @@ import type {
   RunRecord,
   ShardRecord,
   TrialRecord,
+  WorkerRecord,
 } from "./run-record.ts";
 import { writeRunFile } from "./write-run-file.ts";
 
@@ -42,7 +43,10 @@ export interface RunOptions {
 }
 
 /** A trial that begins. */
-export type TrialStart = Pick<TrialRecord, "title" | "cell" | "expected" | "candidate" | "rerun"> & {
+export type TrialStart = Pick<
+  TrialRecord,
+  "title" | "cell" | "expected" | "candidate" | "rerun" | "worker"
+> & {
   readonly parts?: Parts | undefined;
   /** The folder of its evidence, below the run's; `.` is that itself. Default: the trial's number. */
   readonly folder?: string | undefined;
@@ -55,7 +59,7 @@ export interface RunningTrial {
   /** Tell what its machine is, and what that was made from, where it was not known when it began. */
   started(machine: MachineRecord, parts?: Parts): Promise<void>;
   /** Tell what it came to. */
-  ended(result: Pick<TrialRecord, "outcome" | "summary" | "took">): Promise<void>;
+  ended(result: Pick<TrialRecord, "outcome" | "summary" | "took" | "worker">): Promise<void>;
 }
 
 /**
@@ -153,11 +157,12 @@ export class Run implements AsyncDisposable {
       dir,
       started: async (machine, made) =>
         await change({ machine, ...(made === undefined ? {} : { parts: await this.#addParts(made) }) }),
-      ended: async ({ outcome, summary, took }) =>
+      ended: async ({ outcome, summary, took, worker }) =>
         await change({
           state: "ended",
           took: took ?? Date.now() - Date.parse(startedAt),
-          load: load(),
+          // Of this host, which is not where it ran.
+          ...(worker === undefined ? { load: load() } : { worker }),
           ...(outcome === undefined ? {} : { outcome }),
           ...(summary === undefined ? {} : { summary: sanitize(summary, { maxLength: 4000 }) }),
         }),
@@ -167,6 +172,11 @@ export class Run implements AsyncDisposable {
   /** Keep what a matrix or a bisection comes to so far; it is written with what comes next, at the latest at the end. */
   tell(about: { readonly matrix?: MatrixRecord; readonly bisect?: BisectRecord }): void {
     this.#record = { ...this.#record, ...about };
+  }
+
+  /** Keep who ran trials elsewhere. */
+  tellWorker(name: string, worker: WorkerRecord): void {
+    this.#record = { ...this.#record, workers: { ...this.#record.workers, [name]: worker } };
   }
 
   /** It ran to its end. */

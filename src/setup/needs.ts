@@ -21,7 +21,7 @@ export interface Need {
     | "nix"
     | "memory"
     | "pages"
-    | "registry"
+    | "servers"
     | "packages of the tests";
 }
 
@@ -77,7 +77,8 @@ export const needs: readonly Need[] = [
   need("drgn", "python3-drgn", "reads a wedged machine's memory for `dstate why`", "memory"),
   need("gdb", "gdb", "looks into a kept machine", "memory"),
   need("xmllint", "libxml2-utils", "checks JUnit XML in the tests", "pages"),
-  need("docker-registry", "docker-registry", "holds a cache in the tests", "registry"),
+  need("docker-registry", "docker-registry", "holds a cache in the tests", "servers"),
+  need("psql", "postgresql", "holds a queue in the tests", "servers"),
   need("chromium", "chromium", "opens the page of `dstate show` in the tests", "pages"),
 ];
 
@@ -95,7 +96,7 @@ const onlyTests: ReadonlySet<Need["part"]> = new Set([
   "memory",
   "packages of the tests",
   "pages",
-  "registry",
+  "servers",
 ]);
 
 /**

@@ -85,28 +85,29 @@ export async function meddleWith(
   meddler: Meddler,
 ): Promise<AsyncDisposable & { readonly address: string; readonly requests: string[] }> {
   const requests: string[] = [];
-  const server: Server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     requests.push(`${request.method} ${request.url}`);
     if (await meddler(request, response)) return;
     const body =
       request.method === "GET" || request.method === "HEAD" ? {} : { body: request, duplex: "half" };
-    const answer = await fetch(`http://127.0.0.1:${registry.port}${request.url}`, {
+    const own = await fetch(`http://127.0.0.1:${registry.port}${request.url}`, {
       method: request.method ?? "GET",
       headers: pick(request.headers, ["accept", "authorization", "content-type"]),
       redirect: "manual",
       ...body,
     } as RequestInit);
-    const bytes = Buffer.from(await answer.arrayBuffer());
+    const bytes = Buffer.from(await own.arrayBuffer());
     const headers = Object.fromEntries(
-      [...answer.headers].filter(([name]) => !["content-length", "transfer-encoding"].includes(name)),
+      [...own.headers].filter(([name]) => !["content-length", "transfer-encoding"].includes(name)),
     );
     if (headers.location !== undefined)
       headers.location = headers.location.replace(
         `:${registry.port}/`,
         `:${(server.address() as AddressInfo).port}/`,
       );
-    response.writeHead(answer.status, headers).end(bytes);
-  });
+    response.writeHead(own.status, headers).end(bytes);
+  };
+  const server: Server = createServer((request, response) => void answer(request, response));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

@@ -6,7 +6,7 @@ import type { Run } from "../../record/run.ts";
 import type { FoundRepro } from "../../repro/find.ts";
 import { definitionOf } from "../cell-key.ts";
 import type { Campaign, Ledger } from "../ledger.ts";
-import { openTries } from "../tries.ts";
+import { type OpenTries, openTries } from "../tries.ts";
 import { type BisectOptions, type BisectResult, type BisectState, bisect, stateOf } from "./bisect.ts";
 import type { Candidate } from "./candidates.ts";
 import { type Confirmation, confirmAnswer } from "./confirm.ts";
@@ -37,6 +37,8 @@ export interface RunBisectOptions {
   readonly confirm?: boolean | undefined;
   /** The run that its trials belong to. Default: each is a run of its own. */
   readonly run?: Run | undefined;
+  /** Who runs its trials. Default: this host. */
+  readonly open?: OpenTries | undefined;
   /** Told after each trial. */
   readonly onTrial?: ((id: string, campaign: Campaign) => void) | undefined;
 }
@@ -71,7 +73,7 @@ export async function runBisect(
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const definition = await definitionOf(found);
-  const tries = await openTries(
+  const tries = await (options.open ?? openTries)(
     { repro: found.repro, definition, ranBy: "bisect", cold: options.cold, run: options.run },
     ledger,
     { ...context, signal },

@@ -11,7 +11,7 @@ import { seenRate } from "../bisect/learned-rate.ts";
 import { learnedRate } from "../bisect/rates.ts";
 import { definitionOf } from "../cell-key.ts";
 import type { Ledger } from "../ledger.ts";
-import { openTries, type Tries } from "../tries.ts";
+import { type OpenTries, openTries, type Tries } from "../tries.ts";
 import { believe, type Seen, type SeriesModel } from "./belief.ts";
 import type { SeriesState } from "./choose.ts";
 import { type DatedLine, releaseDates, switchesNear } from "./dates.ts";
@@ -34,6 +34,8 @@ export interface RunMapOptions {
   readonly jobs: number;
   readonly cold?: boolean | undefined;
   readonly run?: Run | undefined;
+  /** Who runs its trials. Default: this host. */
+  readonly open?: OpenTries | undefined;
   /** Told after each trial what is known so far. */
   readonly onChange?: ((lines: readonly MappedLine[]) => void) | undefined;
 }
@@ -111,7 +113,7 @@ export async function runMap(
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const definition = await definitionOf(found);
-  const tries = await openTries(
+  const tries = await (options.open ?? openTries)(
     { repro: found.repro, definition, ranBy: "map", cold: options.cold, run: options.run },
     ledger,
     { ...context, signal },

@@ -6,7 +6,7 @@ import type { Run } from "../../record/run.ts";
 import type { FoundRepro } from "../../repro/find.ts";
 import { definitionOf } from "../cell-key.ts";
 import type { Ledger } from "../ledger.ts";
-import { openTries } from "../tries.ts";
+import { type OpenTries, openTries } from "../tries.ts";
 import { driveMatrix, type MatrixRow } from "./drive.ts";
 import { countVerdicts, type MatrixPlan } from "./matrix.ts";
 
@@ -21,6 +21,8 @@ export interface RunMatrixOptions {
   readonly fresh?: boolean | undefined;
   /** The run that its trials belong to. Default: each is a run of its own. */
   readonly run?: Run | undefined;
+  /** Who runs its trials. Default: this host. */
+  readonly open?: OpenTries | undefined;
   /** Told after every trial what is known so far. */
   readonly onChange?: (rows: readonly MatrixRow[]) => void;
 }
@@ -47,7 +49,7 @@ export async function runMatrix(
     context.progress,
     `${found.repro.id} in ${cells.length} ${cells.length === 1 ? "cell" : "cells"}`,
     async (progress) => {
-      const tries = await openTries(
+      const tries = await (options.open ?? openTries)(
         {
           repro: found.repro,
           definition: await definitionOf(found),

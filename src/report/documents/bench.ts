@@ -97,3 +97,28 @@ export const benchAll = z.object({
     }),
   ),
 });
+
+export const benchQueue = z.object({
+  kernels: z.int(),
+  trialsPerKernel: z.int(),
+  buildSeconds: z.number(),
+  trialSeconds: z.number(),
+  queueMilliseconds: z.number().describe("Of the database, for a trial."),
+  measured: z
+    .object({
+      trials: z.int(),
+      workers: z.int(),
+      millisecondsPerTrial: z.number(),
+      alone: z.object({ ask: z.number(), take: z.number(), settle: z.number() }).describe("Milliseconds."),
+    })
+    .optional(),
+  rows: z.array(
+    z.object({
+      workers: z.int(),
+      seconds: z.number().describe("Of virtual time."),
+      trialsPerHour: z.number(),
+      leastSeconds: z.number().describe("No schedule takes less."),
+      bound: z.enum(["workers", "builds", "database"]),
+    }),
+  ),
+});

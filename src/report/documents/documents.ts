@@ -60,6 +60,7 @@ export const documents = {
   "bench restore": { version: 1, body: bench.benchRestore },
   "bench trial": { version: 1, body: bench.benchTrial },
   "bench bisect": { version: 1, body: bench.benchBisect },
+  "bench queue": { version: 1, body: bench.benchQueue },
 } as const satisfies Readonly<Record<string, { version: number; body: z.ZodObject }>>;
 
 /** A command that prints a document, with the words that follow `dstate`. */
