@@ -1,5 +1,6 @@
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
+import { UsageError } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { debugKernelAt, debugKernelOf } from "../decode/debug-kernel.ts";
 import type { DebugKernel } from "../decode/decode.ts";
@@ -26,7 +27,13 @@ export async function debugImageFor(
   options: { readonly vmlinux?: string | undefined },
   context: Context,
 ): Promise<DebugKernel> {
-  if (options.vmlinux !== undefined) return await debugKernelAt(options.vmlinux, context);
+  if (options.vmlinux !== undefined) {
+    const named = await debugKernelAt(options.vmlinux, context);
+    if (await hasDebugInformation(named.vmlinux, context)) return named;
+    throw new UsageError(`${options.vmlinux} has no debug information`, {
+      next: "Build the kernel with CONFIG_DEBUG_INFO, or install its debug symbols.",
+    });
+  }
   if (kernel.vmlinux !== undefined && (await hasDebugInformation(kernel.vmlinux, context)))
     return await debugKernelAt(kernel.vmlinux, context);
   const twin = (await storedKernels(context)).find(({ about }) => about.debugInfoOf === kernel.id);
