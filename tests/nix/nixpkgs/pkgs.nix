@@ -83,6 +83,7 @@ let
           "gzip"
           "iproute2"
           "kmod"
+          "libarchive"
           "lz4"
           "makeWrapper"
           "mmdebstrap"
