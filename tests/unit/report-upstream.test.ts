@@ -126,6 +126,27 @@ describe("the regression bot's line", () => {
   });
 });
 
+test("rates of a matrix have its own intervals, which allow for cells that were stopped early", async () => {
+  const cells = run.record.trials.map(({ cell, outcome }) => ({
+    cell: cell ?? { kernel: "", env: {}, image: "debian", axes: {} },
+    verdict: "fails",
+    open: true,
+    reproduced: outcome === "reproduced" ? 1 : 0,
+    clean: outcome === "clean" ? 1 : 0,
+    inconclusive: 0,
+    infraErrors: 0,
+    earlier: 0,
+    low: outcome === "reproduced" ? 0.03 : 0,
+    high: outcome === "reproduced" ? 1 : 0.97,
+  }));
+  const matrix = { trials: 5, confidence: 0.95, cells };
+  const found = await upstreamFacts({ ...run, record: { ...run.record, matrix } }, context);
+  if (!found) throw new Error("a trial reproduced");
+  const mail = renderMail(found, nobody);
+  expect(mail).toContain("true rate\n  above 3 %");
+  expect(mail).toContain("0 of 1 trial (true rate below 97 %)");
+});
+
 describe("a report to a tracker", () => {
   test("keeps what a guest said from being markup, a mention, a reference or the end of a block", () => {
     const evil = "@torvalds fixes #1 </details><img src=x> *b* ```\n~~~";

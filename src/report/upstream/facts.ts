@@ -95,9 +95,11 @@ function ratesOf({ matrix, trials }: RunRecord, failed: TrialRecord): CellRate[]
     return { title, change: changeOf(failed.cell, cell), ...counts, low, high };
   };
   if (matrix) {
-    return matrix.cells.map(({ cell, reproduced, clean, inconclusive, infraErrors }) => {
+    // Its own intervals: they allow for cells that were stopped early.
+    return matrix.cells.map(({ cell, reproduced, clean, inconclusive, infraErrors, low, high }) => {
       const title = [...wordsOf(cell)].map(([name, value]) => `${name} ${value}`).join(", ");
-      return rate(title, cell, { bad: reproduced, good: clean, undecided: inconclusive + infraErrors });
+      const counts = { bad: reproduced, good: clean, undecided: inconclusive + infraErrors };
+      return { ...rate(title, cell, counts), low, high };
     });
   }
   return [...Map.groupBy(trials, ({ title }) => title)].map(([title, all]) => {
