@@ -74,6 +74,7 @@ export { contextOf, openVm } from "./lab/open.ts";
 export type { Parts, VmOptions } from "./lab/parts.ts";
 export type { PartsRequest, Preparation, PrepareContext } from "./lab/preparation.ts";
 export { provideParts } from "./lab/provide.ts";
+export type { RecordedMachine } from "./lab/recorded.ts";
 export type { MachineShape } from "./lab/shape.ts";
 export type { KernelLog } from "./lab/vm.ts";
 export { Vm } from "./lab/vm.ts";

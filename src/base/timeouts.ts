@@ -154,6 +154,10 @@ export const timeouts = {
     silence: after("60s", "a server that sends nothing for a minute sends nothing more"),
     mirror: after("20s", "one of several places: another may answer"),
   },
+  /** What was recorded takes about as long again; who walks in it with a debugger takes their time elsewhere. */
+  replay: after("2h", "a trial of a hang, recorded, takes two minutes"),
+  /** One that has come apart waits for ever for what the recording has next. */
+  replayStep: after("60s", "a replay does millions of instructions a second, also where the guest slept"),
   /** A person who is asked something, while a machine waits for the answer. */
   question: after("20s", "who looks on answers at once; who does not is not there"),
   /** A test's body, where it does not say. */

@@ -13,7 +13,7 @@ export const groups: readonly Group[] = [
     title: "I have a report",
     commands: {
       new: "write the folder of a repro that runs at once",
-      run: "run a repro in one cell: reproduced or not, with the evidence",
+      "run, replay": "run a repro in one cell: is it there? a recorded run, again",
       check: "is its bad cell bad, and its control clean?",
       "matrix, worker": "in which cells it fails, how often; run trials for others",
       "map, bisect": "which releases have it; what broke it, or mended it",

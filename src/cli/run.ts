@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Context } from "../base/context.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
@@ -21,6 +21,7 @@ interface RunOptions extends CellOptions, ReportOptions {
   readonly trials: number;
   readonly memoryDump?: boolean;
   readonly keep?: boolean;
+  readonly record?: boolean;
 }
 
 /** Whether to keep a machine: as was said, or, with somebody at the terminal, as they say after a reproduction. */
@@ -30,6 +31,8 @@ function wishOf(
   { signal }: Context,
 ): boolean | (() => Promise<boolean>) {
   if (options.keep === true) return true;
+  // A machine that stands still for it would do so in its recording.
+  if (options.record === true) return false;
   if (options.json || !process.stdin.isTTY || !process.stderr.isTTY) return false;
   return async () => {
     const question = "It reproduced. Keep this machine for `dstate attach`? y or n (n after 20 s): ";
@@ -45,6 +48,12 @@ export function addRun(program: Command, session: Session): void {
     .option("--trials <n>", "how often; stops at the first reproduction", positiveInteger, 1)
     .option("--memory-dump", "save the guest's memory of a trial that cannot be judged")
     .option("--keep", "save the whole machine of a trial that is not clean, for `dstate attach`")
+    .addOption(
+      new Option("--record", "record the machine, on one processor, for `dstate replay`").conflicts([
+        "keep",
+        "memoryDump",
+      ]),
+    )
     .addOption(gitBisectOption())
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
@@ -59,11 +68,21 @@ export function addRun(program: Command, session: Session): void {
     // What cannot be had leaves nothing behind, no empty ledger either.
     await provideParts(repro, cell, context);
     using ledger = await Ledger.open(context);
-    const { cold, memoryDump } = options;
+    const { cold, memoryDump, record } = options;
     const definition = await definitionOf(found);
     const trials = await recorded(reproRun("run", found), options, context, async (run) => {
       const tries = await openTries(
-        { repro, definition, ranBy: "run", cold, memoryDump, keep: wishOf(options, session, context), run },
+        {
+          repro,
+          // One processor and another clock: its rate is no part of the cell's.
+          definition: record === true ? `${definition}-recorded` : definition,
+          ranBy: "run",
+          cold,
+          memoryDump,
+          record,
+          keep: wishOf(options, session, context),
+          run,
+        },
         ledger,
         context,
       );

@@ -30,6 +30,8 @@ export class FastShell {
     this.#commands = machine.shell.commands;
     this.#errors = machine.shell.errors;
     for (const socket of [this.#commands, this.#errors]) {
+      // A recorded machine has none.
+      if (socket.destroyed) this.#lost = true;
       socket.on("close", () => {
         this.#lost = true;
       });

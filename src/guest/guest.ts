@@ -60,7 +60,8 @@ export class Guest implements Disposable {
 
   /** Wait until the guest's root shell answers on its fast channel. */
   async ready(options: WaitOptions): Promise<void> {
-    await this.fast.exec(":", options);
+    if (this.fast.idle) await this.fast.exec(":", options);
+    else await this.connect(options);
   }
 
   /** Open the ssh connection now, so that the first command over it does not wait for the handshake. */

@@ -45,6 +45,8 @@ export interface RunningOptions extends MachineShape {
   readonly commandLine?: readonly string[] | undefined;
   /** Boot, and neither use nor make a frozen machine. */
   readonly cold?: boolean | undefined;
+  /** Record it into this folder, on one processor: `dstate replay` runs it again, instruction by instruction. */
+  readonly recordInto?: string | undefined;
   /** How long a cold boot may take. */
   readonly bootWithin?: Within | undefined;
   /** What the run is about, in the name of its folder. Default: `vm`. */
@@ -92,6 +94,7 @@ export async function openVm(options: OpenVmOptions): Promise<Vm> {
       bootWithin: options.bootWithin,
       commandLine: options.commandLine,
       cold: options.cold,
+      recordInto: options.recordInto,
       room: options.room,
     },
     context,

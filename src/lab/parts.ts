@@ -30,6 +30,8 @@ export interface VmOptions {
   readonly commandLine?: readonly string[] | undefined;
   /** Boot, and neither use nor make a frozen machine. */
   readonly cold?: boolean | undefined;
+  /** Record it from its first instruction on, into this folder: see `startRecorded`. */
+  readonly recordInto?: string | undefined;
   /** The host's memory for this machine, which stays the caller's. Default: taken, which may wait, and given back. */
   readonly room?: Lease | undefined;
 }

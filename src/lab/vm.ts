@@ -25,6 +25,7 @@ import { TimelineRecorder } from "../record/record-timeline.ts";
 import { awaitBoot, BootError } from "./await-boot.ts";
 import { bootOptions } from "./boot.ts";
 import type { Parts, Shape, VmOptions } from "./parts.ts";
+import { startRecorded } from "./recorded.ts";
 import { provideSnapshot, restoreOptions, snapshotKey, snapshotStore, watchSnapshot } from "./snapshot.ts";
 
 /** The kernel log of a guest, from the best source that answers, with what the parser found in it. */
@@ -109,6 +110,11 @@ export class Vm implements AsyncDisposable {
     const shape = { ...options, accelerator, slowdown: await slowdownOf(context) };
     const room = options.room ?? (await takeRoom(options.memory, context));
     try {
+      if (options.recordInto !== undefined) {
+        const machine = await startRecorded(bootOptions(shape, context), options.parts, options.recordInto);
+        const about = { acceleration: "TCG, recorded: one processor, its clock counts instructions", room };
+        return await Vm.#ready(machine, options, { ...about, start: "cold" }, context);
+      }
       if (options.cold !== true) {
         const vm = await Vm.#warm(shape, { acceleration, room }, context);
         if (vm) return vm;

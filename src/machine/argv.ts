@@ -44,6 +44,17 @@ export interface MachineArguments {
   readonly errorsSocket: string;
   /** Whether the guest may reach beyond the machine. */
   readonly network: "isolated" | "user";
+  /** Write down everything that comes in from outside, or take it from what was written down. */
+  readonly recording?: RecordingArguments | undefined;
+}
+
+/** @see https://www.qemu.org/docs/master/system/replay.html */
+export interface RecordingArguments {
+  readonly mode: "record" | "replay";
+  /** The log of what came in. */
+  readonly log: string;
+  /** Wait for a debugger before the first instruction. */
+  readonly paused?: boolean | undefined;
 }
 
 /**
@@ -53,6 +64,7 @@ export interface MachineArguments {
  */
 export function qemuArguments(machine: MachineArguments): string[] {
   const { qemu } = machine.platform;
+  const { recording } = machine;
   return [
     "-no-user-config",
     "-nodefaults",
@@ -60,33 +72,77 @@ export function qemuArguments(machine: MachineArguments): string[] {
     "-no-reboot",
     ...["-machine", `${qemu.machine}${machine.memoryFile === undefined ? "" : ",memory-backend=memory"}`],
     ...memoryArguments(machine),
-    ...["-accel", machine.accelerator.type === "tcg" ? "tcg,thread=multi" : "kvm"],
+    ...(recording ? recordingArguments(recording) : ["-accel", accelArgument(machine)]),
     ...["-cpu", qemu.processor[machine.accelerator.type]],
     ...["-smp", `${machine.cpus}`],
     ...["-m", `${Math.ceil(machine.memory / 1024 ** 2)}M`],
     ...["-kernel", machine.kernel],
     ...(machine.initrd === undefined ? [] : ["-initrd", machine.initrd]),
     ...["-append", machine.commandLine],
-    // QEMU waits for the console's listener before it makes anything else: the first byte is heard.
-    ...["-chardev", `socket,id=console,path=${escapeOption(machine.consoleSocket)},server=on,wait=on`],
+    ...(recording ? [] : consoleArguments(machine.consoleSocket)),
     ...["-chardev", `socket,id=qmp,path=${escapeOption(machine.qmpSocket)},server=on,wait=off`],
     ...["-mon", "chardev=qmp,mode=control"],
     ...(machine.userMonitorSocket === undefined ? [] : userMonitor(machine.userMonitorSocket)),
-    ...["-serial", "chardev:console"],
-    ...["-device", "virtio-serial-pci"],
-    ...portArguments("commands", machine.commandsSocket),
-    ...portArguments("errors", machine.errorsSocket),
-    ...machine.disks.flatMap(diskArguments),
+    ...(recording ? consoleFile(machine.consoleSocket) : ["-serial", "chardev:console"]),
+    // Without a port the guest's shell waits for ever, and does no harm: ssh is the way in.
+    ...(recording
+      ? []
+      : [
+          ...["-device", "virtio-serial-pci"],
+          ...portArguments("commands", machine.commandsSocket),
+          ...portArguments("errors", machine.errorsSocket),
+        ]),
+    ...machine.disks.flatMap((disk, index) => diskArguments(disk, index, recording !== undefined)),
     ...[
       "-netdev",
       `user,id=net,hostfwd=tcp:127.0.0.1:0-:22,restrict=${machine.network === "isolated" ? "on" : "off"}`,
     ],
-    ...["-device", "virtio-net-pci,netdev=net,romfile="],
-    ...["-device", "virtio-rng-pci"],
-    ...qemu.devices.flatMap((device) => ["-device", device]),
+    ...["-device", `virtio-net-pci,netdev=net,romfile=${recording ? `,tx=timer${byTheGuest}` : ""}`],
+    ...(recording ? ["-object", "filter-replay,id=recorded-net,netdev=net"] : []),
+    ...["-device", `virtio-rng-pci${recording ? byTheGuest : ""}`],
+    // What these tell differs from start to start.
+    ...(recording ? [] : qemu.devices.flatMap((device) => ["-device", device])),
     // The state comes later, over the monitor.
     ...(machine.incoming === true ? ["-incoming", "defer"] : []),
   ];
+}
+
+/**
+ * What a recorded device does, it does when the guest asks or when the guest's clock says so, never when QEMU's main
+ * loop has its turn: that is not the same twice.
+ */
+const byTheGuest = ",ioeventfd=off";
+
+function accelArgument(machine: MachineArguments): string {
+  return machine.accelerator.type === "tcg" ? "tcg,thread=multi" : "kvm";
+}
+
+/** The name of the state that a recording begins with, among the snapshots of its disk. */
+export const firstState = "start";
+
+/**
+ * The guest's clock counts instructions, 4 ns each. It also runs on while the guest sleeps, at the host's pace: with
+ * `sleep=off` it would run away while disks work.
+ */
+function recordingArguments({ mode, log, paused }: RecordingArguments): string[] {
+  return [
+    ...["-accel", "tcg,thread=single"],
+    ...["-icount", `shift=2,rr=${mode},rrfile=${escapeOption(log)},rrsnapshot=${firstState}`],
+    ...(paused === true ? ["-S"] : []),
+  ];
+}
+
+// QEMU waits for the console's listener before it makes anything else: the first byte is heard.
+function consoleArguments(socket: string): string[] {
+  return ["-chardev", `socket,id=console,path=${escapeOption(socket)},server=on,wait=on`];
+}
+
+/**
+ * The console of a recorded machine goes into a file, and nothing comes in through it: what a socket takes, and when,
+ * is not the same twice, and QEMU 7.2 gives up on it ("Missing character write event").
+ */
+function consoleFile(path: string): string[] {
+  return ["-serial", `file:${escapeOption(path)}`];
 }
 
 function userMonitor(socket: string): string[] {
@@ -116,19 +172,30 @@ function portArguments(name: string, socket: string): string[] {
   ];
 }
 
-function diskArguments(disk: Disk, index: number): string[] {
+function diskArguments(disk: Disk, index: number, isRecorded: boolean): string[] {
   const id = `disk${index}`;
   const access = {
     "read-only": ",readonly=on",
     private: ",snapshot=on",
     "read-write": "",
   }[disk.access];
+  const file = isRecorded ? `${id}-file` : id;
   return [
     ...[
       "-drive",
-      `if=none,id=${id},format=${disk.format},file=${escapeOption(disk.path)},cache=unsafe${access}`,
+      `if=none,id=${file},format=${disk.format},file=${escapeOption(disk.path)},cache=unsafe${access}`,
     ],
-    ...["-device", `virtio-blk-pci,drive=${id},serial=${escapeOption(disk.serial)}`],
+    // When a request ends is written down, too.
+    ...(isRecorded
+      ? [
+          "-drive",
+          `driver=blkreplay,if=none,id=${id},image=${file}${disk.access === "read-only" ? ",readonly=on" : ""}`,
+        ]
+      : []),
+    ...[
+      "-device",
+      `virtio-blk-pci,drive=${id},serial=${escapeOption(disk.serial)}${isRecorded ? byTheGuest : ""}`,
+    ],
   ];
 }
 

@@ -1,11 +1,12 @@
 import { createWriteStream, type WriteStream } from "node:fs";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { finished } from "node:stream/promises";
 import { StringDecoder } from "node:string_decoder";
 import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import type { Pace } from "../base/pace.ts";
 import { withDeadline } from "../base/wait.ts";
+import { FileTail } from "./file-tail.ts";
 import type { Qmp } from "./qmp.ts";
 import { connectSocket } from "./socket.ts";
 
@@ -32,7 +33,7 @@ export interface ConsoleLine {
  */
 export class Console implements AsyncDisposable {
   readonly logFile: string;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #pace: Pace;
   readonly #log: WriteStream;
   readonly #decoder = new StringDecoder("utf8");
@@ -44,7 +45,7 @@ export class Console implements AsyncDisposable {
   #qmp: Qmp | undefined;
   #logFailure: Error | undefined;
 
-  private constructor(socket: Socket, logFile: string, pace: Pace) {
+  private constructor(socket: Duplex, logFile: string, pace: Pace) {
     this.#socket = socket;
     this.#pace = pace;
     this.logFile = logFile;
@@ -70,6 +71,17 @@ export class Console implements AsyncDisposable {
     signal: AbortSignal;
   }): Promise<Console> {
     return new Console(await connectSocket(options.path, options), options.logFile, options.pace);
+  }
+
+  /** Follow a console that QEMU writes into a file: nothing can be typed there. */
+  static async follow(options: {
+    path: string;
+    logFile: string;
+    within: Within;
+    pace: Pace;
+    signal: AbortSignal;
+  }): Promise<Console> {
+    return new Console(await FileTail.open(options.path, options), options.logFile, options.pace);
   }
 
   /** The monitor that sends breaks; it is there only after the console. */
@@ -172,12 +184,15 @@ export class Console implements AsyncDisposable {
     key: string,
     options: { within?: Within | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
+    if (this.#socket instanceof FileTail)
+      throw new InfraError("nothing can be typed on the console of a recorded machine");
     if (!this.#qmp) throw new InfraError("the machine's monitor is not connected yet");
     await this.#qmp.call("chardev-send-break", { id: "console" }, options);
     this.type(key);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#socket instanceof FileTail) await this.#socket.rest();
     this.#socket.destroy();
     this.#listeners.clear();
     this.#log.end();

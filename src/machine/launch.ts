@@ -68,7 +68,7 @@ export async function launch(
 
 /** Every file that a machine is started with. */
 async function filesOf(options: MachineOptions): Promise<FilesOfMachine> {
-  const { kernel, disks, memoryFile } = options;
+  const { kernel, disks, memoryFile, recording } = options;
   const read = [kernel.boot, ...(kernel.initrd === undefined ? [] : [kernel.initrd])];
   const write: string[] = [];
   const shared: string[] = [];
@@ -77,6 +77,10 @@ async function filesOf(options: MachineOptions): Promise<FilesOfMachine> {
     // A raw image is what a guest wrote: whatever its first bytes look like, it names no file of the host's.
     const below = disk.format === "qcow2" ? await imageBelow(disk.path) : undefined;
     if (below !== undefined) read.push(below);
+  }
+  if (recording) {
+    (recording.mode === "record" ? write : read).push(recording.log);
+    if (recording.mode === "record") await writeFile(recording.log, "");
   }
   if (memoryFile && "path" in memoryFile) {
     // QEMU opens it for writing even where its changes stay its own.

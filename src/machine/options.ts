@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Pace } from "../base/pace.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Accelerator, Disk, MachineArguments } from "./argv.ts";
+import type { Accelerator, Disk, MachineArguments, RecordingArguments } from "./argv.ts";
 import type { ConfinementHost } from "./probe-confinement.ts";
 
 /** A state that a machine goes on from. */
@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly incoming?: Incoming | undefined;
   /** Programs of this host: QEMU is looked for in its path. */
   readonly host: ConfinementHost;
+  /** Record it, or run what was recorded. */
+  readonly recording?: (RecordingArguments & { readonly seedDisk?: string | undefined }) | undefined;
   /** Short-lived files go below this folder. */
   readonly runtimeRoot: string;
   /** What the guest writes to its private disks goes below this folder, which is made if it is not there. */

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { hostTroubleIn } from "../base/host-trouble.ts";
@@ -48,7 +49,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   });
   try {
     const seedPath = join(directory.own, "seed.img");
-    if (incoming?.identity) await copyFile(incoming.identity.seedDisk, seedPath);
+    const known = incoming?.identity?.seedDisk ?? options.recording?.seedDisk;
+    if (known !== undefined) await copyFile(known, seedPath);
     else await writeSeedDisk(seedPath, seed);
     const consoleLog = join(options.evidenceDir, "console.log");
     const state = await incoming?.open();
@@ -74,6 +76,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       // Another dstate asks the machine through it while this one waits for it.
       userMonitorSocket: join(directory.own, userMonitorName),
       network: options.network,
+      recording: options.recording,
     });
     const launched = await launch(argv, options, { directory, fed: state !== undefined });
     child = launched.child;
@@ -135,13 +138,16 @@ async function connectTo(
   const { signal } = options;
   const limits = { within, pace, signal };
   // QEMU waits for each of these in turn before it goes on; the order is its own.
+  const logFile = parts.consoleLog;
   const [console, commands, errors] = await Promise.race([
     early,
-    Promise.all([
-      Console.connect({ path: socket("console"), logFile: parts.consoleLog, ...limits }),
-      connectSocket(socket("commands"), limits),
-      connectSocket(socket("errors"), limits),
-    ]),
+    options.recording
+      ? Promise.all([Console.follow({ path: socket("console"), logFile, ...limits }), noSocket(), noSocket()])
+      : Promise.all([
+          Console.connect({ path: socket("console"), logFile, ...limits }),
+          connectSocket(socket("commands"), limits),
+          connectSocket(socket("errors"), limits),
+        ]),
   ]);
   const qmp = await Promise.race([early, Qmp.connect(socket("qmp"), limits)]);
   console.useMonitor(qmp);
@@ -174,6 +180,11 @@ async function connectTo(
     exited,
     directory: parts.directory,
   });
+}
+
+/** A way in that is not there. */
+function noSocket(): Socket {
+  return new Socket().destroy();
 }
 
 /** The failure of a QEMU that ended by itself within a moment, else the error that was seen first. */

@@ -27,6 +27,11 @@ export function renderTrials(trials: readonly TrialResult[], options: { width: n
       ...(trial.kept
         ? [`kept: its machine, ${formatBytes(trial.kept.bytes)}; revive it: dstate attach ${trial.evidence}`]
         : []),
+      ...(trial.recorded
+        ? [
+            `recorded: ${formatBytes(trial.recorded.logBytes)} and ${formatBytes(trial.recorded.diskBytes)} of disks; run it again: dstate replay ${trial.evidence}`,
+          ]
+        : []),
     ].join("\n  "),
   );
   return `${renderTable(head, rows, options)}\n${lines.join("\n")}`;

@@ -246,6 +246,8 @@ export class EvidenceCollector {
     }
     const answered = (this.#log === "guest" && !this.#vm.poweringOff) || this.#sysrqAnswers;
     if (answered || machine.fatal) return;
+    // What QEMU's monitor does to a machine is no part of a recording.
+    if (machine.options.recording) return this.#skip("NMI", "not sent: it would not be in the recording");
     await this.#step("NMI", timeouts.evidence.nmiStep, async (signal) => {
       const said = await sendNmi(machine, { within: timeouts.evidence.nmi, signal });
       if (said === "") throw new Error("nothing came on the console after an NMI either");

@@ -10,6 +10,7 @@ import { type Cell, describeCell } from "../lab/cell.ts";
 import { Keeper, type KeptMachine } from "../lab/keeper.ts";
 import { openVm } from "../lab/open.ts";
 import type { Parts } from "../lab/parts.ts";
+import { type RecordedMachine, recordingOf, settleRecording } from "../lab/recorded.ts";
 import { shapeOf } from "../lab/shape.ts";
 import type { Vm } from "../lab/vm.ts";
 import { MachineFault } from "../machine/fault.ts";
@@ -45,6 +46,8 @@ export interface TrialResult<Observation = unknown> {
   readonly problem?: Problem | undefined;
   /** Its machine, which `dstate attach` revives. */
   readonly kept?: KeptMachine | undefined;
+  /** Its recording, which `dstate replay` runs again. */
+  readonly recorded?: RecordedMachine | undefined;
 }
 
 /**
@@ -70,6 +73,8 @@ export interface TrialOptions {
    * when the trial reproduced, and keeps the machine as it is then.
    */
   readonly keep?: boolean | (() => Promise<boolean>) | undefined;
+  /** Record the machine, and leave the recording of a trial that is not clean. */
+  readonly record?: boolean | undefined;
   /**
    * The run that it is a trial of. Default: one of its own.
    *
@@ -85,7 +90,7 @@ export interface TrialOptions {
 /** What a trial comes to, before it is known where and when. */
 type TrialEnd<Observation = unknown> = Pick<
   TrialResult<Observation>,
-  "outcome" | "summary" | "columns" | "observation" | "problem" | "kept"
+  "outcome" | "summary" | "columns" | "observation" | "problem" | "kept" | "recorded"
 >;
 
 /**
@@ -164,6 +169,7 @@ async function trialOf<Observation>(
       parts,
       evidenceDir: evidence.dir,
       cold: options.cold,
+      recordInto: options.record === true ? recordingOf(evidence.dir) : undefined,
       room,
     });
     const machine = aboutMachine(vm);
@@ -200,12 +206,15 @@ async function trialOf<Observation>(
       throw error;
     }
   };
+  const settled = async (outcome: Outcome): Promise<Pick<TrialResult, "recorded">> =>
+    options.record === true ? { recorded: await settleRecording(recordingOf(evidence.dir), outcome) } : {};
   return await longStep(
     context,
     { title: `trial: ${describeCell(cell)}`, kind: `trial-${repro.id}`, guess: undefined },
     async (progress) => {
       try {
-        const trial = await finish(await onMachine(progress));
+        const end = await onMachine(progress);
+        const trial = await finish({ ...end, ...(await settled(end.outcome)) });
         progress.conclude(trial.outcome);
         return trial;
       } catch (error) {
@@ -219,7 +228,7 @@ async function trialOf<Observation>(
         }
         const failed = failureOf(error, { booted: machineVersions !== undefined });
         progress.conclude(`${failed.outcome}: ${failed.summary}`);
-        return await finish(failed);
+        return await finish({ ...failed, ...(await settled(failed.outcome)) });
       }
     },
   );

@@ -23,3 +23,35 @@ test("paths with commas survive QEMU's option lists, and nothing listens beyond 
   ]);
   expect(argv.join(" ")).toContain("snapshot=on");
 });
+
+test("a recorded machine has every disk and its network behind what writes them down, and nothing that differs from start to start", () => {
+  const machine = {
+    platform: guestPlatform,
+    accelerator: { type: "tcg" },
+    cpus: 1,
+    memory: 2 ** 30,
+    kernel: "/k",
+    commandLine: "console=ttyS0",
+    disks: [
+      { serial: "dstate-root", path: "/root", format: "qcow2", access: "read-write" },
+      { serial: "dstate-node", path: "/node", format: "raw", access: "read-only" },
+    ],
+    qmpSocket: "/q",
+    consoleSocket: "/c",
+    commandsSocket: "/d",
+    errorsSocket: "/e",
+    network: "isolated",
+  } as const;
+  const record = qemuArguments({ ...machine, recording: { mode: "record", log: "/l,og" } });
+  const words = record.join(" ");
+  expect(words).toContain("-icount shift=2,rr=record,rrfile=/l,,og,rrsnapshot=start");
+  for (const device of record.filter((word) => word.startsWith("virtio-blk"))) {
+    const drive = /drive=(\w+)/.exec(device)?.[1];
+    expect(words).toContain(`driver=blkreplay,if=none,id=${drive},image=${drive}-file`);
+  }
+  expect(words).toContain("filter-replay,id=recorded-net,netdev=net");
+  expect(words).not.toMatch(/thread=multi|guid=auto|virtserialport|snapshot=on/);
+  const replay = qemuArguments({ ...machine, recording: { mode: "replay", log: "/l,og", paused: true } });
+  // The same machine, to the last word; but for which way, and that it waits.
+  expect(replay.filter((word) => word !== "-S").join(" ")).toBe(words.replace("rr=record", "rr=replay"));
+});

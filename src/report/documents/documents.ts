@@ -36,6 +36,7 @@ export const documents = {
   show: { version: 1, body: trials.show },
   attach: { version: 1, body: trials.attach },
   why: { version: 1, body: why },
+  replay: { version: 1, body: trials.replay },
   pack: { version: 1, body: trials.pack },
   rerun: { version: 1, body: trials.rerun },
   repros: { version: 1, body: stock.repros },

@@ -55,6 +55,14 @@ export const trial = z
     evidence: z.string().describe("The folder."),
     collected: z.array(collected),
     problem: problem.optional(),
+    recorded: z
+      .object({
+        folder: z.string(),
+        logBytes: z.int(),
+        diskBytes: z.int().describe("What was written to its disks, and the state that it began with."),
+      })
+      .optional()
+      .describe("Its recording, which `dstate replay` runs again."),
     kept: z
       .object({
         folder: z.string(),

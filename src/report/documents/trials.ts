@@ -195,6 +195,16 @@ export const shell = ran.extend({
   evidence: z.string().describe("The folder with the console's log."),
 });
 
+export const replay = z.object({
+  run: z.string().describe("The run's folder."),
+  trial: z.string().describe("The folder of the trial that was recorded."),
+  console: z.string().describe("What the replayed machine's console said."),
+  took: z.number().describe("Milliseconds."),
+  same: z.boolean().describe("Whether the console is the recorded one, bit by bit."),
+  bytes: z.int().describe("Of the console."),
+  findings: z.array(z.string()).describe("What the kernel log shows."),
+});
+
 export const pack = z.object({
   file: z.string(),
   id: z.string().describe("sha256 of the manifest, which holds the hashes of all files."),

@@ -1,0 +1,76 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { contextOf, openVm } from "../../src/lab/open.ts";
+import { readRecording, recordingOf, settleRecording, startReplay } from "../../src/lab/recorded.ts";
+import { instructionOf, replay } from "../../src/machine/replay.ts";
+import { kernel } from "./vm.ts";
+
+const dir = await mkdtemp(join(tmpdir(), "dstate-recorded-"));
+const trial = join(dir, "trial");
+const recording = recordingOf(trial);
+const context = contextOf({ progress: () => {} });
+
+beforeAll(async () => {
+  const options = { kernel, memory: "512MiB", evidenceDir: trial, recordInto: recording } as const;
+  await using vm = await openVm({ ...options, progress: () => {} });
+  // Over the network, which is recorded too; what is random in the guest is said aloud.
+  const { stdout } = await vm.guest.exec(
+    "echo w > /proc/sysrq-trigger; dd if=/dev/urandom bs=16 count=1 | od -x | tee /dev/kmsg",
+  );
+  expect(stdout).toMatch(/^0000000 /);
+  expect((await vm.powerOff({ within: "60s" })).state).toBe("off");
+});
+afterAll(async () => await rm(dir, { recursive: true, force: true }));
+
+describe("a recorded machine", () => {
+  test("does the same again, to the last byte of its console, and stops where it is told", async () => {
+    const recorded = await readFile(join(trial, "console.log"), "utf8");
+    expect(recorded).toMatch(/0000000( [0-9a-f]{4}){8}/);
+    const { signal } = new AbortController();
+    {
+      await using again = await startReplay(recording, { paused: false }, context);
+      expect(await replay(again.machine, { within: "5m", signal })).toEqual({ type: "end" });
+      expect(await readFile(again.machine.console.logFile, "utf8")).toBe(recorded);
+    }
+    await using again = await startReplay(recording, { paused: false }, context);
+    const until = (line: string): boolean => line.includes("sysrq: Show Blocked State");
+    const end = await replay(again.machine, { within: "5m", signal, until });
+    expect(end).toMatchObject({ type: "line", line: expect.stringContaining("sysrq") });
+    // It stands still there.
+    expect(await instructionOf(again.machine, { signal })).toBe("instruction" in end ? end.instruction : 0);
+  });
+
+  test.each([
+    ["by another QEMU", { qemu: "99.1.0" }, /recorded by QEMU 99\.1\.0, and this host has/],
+    ["on a kernel that is gone", { kernel: { boot: "/no/such/vmlinux" } }, /gone from the cache: \/no\/such/],
+    ["by another dstate", { schemaVersion: 99 }, /cannot be read: schemaVersion/],
+  ])("%s is refused with a sentence", async (_name, change, message) => {
+    const other = join(dir, "other");
+    await cp(recording, other, { recursive: true });
+    const about = JSON.parse(await readFile(join(other, "recording.json"), "utf8"));
+    const changed =
+      "kernel" in change
+        ? { ...about, kernel: { ...about.kernel, ...change.kernel } }
+        : { ...about, ...change };
+    await writeFile(join(other, "recording.json"), JSON.stringify(changed));
+    await expect(startReplay(other, { paused: false }, context)).rejects.toThrow(message);
+    await rm(other, { recursive: true });
+  });
+
+  test("that QEMU did not finish is refused, and does not stay; nor does one of a clean trial", async () => {
+    const other = join(dir, "unfinished");
+    await cp(recording, other, { recursive: true });
+    // As it is until QEMU ends.
+    const log = await readFile(join(other, "events.bin"));
+    await writeFile(join(other, "events.bin"), Buffer.concat([Buffer.alloc(12), log.subarray(12)]));
+    await expect(readRecording(other)).rejects.toThrow("was not finished");
+    expect(await settleRecording(other, "reproduced")).toBeUndefined();
+    await expect(readRecording(other)).rejects.toThrow("there is no recording");
+    const clean = join(dir, "clean");
+    await cp(recording, clean, { recursive: true });
+    expect(await settleRecording(clean, "clean")).toBeUndefined();
+    await expect(readRecording(clean)).rejects.toThrow("there is no recording");
+  });
+});
