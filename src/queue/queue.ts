@@ -64,6 +64,7 @@ export class Queue implements AsyncDisposable {
   readonly shown: string;
   readonly #boss: PgBoss;
   readonly #known = new Set<string>();
+  readonly #lastWords: Promise<void>[] = [];
 
   private constructor(boss: PgBoss, shown: string) {
     this.#boss = boss;
@@ -289,7 +290,13 @@ export class Queue implements AsyncDisposable {
     return explainDatabase(this.shown, error);
   }
 
+  /** Have something waited for before the connection is closed. */
+  beforeClosing(work: Promise<void>): void {
+    this.#lastWords.push(work);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#lastWords);
     await this.#boss.stop({ graceful: false, close: true }).catch((error: unknown) => void messageOf(error));
   }
 }

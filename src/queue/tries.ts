@@ -41,6 +41,10 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
     const insist = async <T>(work: () => Promise<T>): Promise<T> =>
       await queue.insist(`the queue ${queue.shown}`, context.signal, work);
     await insist(() => carryRepro(found, definition, queue));
+    // Asked for what is awaited before those who wait are told.
+    context.signal.addEventListener("abort", () => queue.beforeClosing(takeBack(queue, results.pending)), {
+      once: true,
+    });
     const results = new Results(queue, context.signal);
     const numbers = new Map<string, number>();
     const seen: Seen[] = [];
@@ -81,14 +85,20 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
         context.progress({ type: "note", text });
       }
     };
-    context.signal.addEventListener("abort", () => void takeBack(queue, results), { once: true });
     await noteWorkers(queue, context);
     const builds = new Map<string, Promise<void>>();
     const build = async (cell: Cell): Promise<void> => {
       const needs = needsFor("build", cell);
-      const id = jobId("build", [cell.kernel, repro.kernelFragments?.(cell) ?? [], needs.architecture]);
-      await insist(() => queue.ask(id, needs, dataFor(cell)));
-      throwFailure((await results.of(id, needs)).result);
+      const facts = [cell.kernel, repro.kernelFragments?.(cell) ?? [], needs.architecture];
+      // What failed in an earlier campaign may go well now: it is asked for once more, under the next number.
+      for (let number = 1; ; number += 1) {
+        const id = jobId("build", [...facts, number]);
+        const [past] = await insist(() => queue.resultsOf([id]));
+        if (past?.result.type === "built") return;
+        if (past) continue;
+        await insist(() => queue.ask(id, needs, dataFor(cell)));
+        return throwFailure((await results.of(id, needs)).result);
+      }
     };
     const provide = async (cell: Cell): Promise<void> => {
       refuseFile(cell);
@@ -206,8 +216,7 @@ async function noteWorkers(queue: Queue, context: Context): Promise<void> {
 }
 
 /** Who was interrupted wants nothing more: what nobody has begun is not to be begun. */
-async function takeBack(queue: Queue, results: Results): Promise<void> {
-  const pending = results.pending;
+async function takeBack(queue: Queue, pending: readonly [string, Needs][]): Promise<void> {
   await withDeadline("jobs to be taken back", { within: timeouts.jobs.farewell }, async () => {
     for (const [id, needs] of pending) await queue.cancel(id, needs);
   }).catch(() => {});

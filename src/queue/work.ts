@@ -35,7 +35,8 @@ export type Needs = z.infer<typeof needsSchema>;
 /** What a worker has. */
 export const abilitiesSchema = z.object({
   architecture: z.string(),
-  accelerator: z.enum(["kvm", "tcg"]),
+  /** `unknown`: there is a `/dev/kvm`, and no kernel yet that could tell whether it works. */
+  accelerator: z.enum(["kvm", "tcg", "unknown"]),
   memory: z.number(),
   /** Selectors of kernels that are on its disk. */
   kernels: z.array(z.string()),
@@ -96,9 +97,11 @@ export function queueOf(needs: Needs): string {
  */
 export function canDo(needs: Needs, abilities: Abilities, isBuilt: boolean): boolean {
   const { architecture, accelerator, memory } = abilities;
-  if (needs.architecture !== architecture || needs.accelerator !== accelerator || needs.memory > memory)
-    return false;
-  return needs.task === "build" || !isBuilt || abilities.shares || abilities.kernels.includes(needs.kernel);
+  if (needs.architecture !== architecture) return false;
+  // A kernel is the same, whatever it will run under.
+  if (needs.task === "build") return true;
+  if (needs.accelerator !== accelerator || needs.memory > memory) return false;
+  return !isBuilt || abilities.shares || abilities.kernels.includes(needs.kernel);
 }
 
 /**

@@ -1,18 +1,21 @@
 import type { Context } from "../base/context.ts";
 import { DstateError, messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
-import { oneLine } from "../base/text.ts";
+import { oneLine, sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import { acceleratorHere } from "../campaign/accelerator-here.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import { nameCell } from "../campaign/record-trial.ts";
 import { BuildError } from "../kernel/build.ts";
+import { findCachedKernel } from "../kernel/list.ts";
+import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { sourceOf } from "../kernel/sources/index.ts";
 import { storedKernels } from "../kernel/stored.ts";
 import { describeCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
+import { canOpenKvm } from "../machine/accelerator.ts";
 import { roomOf } from "../machine/lease.ts";
 import { mostOf } from "../machine/room.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -63,6 +66,16 @@ export async function runWorker(options: WorkerOptions, context: Context): Promi
   const next = async (): Promise<Claim | undefined> => {
     for (const { queue: from, needs } of await insist(() => queue.asked())) {
       const { isBuilt } = sourceOf(parseKernelSelector(needs.kernel));
+      const { accelerator } = needs;
+      if (
+        abilities.accelerator === "unknown" &&
+        needs.task === "trial" &&
+        canDo(needs, { ...abilities, accelerator }, isBuilt)
+      ) {
+        // A kernel tells what this host's KVM is worth; this one will be needed anyway.
+        await provideKernel(parseKernelSelector(needs.kernel), { ...context, signal });
+        await introduce();
+      }
       if (!canDo(needs, abilities, isBuilt)) continue;
       const claim = await insist(() => queue.take(from, needs));
       if (claim) return claim;
@@ -105,7 +118,10 @@ async function abilitiesOf(context: Context): Promise<Abilities> {
   const { settings } = context;
   return {
     architecture: guestPlatform.name,
-    accelerator: await acceleratorHere(context),
+    accelerator:
+      (await canOpenKvm()) && (await findCachedKernel(context)) === undefined
+        ? "unknown"
+        : await acceleratorHere(context),
     memory: mostOf(roomOf(settings)),
     kernels: (await storedKernels(context)).map(({ about }) => about.selector),
     shares: settings.cacheRegistry !== undefined,
@@ -167,21 +183,34 @@ async function resultOf(
   const cell = cellOf(data.cell);
   const { repro } = await receiveRepro(data.definition, queue, context);
   try {
+    if (needs.task === "build") {
+      // The kernel alone: other repros' trials wait for it as well.
+      const fragments = repro.kernelFragments?.(cell) ?? [];
+      await provideKernel(parseKernelSelector(cell.kernel), context, { fragments });
+      return { type: "built" };
+    }
     const parts = await provideParts(repro, cell, context);
-    if (needs.task === "build") return { type: "built" };
     const trial = await runTrial(repro, cell, parts, context, { cold: data.cold });
     // Only a name is made of it.
     using names = Ledger.inMemory();
     const { accelerator } = needs;
     const key = nameCell(names, { definition: data.definition, cell, kernel: parts.kernel, accelerator });
-    const { outcome, summary, columns, versions, evidence, startedAt, took } = trial;
+    const { outcome, versions, evidence, startedAt, took } = trial;
+    // A guest's words; PostgreSQL takes no NUL in them.
+    const summary = sanitize(trial.summary, { maxLength: 4000 });
+    const columns = Object.fromEntries(
+      Object.entries(trial.columns).map(([name, text]) => [
+        sanitize(name),
+        sanitize(text, { maxLength: 4000 }),
+      ]),
+    );
     return {
       type: "trial",
       ...{
         key,
         outcome,
         summary,
-        columns: { ...columns },
+        columns,
         versions: { ...versions },
         evidence,
         startedAt,

@@ -6,10 +6,15 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DeadlineError } from "../../src/base/errors.ts";
+import { silent } from "../../src/base/progress.ts";
+import { readSettings } from "../../src/base/settings.ts";
 import { leastSeconds, simulateCampaign } from "../../src/bench/queue-simulation.ts";
+import { Ledger } from "../../src/campaign/ledger.ts";
+import { runMatrix } from "../../src/campaign/matrix/run.ts";
 import { parseQueueAddress } from "../../src/queue/address.ts";
 import { type Claim, Queue } from "../../src/queue/queue.ts";
 import { Results } from "../../src/queue/results.ts";
+import { triesByQueue } from "../../src/queue/tries.ts";
 import { fisher, type Seen, unlikeWorkers } from "../../src/queue/unlike.ts";
 import {
   type Abilities,
@@ -20,6 +25,7 @@ import {
   type Needs,
   queueOf,
 } from "../../src/queue/work.ts";
+import { findRepro } from "../../src/repro/find.ts";
 import { readSources } from "./house.ts";
 import { lineTo, type RunningPostgres, startPostgres } from "./postgres.ts";
 
@@ -196,6 +202,39 @@ describe("who waits for a result", () => {
   });
 });
 
+describe("who asks for trials and is interrupted", () => {
+  test("takes back what nobody has begun, kernels of several cells that were asked for at once", async () => {
+    const found = await findRepro("io-uring-dstate");
+    const stop = new AbortController();
+    const settings = readSettings({
+      ...process.env,
+      DSTATE_CACHE: join(home, "asks"),
+      DSTATE_LOGS: join(home, "asks"),
+    });
+    const context = { settings, progress: silent, signal: stop.signal };
+    using ledger = Ledger.inMemory();
+    const queue = await Queue.open(postgres.url, { signal });
+    const cells = ["6.1.100", "6.1.101", "6.1.102"].map((each) => ({
+      ...cell,
+      node: "20.9.0",
+      kernel: each,
+    }));
+    const plan = { trials: 1, confidence: 0.95, full: false };
+    const running = runMatrix(
+      { found, cells, plan, jobs: 4, open: triesByQueue(queue, found) },
+      ledger,
+      context,
+    );
+    const left = async (): Promise<string> =>
+      await sql("SELECT count(*) FROM dstate_jobs.job WHERE name LIKE 'build-%' AND state = 'created'");
+    await expect.poll(left, { interval: 200 }).toBe("3");
+    stop.abort(new Error("enough"));
+    await expect(running).rejects.toThrow("enough");
+    await queue[Symbol.asyncDispose]();
+    expect(await left()).toBe("0");
+  });
+});
+
 describe("a line that is cut", () => {
   test("is noticed by who holds a job, and mended lets it go on", async () => {
     await using line = await lineTo(postgres);
@@ -273,6 +312,8 @@ describe("a worker", () => {
     ["takes it where it can have it from a registry", { kernel: "6.1.115" }, { shares: true }, true],
     ["builds a kernel that it has not", { kernel: "6.1.115", task: "build" }, {}, true],
     ["leaves what wants KVM", { accelerator: "kvm" }, {}, false],
+    ["leaves all trials while it does not know what its KVM is worth", {}, { accelerator: "unknown" }, false],
+    ["builds also then", { task: "build" }, { accelerator: "unknown" }, true],
     ["leaves what wants more memory than it has", { memory: 2 ** 32 }, {}, false],
     ["leaves another architecture", { architecture: "aarch64" }, {}, false],
   ])("%s", (_name, needs, own, can) => {

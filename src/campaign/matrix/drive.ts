@@ -27,6 +27,8 @@ export interface MatrixTrial {
 
 /** What a matrix reads and does. Everything else in it is arithmetic. */
 export interface MatrixWorld {
+  /** What several cells need may be got at once: it is got on other hosts. Default: one after the other. */
+  readonly atOnce?: boolean | undefined;
   /** Whether all that a cell needs is on this machine, as far as can be told without looking. */
   isHere(cell: Cell): boolean;
   /** Trials there were before. */
@@ -113,7 +115,9 @@ export async function driveMatrix(
   };
   let lanes = 2;
   const getAllReady = async (here: boolean): Promise<void> => {
-    for (const state of states.filter(({ cell }) => world.isHere(cell) === here)) await getReady(state);
+    const lane = states.filter(({ cell }) => world.isHere(cell) === here);
+    if (world.atOnce) await Promise.all(lane.map(getReady));
+    else for (const state of lane) await getReady(state);
     lanes -= 1;
     changes.tell();
   };

@@ -63,6 +63,7 @@ export async function runMatrix(
       const rows = await driveMatrix(
         { cells, plan, jobs, stop, step: progress, onChange },
         {
+          atOnce: options.open !== undefined,
           isHere: (cell) => tries.isBuilt(cell),
           earlier: async (cell) => (options.fresh ? [] : ledger.trialsOf(await tries.key(cell))),
           provide: async (cell) => await tries.provide(cell),
