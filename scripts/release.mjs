@@ -1,7 +1,7 @@
 // npm run release: build the package, look at it as its users' tools do, and publish it. With --dry-run everything
 // but the upload: that is part of `npm test`. --tag v1.2.3 says which release is meant; a tag's workflow gives it.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,6 +27,21 @@ function output(argv, env) {
   return stdout;
 }
 
+/** What the package brings along, as CycloneDX has it: a file of the package. */
+function writeBillOfMaterials() {
+  const argv = ["npm", "sbom", "--sbom-format", "cyclonedx", "--omit", "dev", "--omit", "peer"];
+  const bill = JSON.parse(output(argv, env));
+  // npm takes the folder's name.
+  bill.metadata.component.name = "dstate";
+  const names = new Set(
+    bill.components.map((each) => (each.group ? `${each.group}/${each.name}` : each.name)),
+  );
+  const { dependencies } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+  for (const name of Object.keys(dependencies))
+    if (!names.has(name)) refuse(`the bill of materials does not have ${name}`);
+  writeFileSync(join(home, "dist", "sbom.cdx.json"), `${JSON.stringify(bill, null, 1)}\n`);
+}
+
 if (values.tag !== undefined && values.tag !== `v${version}`)
   refuse(`the tag ${values.tag} is not v${version}, the version in package.json`);
 const heading = readFileSync(join(home, "CHANGELOG.md"), "utf8")
@@ -38,6 +53,7 @@ if (!values["dry-run"] && !/\(\d{4}-\d{2}-\d{2}\)$/.test(heading))
 
 const env = prepare();
 run(["node", "scripts/build.mjs"], env);
+writeBillOfMaterials();
 const dir = mkdtempSync(join(tmpdir(), "dstate-release-"));
 process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
 const [packed] = JSON.parse(

@@ -1,16 +1,15 @@
-import { createWriteStream, type WriteStream } from "node:fs";
 import type { Duplex } from "node:stream";
-import { finished } from "node:stream/promises";
 import { StringDecoder } from "node:string_decoder";
 import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import type { Pace } from "../base/pace.ts";
 import { withDeadline } from "../base/wait.ts";
+import { ConsoleLog } from "./console-log.ts";
 import { FileTail } from "./file-tail.ts";
 import type { Qmp } from "./qmp.ts";
 import { connectSocket } from "./socket.ts";
 
-/** What is kept in memory of the console; the file on disk has all of it. */
+/** What is kept in memory of the console; the file on disk has more of it. */
 const keptCharacters = 4 * 1024 * 1024;
 /** A line longer than this is cut into several: a guest decides what it prints. */
 const longestLine = 64 * 1024;
@@ -25,7 +24,7 @@ export interface ConsoleLine {
 }
 
 /**
- * The serial line of a machine: every byte goes to `logFile` as it comes, and lines to whoever listens. It
+ * The serial line of a machine: every byte goes to `logFile` as it comes, within limits, and lines to whoever listens. It
  * can type and send sysrq keys.
  *
  * QEMU waits for us before it starts the guest, so the first byte is there. QEMU's own `logfile=` is not
@@ -35,7 +34,7 @@ export class Console implements AsyncDisposable {
   readonly logFile: string;
   readonly #socket: Duplex;
   readonly #pace: Pace;
-  readonly #log: WriteStream;
+  readonly #log: ConsoleLog;
   readonly #decoder = new StringDecoder("utf8");
   readonly #listeners = new Set<(line: ConsoleLine) => void>();
   #lines: string[] = [];
@@ -43,19 +42,14 @@ export class Console implements AsyncDisposable {
   #dropped = 0;
   #rest = "";
   #qmp: Qmp | undefined;
-  #logFailure: Error | undefined;
 
   private constructor(socket: Duplex, logFile: string, pace: Pace) {
     this.#socket = socket;
     this.#pace = pace;
     this.logFile = logFile;
-    this.#log = createWriteStream(logFile);
-    // A full disk must not end the guest; it is told when the log is asked for.
-    this.#log.on("error", (error) => {
-      this.#logFailure = error;
-    });
+    this.#log = new ConsoleLog(logFile);
     socket.on("data", (chunk: Buffer) => {
-      if (!this.#logFailure) this.#log.write(chunk);
+      this.#log.write(chunk);
       this.#receive(this.#decoder.write(chunk));
     });
     // QEMU's exit is reported by the machine; the console only ends.
@@ -91,7 +85,7 @@ export class Console implements AsyncDisposable {
 
   /** Why the log on disk is not whole, if it is not. */
   get logFailure(): string | undefined {
-    return this.#logFailure && messageOf(this.#logFailure);
+    return this.#log.failure && messageOf(this.#log.failure);
   }
 
   /** Lines so far, the unfinished last one too, at most the last 4 MiB. */
@@ -195,8 +189,7 @@ export class Console implements AsyncDisposable {
     if (this.#socket instanceof FileTail) await this.#socket.rest();
     this.#socket.destroy();
     this.#listeners.clear();
-    this.#log.end();
-    await finished(this.#log).catch(() => {});
+    await this.#log.end();
   }
 
   #receive(text: string): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -182,9 +182,35 @@ function anonymousMemory(pid: number): number {
   }
 }
 
-/** Do something with the leases that no other process can do at the same time. */
+/**
+ * Do something with the leases that no other process can do at the same time. A torn file of them is begun anew: what
+ * living machines have taken is counted by what the host has left.
+ */
 function withLeases<T>(runtimeDir: string, work: (leases: DatabaseSync) => T): T {
   mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
+  try {
+    return inFile(runtimeDir, work);
+  } catch (error) {
+    if (!isTorn(error)) throw error;
+    for (const ending of ["", "-journal", "-wal", "-shm"])
+      rmSync(join(runtimeDir, `leases.sqlite${ending}`), { force: true });
+    return inFile(runtimeDir, work);
+  }
+}
+
+/**
+ * Whether a file is no database any more, or one whose tables or rows are none of ours: SQLite's primary result codes
+ * for errors in tables, torn files and files of another kind, and what the schema of a row refuses.
+ *
+ * @see https://www.sqlite.org/rescode.html
+ */
+function isTorn(error: unknown): boolean {
+  if (error instanceof z.ZodError) return true;
+  const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
+  return [1, 11, 19, 26].includes(code);
+}
+
+function inFile<T>(runtimeDir: string, work: (leases: DatabaseSync) => T): T {
   const leases = new DatabaseSync(join(runtimeDir, "leases.sqlite"));
   try {
     leases.exec(tables);

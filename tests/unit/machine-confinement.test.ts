@@ -103,6 +103,8 @@ async function once(emitter: NodeJS.EventEmitter, event: string): Promise<void> 
   await new Promise<void>((resolve) => void emitter.once(event, () => resolve()));
 }
 
+const bootId = async (): Promise<string> => await readFile("/proc/sys/kernel/random/boot_id", "utf8");
+
 /** What QEMU needs, and the only things that it can do. */
 const needed = ["read what it is shown", "write in its own folder", "copy itself"];
 const could = (tried: Map<string, string>): string[] =>
@@ -194,6 +196,17 @@ describe("a folder for short-lived files", () => {
     await writeFile(join(dir, "m-planted", "owner.json"), JSON.stringify({ owner: victim }));
     expect(await reap(dir)).toBe(0);
     expect(await readdir(dir)).toEqual(["m-planted"]);
+  });
+
+  test("of an earlier dstate, in whose folders sockets lay beside the owner, is cleared of what dead ones left", async () => {
+    const root = await folder();
+    const earlier = join(root, "m-early1");
+    await mkdir(earlier);
+    const dead = { pid: 2 ** 22 - 1, startTime: "1", boot: (await bootId()).trim() };
+    await writeFile(join(earlier, "owner.json"), JSON.stringify({ owner: dead, qemu: dead }));
+    await writeFile(join(earlier, "seed.img"), "keys");
+    expect(await reap(root)).toBe(1);
+    expect(await readdir(root)).toEqual([]);
   });
 
   test("holds who owns a machine out of the machine's reach", async () => {
