@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
+import { bareEnvironment, hostEnvironment } from "../base/program.ts";
 import { keyOf } from "../base/store.ts";
 import { sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
@@ -109,9 +110,10 @@ export async function bootUnderKvm(
   const { program } = guestPlatform.qemu;
   const probe = probeArguments(kernel, guestPlatform, options.processor);
   const start = performance.now();
-  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", program, ...probe], {
+  const child = spawn("setpriv", ["--no-new-privs", "--pdeathsig", "KILL", "--", program, ...probe], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
+    env: bareEnvironment({ path: hostEnvironment().PATH ?? "" }),
   });
   const done = Promise.withResolvers<KvmBoot["outcome"]>();
   let [seen, said] = ["", ""];
