@@ -326,7 +326,7 @@ export const fileFaults: readonly Fault[] = [
   },
   {
     name: "a process that writes a run is killed",
-    holds: "run.json is readable, and says that the run was cut short",
+    holds: "run.json is readable, and has every trial that had ended",
     inject: async (chance, dir) => {
       const writer = start(["run", dir]);
       await writer.said(1 + chance.below(40));
