@@ -4,7 +4,7 @@ export interface Confinement {
    * `root`: as a user of its own, in namespaces that root made; `user`: as this user, in namespaces that a user
    * namespace allows; `none`: as this user, among everything of the host's that this user may touch.
    */
-  readonly way: Way;
+  readonly way: ConfinementWay;
   /** Whether it can have a network of its own, in which there is nothing. */
   readonly ownNetwork: boolean;
   /** Whether its own filter of system calls is there, which denies it other programs, privileges and old calls. */
@@ -13,7 +13,7 @@ export interface Confinement {
   readonly because: string;
 }
 
-export type Way = "root" | "user" | "none";
+export type ConfinementWay = "root" | "user" | "none";
 
 /** Whose rights a confined program has where root starts it: a user and a group that nobody else has. */
 export interface Ids {
@@ -84,7 +84,7 @@ export const setprivInside = "/usr/bin/setpriv";
  * @example confinedCommand("root", sandbox, ["/usr/bin/qemu-system-x86_64", "-version"])
  */
 export function confinedCommand(
-  way: Way,
+  way: ConfinementWay,
   sandbox: Sandbox | undefined,
   command: readonly string[],
 ): [string, ...string[]] {

@@ -10,7 +10,7 @@ import type { Settings } from "../base/settings.ts";
 import { keyOf } from "../base/store.ts";
 import { oneLine } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
-import { type Confinement, filterArguments, type Way } from "../confine/confinement.ts";
+import { type Confinement, type ConfinementWay, filterArguments } from "../confine/confinement.ts";
 import type { Platform } from "../platform/platform.ts";
 import { findQemu } from "./qemu-binary.ts";
 import { makeRunDirectory, requireOwn } from "./run-directory.ts";
@@ -68,7 +68,11 @@ async function tryWays(
     () => true,
     () => false,
   );
-  const attempt = async (way: Way, ownNetwork: boolean, filter: boolean): Promise<string | undefined> => {
+  const attempt = async (
+    way: ConfinementWay,
+    ownNetwork: boolean,
+    filter: boolean,
+  ): Promise<string | undefined> => {
     await using directory = await makeRunDirectory(run.runtimeRoot);
     const confinement = { way, ownNetwork, filter, because: "" };
     const words = await prepareSandbox({

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { InfraError } from "../base/errors.ts";
 import { onProcessExit } from "../base/on-exit.ts";
 import { bareEnvironment } from "../base/program.ts";
-import type { Way } from "../confine/confinement.ts";
+import type { ConfinementWay } from "../confine/confinement.ts";
 import type { ConfinementHost } from "./probe-confinement.ts";
 
 /** A port on 127.0.0.1 that leads into the network of a confined program. */
@@ -19,7 +19,7 @@ export interface Relay extends Disposable {
  * @see https://man7.org/linux/man-pages/man1/nsenter.1.html
  */
 export async function openRelay(
-  to: { readonly pid: number; readonly port: number; readonly way: Way },
+  to: { readonly pid: number; readonly port: number; readonly way: ConfinementWay },
   host: ConfinementHost,
 ): Promise<Relay> {
   const carriers = new Set<ChildProcess>();
