@@ -27,19 +27,28 @@ function output(argv, env) {
   return stdout;
 }
 
-/** What the package brings along, as CycloneDX has it: a file of the package. */
+/**
+ * What the package brings along, as CycloneDX has it: a file of the package. `npm sbom --omit dev` leaves out what a
+ * dependency and a development tool have in common, so what is marked as the latter's alone is taken out here.
+ */
 function writeBillOfMaterials() {
-  const argv = ["npm", "sbom", "--sbom-format", "cyclonedx", "--omit", "dev", "--omit", "peer"];
-  const bill = JSON.parse(output(argv, env));
+  const bill = JSON.parse(output(["npm", "sbom", "--sbom-format", "cyclonedx"], env));
   // npm takes the folder's name.
   bill.metadata.component.name = "dstate";
+  bill.components = bill.components.filter(
+    ({ properties }) => !properties.some(({ name }) => name === "cdx:npm:package:development"),
+  );
+  const refs = new Set([bill.metadata.component, ...bill.components].map((each) => each["bom-ref"]));
+  bill.dependencies = bill.dependencies
+    .filter(({ ref }) => refs.has(ref))
+    .map((each) => ({ ...each, dependsOn: each.dependsOn.filter((ref) => refs.has(ref)) }));
   const names = new Set(
     bill.components.map((each) => (each.group ? `${each.group}/${each.name}` : each.name)),
   );
   const { dependencies } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
   for (const name of Object.keys(dependencies))
     if (!names.has(name)) refuse(`the bill of materials does not have ${name}`);
-  writeFileSync(join(home, "dist", "sbom.cdx.json"), `${JSON.stringify(bill, null, 1)}\n`);
+  writeFileSync(join(home, "dist", "sbom.cdx.json"), `${JSON.stringify(bill)}\n`);
 }
 
 if (values.tag !== undefined && values.tag !== `v${version}`)
