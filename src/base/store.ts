@@ -3,6 +3,7 @@ import { createReadStream, rmSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { Context } from "./context.ts";
 import type { Within } from "./deadline.ts";
 import { besideEarlierVersions } from "./earlier-lock.ts";
 import { InfraError, messageOf } from "./errors.ts";
@@ -33,6 +34,11 @@ export interface MakeOptions {
   readonly alias?: string | undefined;
   /** Told why an entry that was there is made anew. */
   readonly onCorrupt?: ((why: string) => void) | undefined;
+}
+
+/** Says that an entry is made anew, and why: what {@link MakeOptions.onCorrupt} is for. */
+export function sayMadeAnew({ progress }: Pick<Context, "progress">): (why: string) => void {
+  return (why) => progress({ type: "note", text: `${why}; it is made anew` });
 }
 
 const manifestName = "manifest.json";

@@ -5,7 +5,7 @@ import { CommandError, command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
-import { keyOf, type Store } from "../base/store.ts";
+import { keyOf, type Store, sayMadeAnew } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
 import { sharedStore } from "../supply/registry/other-place.ts";
@@ -81,6 +81,7 @@ export async function provideDebianImage(context: Context, options: DebianImageO
     {
       within: timeouts.make.debian,
       signal: context.signal,
+      onCorrupt: sayMadeAnew(context),
       onWait: () =>
         context.progress({ type: "note", text: "another dstate is making the image; waiting for it" }),
     },

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { MissingProgramError } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
-import { keyOf, type StoreEntry } from "../base/store.ts";
+import { keyOf, type StoreEntry, sayMadeAnew } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { type BuildOptions, type Built, buildKernel, toolchain } from "./build.ts";
@@ -100,6 +100,7 @@ export async function storeBuilt(
     {
       within: timeouts.make.kernel,
       signal: context.signal,
+      onCorrupt: sayMadeAnew(context),
       alias: ofAnyCompiler,
       onWait: () =>
         context.progress({ type: "note", text: `another dstate is building Linux ${title}; waiting for it` }),

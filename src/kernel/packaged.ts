@@ -4,7 +4,7 @@ import { command, MissingProgramError } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
-import { keyOf, type StoreEntry, sha256OfFile } from "../base/store.ts";
+import { keyOf, type StoreEntry, sayMadeAnew, sha256OfFile } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { unpackArchive, unpackOne } from "../supply/archive.ts";
 import type { PackageFormat } from "./distributions/table.ts";
@@ -54,7 +54,12 @@ export async function storePackaged(input: PackagedInput, context: Context): Pro
   const key = `${input.name}-${keyOf([recipeVersion, format, hashes, init, modules, busyboxSha256])}`;
   const onWait = (): void =>
     context.progress({ type: "note", text: `another dstate is unpacking ${title}; waiting for it` });
-  const limits = { within: timeouts.make.download, signal: context.signal, onWait } as const;
+  const limits = {
+    within: timeouts.make.download,
+    signal: context.signal,
+    onWait,
+    onCorrupt: sayMadeAnew(context),
+  } as const;
   return await kernelStore(context).findOrMake(
     key,
     limits,

@@ -5,7 +5,7 @@ import type { Context } from "../base/context.ts";
 import { type Allowance, lengthOf } from "../base/deadline.ts";
 import { parseJson } from "../base/parse-json.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
-import { keyOf, Store, type StoreEntry } from "../base/store.ts";
+import { keyOf, Store, type StoreEntry, sayMadeAnew } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestSystems } from "../image/systems.ts";
 import { qemuArguments } from "../machine/argv.ts";
@@ -66,7 +66,7 @@ export async function provideSnapshot(shape: Shape, key: string, context: Contex
   if (await isStale(await store.find(key).catch(() => undefined), shape)) await store.remove(key);
   const entry = await store.findOrMake(
     key,
-    { within: freezeWithin(shape), signal: context.signal },
+    { within: freezeWithin(shape), signal: context.signal, onCorrupt: sayMadeAnew(context) },
     async (dir, signal) =>
       await longStep(context, freezing(shape), async (progress) => {
         const hostKey = await freezeInto(dir, shape, context, { signal, progress }).catch(

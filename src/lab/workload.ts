@@ -5,7 +5,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { longStep } from "../base/past-durations.ts";
-import { keyOf } from "../base/store.ts";
+import { keyOf, sayMadeAnew } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { sharedStore } from "../supply/registry/other-place.ts";
 import type { Cell } from "./cell.ts";
@@ -35,7 +35,7 @@ export async function provideWorkload(
   const store = sharedStore("workloads", context);
   const entry = await store.findOrMake(
     `${repro.id}-${key}`,
-    { within: timeouts.make.workload, signal: context.signal },
+    { within: timeouts.make.workload, signal: context.signal, onCorrupt: sayMadeAnew(context) },
     async (dir, signal) =>
       await longStep(
         context,

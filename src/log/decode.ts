@@ -1,3 +1,4 @@
+import { MissingProgramError } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { findDebugKernels } from "../decode/debug-kernel.ts";
@@ -43,8 +44,12 @@ export async function decodeWhereKnown(report: LogReport, context: Context): Pro
   const decodedWith: DebugKernel[] = [];
   for (const release of [...releases].slice(0, 20)) {
     for (const kernel of await findDebugKernels(release, context)) {
-      const decoding = await decodeFindings(findings, kernel, context);
-      if (decoding.decoded === 0) continue;
+      const decoding = await decodeFindings(findings, kernel, context).catch((error: unknown) => {
+        // Nobody asked for it: a host without binutils reads the log all the same.
+        if (error instanceof MissingProgramError) return undefined;
+        throw error;
+      });
+      if (decoding === undefined || decoding.decoded === 0) continue;
       findings = decoding.findings;
       decodedWith.push(kernel);
       break;

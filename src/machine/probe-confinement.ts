@@ -17,7 +17,7 @@ import { makeRunDirectory, requireOwn } from "./run-directory.ts";
 import { prepareSandbox } from "./sandbox.ts";
 
 /** Raised when what is tried changes. */
-const recipe = 1;
+const recipe = 2;
 
 const answerSchema = z.object({
   key: z.string(),
@@ -75,7 +75,7 @@ async function tryWays(
   ): Promise<string | undefined> => {
     await using directory = await makeRunDirectory(run.runtimeRoot);
     const confinement = { way, ownNetwork, filter, because: "" };
-    const words = await prepareSandbox({
+    const prepared = prepareSandbox({
       confinement,
       program,
       argv: [...(filter ? filterArguments : []), "-version"],
@@ -88,30 +88,32 @@ async function tryWays(
       busybox: host.busybox,
     });
     const onlyEnv = bareEnvironment(host);
-    return await command(words, { within: timeouts.host.ask, signal: run.signal, onlyEnv }).then(
-      () => undefined,
-      (error: unknown) => {
-        run.signal.throwIfAborted();
-        return oneLine(messageOf(error), { maxLength: 300 });
-      },
-    );
+    try {
+      await command(await prepared, { within: timeouts.host.ask, signal: run.signal, onlyEnv });
+      return undefined;
+    } catch (error) {
+      // Also where the user that it should have does not exist: a container's root may have no user but itself.
+      run.signal.throwIfAborted();
+      return oneLine(messageOf(error), { maxLength: 300 });
+    }
   };
   const filter = (await attempt("none", false, true)) === undefined;
   const without = filter ? "" : "; this QEMU has no filter of system calls";
-  const way = process.getuid?.() === 0 ? "root" : "user";
-  const as = way === "root" ? "as a user of its own" : "as this user";
+  const networks = hasBusybox ? [true, false] : [false];
   let why = "";
-  for (const ownNetwork of hasBusybox ? [true, false] : [false]) {
-    const failure = await attempt(way, ownNetwork, filter);
-    if (failure === undefined) {
-      const network = ownNetwork
-        ? "with no network but the one to its guest"
-        : `on the host's network (${hasBusybox ? why : `there is no busybox at ${host.busybox}`})`;
-      const because = `QEMU runs ${as}, in namespaces with its own files only, ${network}${without}`;
-      return { way, ownNetwork, filter, because };
+  for (const way of process.getuid?.() === 0 ? (["root", "user"] as const) : (["user"] as const))
+    for (const ownNetwork of networks) {
+      const failure = await attempt(way, ownNetwork, filter);
+      if (failure === undefined) {
+        const as = way === "root" ? "as a user of its own" : "as this user";
+        const network = ownNetwork
+          ? "with no network but the one to its guest"
+          : `on the host's network (${hasBusybox ? why : `there is no busybox at ${host.busybox}`})`;
+        const because = `QEMU runs ${as}, in namespaces with its own files only, ${network}${without}`;
+        return { way, ownNetwork, filter, because };
+      }
+      why = failure;
     }
-    why = failure;
-  }
   const because = `QEMU runs as this user and in no namespaces, for this host allows none: ${why}${without}`;
   return { way: "none", ownNetwork: false, filter, because };
 }

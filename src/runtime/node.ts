@@ -6,7 +6,7 @@ import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf, UsageError } from "../base/errors.ts";
 import { longStep } from "../base/past-durations.ts";
-import { keyOf, type Store } from "../base/store.ts";
+import { keyOf, type Store, sayMadeAnew } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { sharedStore } from "../supply/registry/other-place.ts";
@@ -66,7 +66,7 @@ export async function provideNode(
   const version = exact ? selector : await newestOfLine(selector, context);
   const entry = await runtimeStore(context).findOrMake(
     nodeKey(version, options.npm),
-    { within: timeouts.make.runtime, signal: context.signal },
+    { within: timeouts.make.runtime, signal: context.signal, onCorrupt: sayMadeAnew(context) },
     async (dir, signal) =>
       await longStep(
         context,

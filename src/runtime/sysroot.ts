@@ -5,7 +5,7 @@ import { command, MissingProgramError } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
 import { InfraError } from "../base/errors.ts";
 import { longStep } from "../base/past-durations.ts";
-import { keyOf, Store } from "../base/store.ts";
+import { keyOf, Store, sayMadeAnew } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 import { debianRoots } from "../supply/debian-roots.ts";
@@ -48,7 +48,7 @@ export async function provideGuestTarget(context: Context): Promise<GuestTarget>
   try {
     const entry = await store.findOrMake(
       `${suite}-${keyOf({ recipe, suite, packages })}`,
-      { within: timeouts.make.sysroot, signal: context.signal },
+      { within: timeouts.make.sysroot, signal: context.signal, onCorrupt: sayMadeAnew(context) },
       async (dir, signal) =>
         await longStep(
           context,

@@ -3,7 +3,7 @@ import type { Context } from "../base/context.ts";
 import { messageOf } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
 import { formatBytes } from "../base/size.ts";
-import { Store } from "../base/store.ts";
+import { Store, sayMadeAnew } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { download, otherPlaces, UnreachableError } from "./download.ts";
 
@@ -27,6 +27,7 @@ export async function fetchFile(
     {
       within: timeouts.make.download,
       signal: context.signal,
+      onCorrupt: sayMadeAnew(context),
       onWait: () =>
         context.progress({ type: "note", text: `another dstate is fetching ${file.name}; waiting for it` }),
     },

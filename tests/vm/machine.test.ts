@@ -85,34 +85,43 @@ describe("a machine", () => {
 
   test.each([
     // Shapes that nobody else uses, so that nobody else's frozen machine is damaged.
-    ["is incomplete", 777, async (state: string) => await truncate(state, 1000)],
-    ["QEMU cannot go on from", 778, spoil],
-  ] as const)(
-    "a frozen machine that %s is thrown away, with a word, and the machine boots",
-    async (_what, mebibytes, damage) => {
-      const shape = { memory: mebibytes * 2 ** 20 };
-      const store = join(readSettings().cacheDir, "snapshots");
-      const made = async (): Promise<string> => {
-        for (const name of await readdir(store)) {
-          const argv = await readFile(join(store, name, "qemu-arguments.json"), "utf8").catch(() => "");
-          if (!name.startsWith(".") && argv.includes(`"${mebibytes}M"`)) return join(store, name);
-        }
-        throw new Error("nothing was frozen");
-      };
-      await (await bootVm(shape))[Symbol.asyncDispose]();
-      await damage(join(await made(), "state"));
-      const notes: string[] = [];
-      await using vm = await bootVm({
-        ...shape,
-        progress: (event) => event.type === "note" && notes.push(event.text),
-      });
-      expect(vm.start).toBe("cold");
-      expect(notes.join()).toMatch(/no warm start, booting instead/);
-      await using next = await bootVm(shape);
-      expect(next.start).toBe("warm");
-      await rm(await made(), { recursive: true, force: true });
+    {
+      what: "is incomplete is made anew",
+      mebibytes: 777,
+      damage: async (state: string) => await truncate(state, 1000),
+      start: "warm",
+      note: /state should be \d+ bytes and is 1000; it is made anew/,
     },
-  );
+    {
+      what: "QEMU cannot go on from is thrown away, and the machine boots",
+      mebibytes: 778,
+      damage: spoil,
+      start: "cold",
+      note: /no warm start, booting instead/,
+    },
+  ] as const)("a frozen machine that $what, with a word", async ({ mebibytes, damage, start, note }) => {
+    const shape = { memory: mebibytes * 2 ** 20 };
+    const store = join(readSettings().cacheDir, "snapshots");
+    const made = async (): Promise<string> => {
+      for (const name of await readdir(store)) {
+        const argv = await readFile(join(store, name, "qemu-arguments.json"), "utf8").catch(() => "");
+        if (!name.startsWith(".") && argv.includes(`"${mebibytes}M"`)) return join(store, name);
+      }
+      throw new Error("nothing was frozen");
+    };
+    await (await bootVm(shape))[Symbol.asyncDispose]();
+    await damage(join(await made(), "state"));
+    const notes: string[] = [];
+    await using vm = await bootVm({
+      ...shape,
+      progress: (event) => event.type === "note" && notes.push(event.text),
+    });
+    expect(vm.start).toBe(start);
+    expect(notes.join()).toMatch(note);
+    await using next = await bootVm(shape);
+    expect(next.start).toBe("warm");
+    await rm(await made(), { recursive: true, force: true });
+  });
 
   test("two at once do not share a port, a key or a disk", async () => {
     await using first = await bootVm();

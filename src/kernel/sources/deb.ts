@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Context } from "../../base/context.ts";
 import { UsageError } from "../../base/errors.ts";
 import { longStep } from "../../base/past-durations.ts";
-import { keyOf, type StoreEntry } from "../../base/store.ts";
+import { keyOf, type StoreEntry, sayMadeAnew } from "../../base/store.ts";
 import { timeouts } from "../../base/timeouts.ts";
 import { guestPlatform } from "../../platform/platforms.ts";
 import { fetchFile } from "../../supply/fetch-file.ts";
@@ -84,6 +84,7 @@ async function provideDebianKernel(
     {
       within: timeouts.make.download,
       signal: context.signal,
+      onCorrupt: sayMadeAnew(context),
       onWait: () =>
         context.progress({
           type: "note",
