@@ -72,6 +72,7 @@ export const kernelsPin = z.object({
 
 export const kernel = z.object({
   selector: z.string(),
+  exact: z.string().optional().describe("Names exactly this kernel, whatever was asked for."),
   version: z.string(),
   id: z.string(),
   boot: z.string().describe("The file that QEMU is given."),
