@@ -19,11 +19,23 @@ export default defineConfig({
           name: "vm",
           include: ["tests/vm/**/*.test.ts", "tests/repros/*/*.test.ts"],
           // A host like NixOS need not be made on NixOS.
-          exclude: existsSync("/etc/NIXOS") ? ["tests/vm/nixos-host.test.ts"] : [],
+          exclude: [
+            "tests/vm/recorded.test.ts",
+            ...(existsSync("/etc/NIXOS") ? ["tests/vm/nixos-host.test.ts"] : []),
+          ],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,
           expect: { poll: { timeout: 60_000 } },
+        },
+      },
+      // Four minutes, for a machine is recorded once and runs again twice: `npm run test:recorded`.
+      {
+        test: {
+          name: "recorded",
+          include: ["tests/vm/recorded.test.ts"],
+          testTimeout: 900_000,
+          hookTimeout: 600_000,
         },
       },
       // Minutes: `npm run test:workers`.
