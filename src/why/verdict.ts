@@ -10,7 +10,7 @@ export interface Verdict {
 }
 
 /** What says most comes first: what explains a hang before what only tells that there is one. */
-const order: readonly ChainEnd["type"][] = [
+const order = [
   "cycle",
   "nobody",
   "owner-exited",
@@ -20,7 +20,10 @@ const order: readonly ChainEnd["type"][] = [
   "owner-runs",
   "not-kept",
   "unreadable",
-];
+] as const satisfies readonly ChainEnd["type"][];
+
+/** Every verdict there is. */
+export const verdictTypes = [...order, "nothing"] as const;
 
 /**
  * Why a machine's tasks are stuck, from what its memory says. Only what was read is said.

@@ -13,7 +13,7 @@ import {
   noTrials,
   type Tally,
   type Verdict,
-  verdictOf,
+  verdictOfCell,
 } from "./matrix.ts";
 
 /** A trial that counts for a cell. */
@@ -194,14 +194,10 @@ function giveUp(state: State, error: unknown): void {
 function rowOf(state: State, plan: MatrixPlan): MatrixRow {
   const { cell, trials, problem } = state;
   const { tally } = state.progress;
-  const verdict = verdictOf(tally, plan);
   return {
     cell,
     tally,
-    verdict:
-      problem !== undefined && verdict.type === "inconclusive"
-        ? { ...verdict, type: "infra-error" }
-        : verdict,
+    verdict: verdictOfCell(tally, problem, plan),
     open: isOpen(state.progress, plan),
     trials,
     ...(problem === undefined ? {} : { problem }),

@@ -113,6 +113,14 @@ export function verdictOf(tally: Tally, plan: MatrixPlan): Verdict {
   };
 }
 
+/** The verdict of a cell that may not have been had: what says nothing for that reason is our side's failure. */
+export function verdictOfCell(tally: Tally, problem: string | undefined, plan: MatrixPlan): Verdict {
+  const verdict = verdictOf(tally, plan);
+  return problem !== undefined && verdict.type === "inconclusive"
+    ? { ...verdict, type: "infra-error" }
+    : verdict;
+}
+
 function typeOf(tally: Tally, complete: boolean): VerdictType {
   if (tally.reproduced > 0) return tally.clean > 0 ? "fails-sometimes" : complete ? "fails-always" : "fails";
   if (complete) return "not-seen";

@@ -7,7 +7,7 @@ import type { MatrixRecord, TrialRecord } from "../../record/run-record.ts";
 import type { Outcome } from "../../repro/outcome.ts";
 import type { Ledger } from "../ledger.ts";
 import type { MatrixRow, MatrixTrial } from "../matrix/drive.ts";
-import { count, isOpen, type MatrixPlan, noTrials, verdictOf } from "../matrix/matrix.ts";
+import { count, isOpen, type MatrixPlan, noTrials, verdictOfCell } from "../matrix/matrix.ts";
 
 /** A matrix that was run in parts. */
 export interface JoinedMatrix {
@@ -75,7 +75,6 @@ function rowOf(
   plan: MatrixPlan,
 ): MatrixRow {
   const tally = trials.reduce((sum, { outcome }) => count(sum, outcome), noTrials);
-  const verdict = verdictOf(tally, plan);
   // A cell that could not be had in one place may have been had in another.
   const problem = records.every((each) => each.problem !== undefined) ? records[0]?.problem : undefined;
   const wasted = { inconclusive: tally.inconclusive, infraErrors: 0 };
@@ -83,10 +82,7 @@ function rowOf(
   return {
     cell,
     tally,
-    verdict:
-      problem !== undefined && verdict.type === "inconclusive"
-        ? { ...verdict, type: "infra-error" }
-        : verdict,
+    verdict: verdictOfCell(tally, problem, plan),
     open: records.every(({ open }) => open) && isOpen({ tally, wasted, state }, plan),
     trials,
     ...(problem === undefined ? {} : { problem }),

@@ -1,21 +1,11 @@
 import { z } from "zod";
 import { waitFactsSchema } from "../../why/facts.ts";
+import { verdictTypes } from "../../why/verdict.ts";
 
 export const why = z.object({
   run: z.string().describe("The run's folder."),
   trial: z.string().describe("The folder of the trial whose machine it is; `why.json` is written there."),
-  verdict: z.enum([
-    "cycle",
-    "nobody",
-    "owner-exited",
-    "lost-wake-up",
-    "owner-sleeps",
-    "readers",
-    "owner-runs",
-    "not-kept",
-    "unreadable",
-    "nothing",
-  ]),
+  verdict: z.enum(verdictTypes),
   sentence: z.string(),
   graph: z
     .object({
