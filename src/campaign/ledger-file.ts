@@ -7,6 +7,7 @@ import { hostTroubleOf } from "../base/host-trouble.ts";
 import { lockFile } from "../base/lock.ts";
 import type { Settings } from "../base/settings.ts";
 import { timeouts } from "../base/timeouts.ts";
+import { isStamped, stamp } from "./ledger-stamp.ts";
 
 /**
  * How a ledger's file comes from each version of its form to the next; their number is the version that this dstate
@@ -79,6 +80,12 @@ export async function openLedgerFile(
   }
 }
 
+/** Close the file of a ledger; the next one who opens it need not look at every page then. */
+export function closeLedgerFile(database: DatabaseSync, path: string): void {
+  database.close();
+  stamp(path);
+}
+
 /** A ledger in memory, for what is not to be kept. */
 export function ledgerInMemory(): DatabaseSync {
   const database = new DatabaseSync(":memory:");
@@ -116,13 +123,13 @@ const tornCodes = new Set([11, 26]);
 function openWhole(
   path: string,
 ): { database: DatabaseSync; torn?: never } | { database?: never; torn: string } {
+  const isSeenWhole = isStamped(path);
   const database = new DatabaseSync(path, { timeout: 10_000 });
   try {
     // Before anything of it is read: what a newer dstate wrote may look torn to this one.
     refuseNewer(database, path);
-    // Every page of it: 0.3 s for a hundred thousand trials (measured).
-    const [found] = database.prepare("PRAGMA integrity_check(1)").all();
-    const said = found?.integrity_check;
+    // Every page of it, 0.6 s for a hundred thousand trials, unless it was seen whole and is the same since.
+    const said = isSeenWhole ? "ok" : database.prepare("PRAGMA integrity_check(1)").get()?.integrity_check;
     if (said !== "ok") {
       database.close();
       // Several lines; the last one says which page of which tree.

@@ -6,7 +6,7 @@ import { hostTroubleOf } from "../base/host-trouble.ts";
 import { parseJson } from "../base/parse-json.ts";
 import type { Settings } from "../base/settings.ts";
 import type { Outcome } from "../repro/outcome.ts";
-import { ledgerInMemory, ledgerPath, openLedgerFile } from "./ledger-file.ts";
+import { closeLedgerFile, ledgerInMemory, ledgerPath, openLedgerFile } from "./ledger-file.ts";
 import { allRows, identityOf, rowSchema, sharedTables } from "./ledger-rows.ts";
 
 /** What runs trials; `campaign` is a matrix or a bisection of an earlier dstate, which did not say which. */
@@ -242,7 +242,7 @@ export class Ledger implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#database.close();
+    closeLedgerFile(this.#database, this.#path);
   }
 
   #trials(where: string, value: string): LedgerTrial[] {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -162,6 +162,35 @@ describe("a ledger that is torn", () => {
       expect(ledger.trialsOf("cell-1")).toEqual([{ ...trial, id: 1 }]);
     }
     expect(aside).toBeGreaterThanOrEqual(files.length - 1);
+  });
+
+  test("is found though it was seen whole before", async () => {
+    await copyFile(before, path);
+    (await open())[Symbol.dispose]();
+    expect(await readFile(`${path}.whole`, "utf8")).toMatch(/^\d+ \d+ \d+\n$/);
+    // Of the same size: its time tells.
+    await writeFile(path, zeroed(4 * page, 5 * page));
+    (await open())[Symbol.dispose]();
+    expect(notes).toEqual([expect.stringContaining("is torn")]);
+  });
+
+  test("is not looked for again in a file that is the one that was seen whole, and is once a day", async () => {
+    await copyFile(before, path);
+    (await open())[Symbol.dispose]();
+    const { atime, mtime } = await stat(path);
+    const seen = await readFile(`${path}.whole`, "utf8");
+    await writeFile(path, (await readFile(path)).fill(0, 4 * page, 5 * page));
+    await utimes(path, atime, mtime);
+    // The clock of the file system is finer than what can be set.
+    const { ino, size, mtimeNs } = await stat(path, { bigint: true });
+    await writeFile(`${path}.whole`, `${ino} ${size} ${mtimeNs}\n`);
+    expect(seen.split(" ").slice(0, 2)).toEqual([String(ino), String(size)]);
+    (await open())[Symbol.dispose]();
+    expect(notes).toEqual([]);
+    const yesterday = new Date(Date.now() - 25 * 3_600_000);
+    await utimes(`${path}.whole`, yesterday, yesterday);
+    (await open())[Symbol.dispose]();
+    expect(notes).toEqual([expect.stringContaining("is torn")]);
   });
 
   test("is set aside once, by whoever of several finds it first", async () => {

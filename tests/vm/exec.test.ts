@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { readSettings } from "../../src/base/settings.ts";
 import { documentIn } from "../unit/documents.ts";
+import { ownedBy } from "./owned.ts";
 import { kernel } from "./vm.ts";
 
+const copies = join(readSettings().cacheDir, "copies");
 const program = new URL("../../bin/dstate.mjs", import.meta.url).pathname;
 
 let dir = "";
@@ -19,7 +21,7 @@ beforeEach(async () => {
 async function dstate(
   args: readonly string[],
   options: { onStderr?: (text: string, child: ReturnType<typeof spawn>) => void } = {},
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
+): Promise<{ pid: number | undefined; code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [program, "exec", ...args], {
     cwd: dir,
     env: { ...process.env, DSTATE_LOGS: join(dir, "logs") },
@@ -32,7 +34,7 @@ async function dstate(
     options.onStderr?.(stderr, child);
   });
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  return { code, stdout, stderr };
+  return { pid: child.pid, code, stdout, stderr };
 }
 
 describe("dstate exec", () => {
@@ -50,7 +52,7 @@ describe("dstate exec", () => {
     expect(await readFile(join(dir, "results", kernel, "out/deep/a.txt"), "utf8")).toBe("result\n");
     // What the guest changed is not written back, and the copy is gone.
     expect(await readFile(join(dir, "project", "run.sh"), "utf8")).toContain("hello");
-    expect(await readdir(join(readSettings().cacheDir, "copies"))).toEqual([]);
+    expect(await ownedBy(ran.pid, copies)).toEqual([]);
   });
 
   test("tells a failure, a signal and an OOM kill apart, none of them green, as one JSON document", async () => {
@@ -112,13 +114,13 @@ describe("dstate exec", () => {
       },
     );
     expect(ran.code).toBe(130);
-    expect(await readdir(join(readSettings().cacheDir, "copies"))).toEqual([]);
+    expect(await ownedBy(ran.pid, copies)).toEqual([]);
   });
 
   test("refuses a kernel that does not exist, with exit code 2 and nothing left behind", async () => {
     const ran = await dstate(["--kernel", "deb:1.0.0", "--copy", "project", "--", "true"]);
     expect(ran.code).toBe(2);
     expect(ran.stderr).toMatch(/dstate: .*1\.0\.0/);
-    expect(await readdir(join(readSettings().cacheDir, "copies"))).toEqual([]);
+    expect(await ownedBy(ran.pid, copies)).toEqual([]);
   });
 });

@@ -9,20 +9,10 @@ import { connectSsh } from "../../src/guest/ssh.ts";
 import type { Vm } from "../../src/index.ts";
 import { reap } from "../../src/machine/run-directory.ts";
 import { makeKeyPair } from "../../src/machine/seed.ts";
+import { ownedBy } from "./owned.ts";
 import { bootVm } from "./vm.ts";
 
 const { runtimeDir } = readSettings();
-/** The run directories that a process owns: other runs on this host are none of our business. */
-async function ownedBy(pid: number | undefined): Promise<{ name: string; qemu: number | undefined }[]> {
-  const found = [];
-  for (const name of await readdir(runtimeDir).catch(() => [])) {
-    const text = await readFile(join(runtimeDir, name, "owner.json"), "utf8").catch(() => "{}");
-    const record: { owner?: { pid: number }; qemu?: { pid: number } } = JSON.parse(text || "{}");
-    if (record.owner?.pid === pid) found.push({ name, qemu: record.qemu?.pid });
-  }
-  return found;
-}
-
 /** Seconds between a guest's clock and ours. */
 async function clockError(vm: Vm): Promise<number> {
   const seconds = Number((await vm.guest.exec("date +%s")).stdout);
@@ -42,11 +32,11 @@ async function spoil(path: string): Promise<void> {
 describe("a machine", () => {
   test("leaves no process, socket or file when it is disposed, and keeps its console's log", async () => {
     const vm = await bootVm();
-    expect((await ownedBy(process.pid)).length).toBe(1);
+    expect((await ownedBy(process.pid, runtimeDir)).length).toBe(1);
     const { pid } = vm.machine;
     await vm[Symbol.asyncDispose]();
     expect(identify(pid)).toBeUndefined();
-    expect(await ownedBy(process.pid)).toEqual([]);
+    expect(await ownedBy(process.pid, runtimeDir)).toEqual([]);
     // A machine that went on from a frozen one has its boot in a file of its own.
     const folder = dirname(vm.machine.console.logFile);
     const logs = await Promise.all(
@@ -187,7 +177,7 @@ describe("a run that is killed", () => {
     await expect
       .poll(
         async () => {
-          qemu = (await ownedBy(child.pid))[0]?.qemu;
+          qemu = (await ownedBy(child.pid, runtimeDir))[0]?.qemu;
           return qemu;
         },
         { timeout: 120_000 },
@@ -208,7 +198,7 @@ describe("a run that is killed", () => {
     for (const signal of signals) child.kill(signal);
     expect(await ended).toBe(130);
     await expect.poll(() => identify(qemu)).toBeUndefined();
-    expect(await ownedBy(child.pid)).toEqual([]);
+    expect(await ownedBy(child.pid, runtimeDir)).toEqual([]);
   });
 
   test("by SIGKILL leaves no machine, and the next start removes its files", async () => {
@@ -217,8 +207,8 @@ describe("a run that is killed", () => {
     child.kill("SIGKILL");
     await ended;
     await expect.poll(() => identify(qemu)).toBeUndefined();
-    expect((await ownedBy(child.pid)).length).toBe(1);
+    expect((await ownedBy(child.pid, runtimeDir)).length).toBe(1);
     expect(await reap(runtimeDir)).toBeGreaterThanOrEqual(1);
-    expect(await ownedBy(child.pid)).toEqual([]);
+    expect(await ownedBy(child.pid, runtimeDir)).toEqual([]);
   });
 });
