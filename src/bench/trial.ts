@@ -1,6 +1,6 @@
 import type { Context } from "../base/context.ts";
 import { step } from "../base/progress.ts";
-import { runPool } from "../campaign/pool.ts";
+import { runJobs } from "../campaign/pool.ts";
 import type { Tries } from "../campaign/tries.ts";
 import type { Cell } from "../lab/cell.ts";
 import type { TrialResult } from "../repro/trial.ts";
@@ -11,6 +11,8 @@ export interface TrialBenchOptions {
   readonly cell: Cell;
   readonly trials: number;
   readonly jobs: number;
+  /** More machines, whose trials only wait. */
+  readonly spare: number;
 }
 
 export interface TrialBench {
@@ -27,12 +29,19 @@ export interface TrialBench {
  */
 export async function benchTrials(options: TrialBenchOptions, context: Context): Promise<TrialBench> {
   const { tries, cell } = options;
-  const trial = async (): Promise<TrialResult> => await tries.run(cell);
-  await trial();
+  await tries.run(cell);
   return await step(context.progress, `${options.trials} trials, ${options.jobs} at a time`, async () => {
     const start = performance.now();
-    const runs = Array.from({ length: options.trials }, (_, index) => index);
-    const results = await runPool(runs, { jobs: options.jobs, signal: context.signal }, trial);
+    const results: TrialResult[] = [];
+    let left = options.trials;
+    const { jobs, spare } = options;
+    await runJobs({ jobs, spare, signal: context.signal }, async () => {
+      if (left === 0) return undefined;
+      left -= 1;
+      return async (_signal, onlyWaits) => {
+        results.push(await tries.run(cell, { onStall: onlyWaits }));
+      };
+    });
     const hours = (performance.now() - start) / 3_600_000;
     const outcomes: Record<string, number> = {};
     for (const { outcome } of results) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;

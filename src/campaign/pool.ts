@@ -63,30 +63,62 @@ export async function runPool<Item, Result>(
   return await pMap(items, work, { concurrency: options.jobs, signal: options.signal });
 }
 
+/**
+ * How many machines may be there beside those that compute, when nobody says, because all that is left of their trials
+ * is to wait: a stuck process that is given its time to die computes nothing.
+ *
+ * @example sparePlaces(2, { cpus: 2, memory: 2 * 2 ** 30 }, { cpus: 2, room: { type: "budget", bytes: 20 * 2 ** 30 } }) // 4
+ */
+export function sparePlaces(jobs: number, shape: PoolShape, host: HostRoom): number {
+  return Math.max(0, Math.min(fitting(shape, host) - jobs, 2 * jobs));
+}
+
+/** Work of a pool. Whoever does it may say that from now on it only waits, which makes room for another. */
+export type Work = (signal: AbortSignal, onlyWaits: () => void) => Promise<void>;
+
 /** Something to do, or nothing that anybody will ever do. */
-export type NextWork = (signal: AbortSignal) => Promise<((signal: AbortSignal) => Promise<void>) | undefined>;
+export type NextWork = (signal: AbortSignal) => Promise<Work | undefined>;
 
 /**
- * Run what `next` gives, at most `jobs` at a time, where what is next depends on what has ended. A place that is
- * free asks at once; it stays free while `next` waits. Ends when every place was told that nothing is left.
+ * Run what `next` gives, at most `jobs` at a time, and `spare` more that only wait, where what is next depends on what
+ * has ended. A place that is free asks at once; it stays free while `next` waits. Ends when every place was told that
+ * nothing is left.
  *
  * @throws what the first failing work throws, when the others, told to stop, have ended too.
  */
 export async function runJobs(
-  options: { readonly jobs: number; readonly signal: AbortSignal },
+  options: { readonly jobs: number; readonly spare?: number; readonly signal: AbortSignal },
   next: NextWork,
 ): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const place = async (): Promise<void> => {
+  let spare = options.spare ?? 0;
+  const places = new Set<Promise<void>>();
+  const open = (): void => {
+    const filled = fill().catch((error: unknown) => stop.abort(error));
+    places.add(filled);
+    void filled.then(() => places.delete(filled));
+  };
+  const fill = async (): Promise<void> => {
     for (;;) {
       signal.throwIfAborted();
       const work = await next(signal);
       if (!work) return;
-      await work(signal);
+      let isHandedOver = false;
+      await work(signal, () => {
+        if (spare === 0 || isHandedOver) return;
+        isHandedOver = true;
+        spare -= 1;
+        open();
+      });
+      if (!isHandedOver) continue;
+      spare += 1;
+      return;
     }
   };
-  await together(stop, Array.from({ length: options.jobs }, place));
+  for (let job = 0; job < options.jobs; job += 1) open();
+  while (places.size > 0) await Promise.all(places);
+  stop.signal.throwIfAborted();
 }
 
 /**

@@ -18,7 +18,10 @@ export interface Tries<Observation = unknown> {
   /** Get what the cell needs. @throws {InfraError} when it cannot be had. */
   provide(cell: Cell): Promise<void>;
   /** @throws {InfraError} when the cell's parts cannot be had, or the trial cannot be recorded. */
-  run(cell: Cell, about?: Pick<TrialOptions, "expected" | "candidate">): Promise<TrialResult<Observation>>;
+  run(
+    cell: Cell,
+    about?: Pick<TrialOptions, "expected" | "candidate" | "onStall">,
+  ): Promise<TrialResult<Observation>>;
 }
 
 /** What is tried, by whom, and how. */

@@ -5,7 +5,7 @@ import { benchRestore } from "../bench/restore.ts";
 import { benchTrials } from "../bench/trial.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
-import { defaultJobs, hostRoom } from "../campaign/pool.ts";
+import { defaultJobs, hostRoom, sparePlaces } from "../campaign/pool.ts";
 import { openTries } from "../campaign/tries.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
@@ -91,8 +91,10 @@ export function addMachineBenches(bench: Command, session: Session): void {
         const definition = await definitionOf(found);
         const tries = await openTries({ repro, definition, ranBy: "bench" }, ledger, context);
         const shape = shapeOf(repro.machine);
-        const jobs = options.jobs ?? defaultJobs(shape, hostRoom(context.settings));
-        const result = await benchTrials({ tries, cell, trials: options.trials, jobs }, context);
+        const room = hostRoom(context.settings);
+        const jobs = options.jobs ?? defaultJobs(shape, room);
+        const spare = options.jobs === undefined ? sparePlaces(jobs, shape, room) : 0;
+        const result = await benchTrials({ tries, cell, trials: options.trials, jobs, spare }, context);
         const text = (): string => renderTrialBench(result);
         session.result("bench trial", result, { json: options.json, text });
       },

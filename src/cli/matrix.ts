@@ -16,7 +16,7 @@ import { expandRanges } from "../campaign/matrix/expand.ts";
 import { matrixExitCode } from "../campaign/matrix/matrix.ts";
 import { runMatrix } from "../campaign/matrix/run.ts";
 import { cellsOfShard, parseShard, type Shard, shardRecord } from "../campaign/matrix/shard.ts";
-import { defaultJobs, hostRoom } from "../campaign/pool.ts";
+import { defaultJobs, hostRoom, sparePlaces } from "../campaign/pool.ts";
 import { type Cell, chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderMatrix, renderMatrixSoFar } from "../report/matrix.ts";
@@ -89,7 +89,9 @@ export function addMatrix(program: Command, session: Session): void {
     const cells = options.shard === undefined ? all : cellsOfShard(all, options.shard);
     const shape = shapeOf(repro.machine);
     await using queue = await openQueueFor(options, found, context);
-    const jobs = options.jobs ?? queue.jobs ?? defaultJobs(shape, hostRoom(context.settings));
+    const host = hostRoom(context.settings);
+    const jobs = options.jobs ?? queue.jobs ?? defaultJobs(shape, host);
+    const spare = options.jobs === undefined && !queue.open ? sparePlaces(jobs, shape, host) : 0;
     const plan = { trials: options.trials, confidence: options.confidence, full: options.full === true };
     const part =
       options.shard &&
@@ -108,7 +110,7 @@ export function addMatrix(program: Command, session: Session): void {
           run.tell({ matrix: matrixRecord(changed, plan) });
         };
         return await runMatrix(
-          { found, cells, plan, jobs, cold, fresh, run, open: queue.open, onChange },
+          { found, cells, plan, jobs, spare, cold, fresh, run, open: queue.open, onChange },
           ledger,
           context,
         );

@@ -58,6 +58,7 @@ export class Vm implements AsyncDisposable {
   /** Memory that was taken for this machine alone. */
   readonly #ownRoom: Lease | undefined;
   #beforePowerOff: ((signal: AbortSignal | undefined) => Promise<void>) | undefined;
+  #onStall: (() => void) | undefined;
   #poweringOff = false;
   /** What is to be looked at when the machine has ended. */
   readonly #ended: (() => Promise<void>) | undefined;
@@ -78,7 +79,10 @@ export class Vm implements AsyncDisposable {
     this.guest = new Guest(machine, {
       system: guestSystems[options.parts.image.kind],
       env: options.env,
-      watch: this.#timeline.watch,
+      watch: (event) => {
+        this.#timeline.watch(event);
+        if (event.type === "stall") this.#onStall?.();
+      },
     });
     this.$ = guestShell(this.guest, {
       cwd: options.parts.workload === undefined ? "/root" : "/srv/work",
@@ -204,6 +208,11 @@ export class Vm implements AsyncDisposable {
   /** Note in the timeline of the machine what is being done now. @example vm.mark("installing") */
   mark(text: string): void {
     this.#timeline.phase(text);
+  }
+
+  /** Have something done whenever a job is found stuck. */
+  whenStalled(hook: () => void): void {
+    this.#onStall = hook;
   }
 
   /** Have something done before the guest is told to power off: what only the guest can tell is read then. */

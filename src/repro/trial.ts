@@ -85,6 +85,12 @@ export interface TrialOptions {
   readonly expected?: Outcome | undefined;
   /** The candidate of a bisection that it tries. */
   readonly candidate?: string | undefined;
+  /**
+   * Called when a process of the trial is stuck: what is left of it is mostly to wait.
+   *
+   * @internal
+   */
+  readonly onStall?: (() => void) | undefined;
 }
 
 /** What a trial comes to, before it is known where and when. */
@@ -172,6 +178,7 @@ async function trialOf<Observation>(
       recordInto: options.record === true ? recordingOf(evidence.dir) : undefined,
       room,
     });
+    vm.whenStalled(() => options.onStall?.());
     const machine = aboutMachine(vm);
     machineVersions = { qemu: machine.qemu, acceleration: machine.acceleration };
     await running.started(machine);

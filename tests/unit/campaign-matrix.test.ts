@@ -145,9 +145,9 @@ describe("a matrix", () => {
         earlier: async () => [],
         provide: async () => {},
         ...world,
-        run: async (cell) => {
+        run: async (cell, onlyWaits) => {
           order.push(cell.kernel);
-          return (await world.run?.(cell)) ?? trial("clean");
+          return (await world.run?.(cell, onlyWaits)) ?? trial("clean");
         },
       },
     );

@@ -37,6 +37,41 @@ describe("jobs that depend on each other", () => {
     expect(seen.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
+  test("that only wait make room for as many others as there are spare places", async () => {
+    const ends = new Map<number, () => void>();
+    const waits = new Map<number, () => void>();
+    const running = (): number[] => [...ends.keys()];
+    let number = 0;
+    const jobs = runJobs({ jobs: 1, spare: 1, signal }, async () => {
+      number += 1;
+      const own = number;
+      if (own > 4) return undefined;
+      return async (_stop, onlyWaits) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        ends.set(own, resolve);
+        waits.set(own, onlyWaits);
+        await promise;
+        ends.delete(own);
+      };
+    });
+    await expect.poll(running).toEqual([1]);
+    // Said twice, it makes room once.
+    waits.get(1)?.();
+    waits.get(1)?.();
+    await expect.poll(running).toEqual([1, 2]);
+    // There is one spare place.
+    waits.get(2)?.();
+    ends.get(2)?.();
+    await expect.poll(running).toEqual([1, 3]);
+    // Whose place was taken leaves: it is not taken twice.
+    ends.get(1)?.();
+    await expect.poll(running).toEqual([3]);
+    waits.get(3)?.();
+    await expect.poll(running).toEqual([3, 4]);
+    for (const end of ends.values()) end();
+    await jobs;
+  });
+
   test("when one fails the others are told to stop and waited for", async () => {
     let [number, cleanedUp] = [0, false];
     const jobs = runJobs({ jobs: 2, signal }, async () => {

@@ -3,7 +3,7 @@ import { expectationFrom } from "../../base/past-durations.ts";
 import { expectationText, type Step } from "../../base/progress.ts";
 import { type Cell, describeCell } from "../../lab/cell.ts";
 import type { Outcome } from "../../repro/outcome.ts";
-import { runJobs, together } from "../pool.ts";
+import { type NextWork, runJobs, together } from "../pool.ts";
 import {
   type CellProgress,
   count,
@@ -35,8 +35,13 @@ export interface MatrixWorld {
   earlier(cell: Cell): Promise<readonly Omit<MatrixTrial, "earlier">[]>;
   /** Get what a cell needs. @throws {InfraError} when it cannot be had. */
   provide(cell: Cell): Promise<void>;
-  /** Run a trial and record it. @throws {InfraError} when the cell cannot be had after all. */
-  run(cell: Cell): Promise<Omit<MatrixTrial, "earlier">>;
+  /**
+   * Run a trial and record it.
+   *
+   * @param onlyWaits called when what is left of it is to wait.
+   * @throws {InfraError} when the cell cannot be had after all.
+   */
+  run(cell: Cell, onlyWaits: () => void): Promise<Omit<MatrixTrial, "earlier">>;
 }
 
 /** A cell and what its trials come to. */
@@ -56,6 +61,8 @@ export interface DriveMatrixOptions {
   readonly plan: MatrixPlan;
   /** Trials side by side. */
   readonly jobs: number;
+  /** More of them, that only wait. Default: none. */
+  readonly spare?: number | undefined;
   /** Aborted when the first work fails; the world listens to it. */
   readonly stop: AbortController;
   readonly step: Pick<Step, "update" | "note">;
@@ -121,10 +128,10 @@ export async function driveMatrix(
     lanes -= 1;
     changes.tell();
   };
-  const runTrial = async (state: State): Promise<void> => {
+  const runTrial = async (state: State, onlyWaits: () => void): Promise<void> => {
     try {
       const start = performance.now();
-      record(state, await world.run(state.cell));
+      record(state, await world.run(state.cell, onlyWaits));
       times.push(performance.now() - start);
     } catch (error) {
       giveUp(state, error);
@@ -133,7 +140,7 @@ export async function driveMatrix(
     }
     change(state, true);
   };
-  const next = async (signal: AbortSignal): Promise<(() => Promise<void>) | undefined> => {
+  const next: NextWork = async (signal) => {
     for (;;) {
       const number = nextCell(
         states.map((state) => state.progress),
@@ -142,13 +149,13 @@ export async function driveMatrix(
       const state = number === undefined ? undefined : states[number];
       if (state) {
         state.progress = { ...state.progress, running: state.progress.running + 1 };
-        return async () => await runTrial(state);
+        return async (_stop, onlyWaits) => await runTrial(state, onlyWaits);
       }
       if (lanes === 0 && states.every(({ progress: { running } }) => running === 0)) return undefined;
       await changes.next(signal);
     }
   };
-  const jobs = runJobs({ jobs: options.jobs, signal: stop.signal }, next);
+  const jobs = runJobs({ jobs: options.jobs, spare: options.spare ?? 0, signal: stop.signal }, next);
   await together(stop, [getAllReady(true), getAllReady(false), jobs]);
   return rows();
 }

@@ -16,6 +16,8 @@ export interface RunMatrixOptions {
   readonly plan: MatrixPlan;
   /** Machines side by side. */
   readonly jobs: number;
+  /** More of them, whose trials only wait. Default: none. */
+  readonly spare?: number | undefined;
   readonly cold?: boolean | undefined;
   /** Count no earlier trials. */
   readonly fresh?: boolean | undefined;
@@ -38,7 +40,7 @@ export async function runMatrix(
   ledger: Ledger,
   context: Context,
 ): Promise<readonly MatrixRow[]> {
-  const { found, cells, plan, jobs, onChange } = options;
+  const { found, cells, plan, jobs, spare, onChange } = options;
   for (const cell of cells) {
     parseKernelSelector(cell.kernel);
     await found.repro.check?.(cell, context);
@@ -61,13 +63,13 @@ export async function runMatrix(
         { ...context, signal },
       );
       const rows = await driveMatrix(
-        { cells, plan, jobs, stop, step: progress, onChange },
+        { cells, plan, jobs, spare, stop, step: progress, onChange },
         {
           atOnce: options.open !== undefined,
           isHere: (cell) => tries.isBuilt(cell),
           earlier: async (cell) => (options.fresh ? [] : ledger.trialsOf(await tries.key(cell))),
           provide: async (cell) => await tries.provide(cell),
-          run: async (cell) => await tries.run(cell),
+          run: async (cell, onlyWaits) => await tries.run(cell, { onStall: onlyWaits }),
         },
       );
       progress.conclude(countVerdicts(rows.map(({ verdict }) => verdict.type)));
