@@ -132,7 +132,8 @@ export function openSession(): Session {
               signal,
             });
       const { progress } = view ?? { progress: wishes.quiet === true ? () => {} : sayWhatIsSlow(say) };
-      const reaped = await reap(settings.runtimeDir);
+      // Who only looks has no use for the room, and is not told of others' runs.
+      const reaped = options.quiet === true ? 0 : await reap(settings.runtimeDir);
       if (reaped > 0) progress({ type: "note", text: `removed what ${reaped} earlier run(s) left behind` });
       return { settings, progress, signal };
     },

@@ -15,7 +15,13 @@ async function elsewhere(
   programs: readonly string[],
   ...argv: readonly string[]
 ): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
-  const env = { ...process.env, DSTATE_TEST_PROGRAMS: programs.join(","), DSTATE_CACHE: join(cwd, "cache") };
+  const env = {
+    ...process.env,
+    DSTATE_TEST_PROGRAMS: programs.join(","),
+    DSTATE_CACHE: join(cwd, "cache"),
+    // What killed runs of others left behind is removed with a word, which is not looked for here.
+    TMPDIR: cwd,
+  };
   const all = ["--import", preload, join(home, "bin/dstate.mjs"), ...argv];
   return await new Promise((resolve) => {
     const child = execFile(process.execPath, all, { cwd, env }, (_error, stdout, stderr) =>

@@ -106,8 +106,8 @@ describe("a machine", () => {
       ...shape,
       progress: (event) => event.type === "note" && notes.push(event.text),
     });
-    expect(vm.start).toBe(start);
     expect(notes.join()).toMatch(note);
+    expect(vm.start, notes.join("; ")).toBe(start);
     await using next = await bootVm(shape);
     expect(next.start).toBe("warm");
     await rm(await made(), { recursive: true, force: true });
