@@ -46,7 +46,8 @@ export function prepare() {
     console.error("Installing dstate's own packages (npm ci) ...");
     // The Node of the lock file is for Linux on x86-64 only: elsewhere it is useless, but no reason to stop.
     const foreign = process.platform === "linux" && process.arch === "x64" ? [] : ["--force"];
-    run(["npm", "ci", ...foreign, "--no-audit", "--no-fund", "--loglevel=error"]);
+    // A checkout runs its source, so nothing is built here; two dependencies would compile what they do without.
+    run(["npm", "ci", ...foreign, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
   }
   // `npx dstate` finds the command of the project itself.
   const link = join(home, "node_modules/.bin/dstate");

@@ -54,6 +54,8 @@ export interface Settings {
   readonly cacheRegistry: RegistryAddress | undefined;
   /** Give what is made here to the registry. */
   readonly cachePush: boolean;
+  /** Make nothing that others could have made: what is neither in the cache nor in the registry is not there. */
+  readonly takeOnly: boolean;
   /** Files with the user's credentials for registries, as docker and podman keep them; the first that has some counts. */
   readonly dockerConfigs: readonly string[];
   /** A folder of finished Nix builds by name, where Nix itself cannot build: in its own sandbox. */
@@ -159,6 +161,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     slowdown: value.DSTATE_SLOWDOWN,
     cacheRegistry: registry === "" ? undefined : parseRegistryAddress(registry, { plainHttp }),
     cachePush: isOn(value.DSTATE_CACHE_PUSH),
+    takeOnly: false,
     dockerConfigs: [
       ...(value.REGISTRY_AUTH_FILE === undefined ? [] : [value.REGISTRY_AUTH_FILE]),
       join(value.DOCKER_CONFIG ?? join(homedir(), ".docker"), "config.json"),

@@ -11,6 +11,7 @@ import { lockFile } from "./lock.ts";
 import { onProcessExit } from "./on-exit.ts";
 import { isAlive, ownerOf, ownIdentity } from "./owner.ts";
 import { parseJson } from "./parse-json.ts";
+import { corrupt, ifCorrupt, NotThereError } from "./store-errors.ts";
 import { type FileRecord, type Manifest, manifestSchema, type OtherPlace } from "./store-manifest.ts";
 import { timeouts } from "./timeouts.ts";
 import { forgetUses, isUsed, markUse } from "./uses.ts";
@@ -53,11 +54,20 @@ const ownerFile = ".owner.json";
 export class Store {
   readonly root: string;
   readonly #elsewhere: OtherPlace | undefined;
+  readonly #takeOnly: boolean;
 
-  /** @param elsewhere where to look for an entry before it is made. */
-  constructor(root: string, elsewhere?: OtherPlace | undefined) {
+  /**
+   * @param elsewhere where to look for an entry before it is made.
+   * @param options.takeOnly make none: what is in neither place is not there.
+   */
+  constructor(
+    root: string,
+    elsewhere?: OtherPlace | undefined,
+    options: { readonly takeOnly?: boolean } = {},
+  ) {
     this.root = root;
     this.#elsewhere = elsewhere;
+    this.#takeOnly = options.takeOnly === true;
   }
 
   /**
@@ -122,7 +132,7 @@ export class Store {
    * Of several processes that want the same entry one makes it and the others wait. A corrupt one is made anew. This
    * process is said to use it from now on.
    *
-   * @throws whatever `make` throws, with nothing left behind.
+   * @throws whatever `make` throws, with nothing left behind; {@link NotThereError} where nothing is to be made.
    */
   async findOrMake(
     key: string,
@@ -163,6 +173,8 @@ export class Store {
         const theirs = await this.find(key);
         if (theirs) return theirs;
         const pulled = await this.#elsewhere?.pull(names, draft, signal);
+        if (!pulled && this.#takeOnly)
+          throw new NotThereError(`${key} is neither in the cache nor in a registry`);
         const about = pulled ? pulled.about : await make(draft, signal);
         signal.throwIfAborted();
         await rm(owner);
@@ -302,25 +314,14 @@ export function keyOf(facts: unknown): string {
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex").slice(0, 20);
 }
 
+/** Bytes. In pieces of Node's own size, 64 KiB, a large file takes three times as long. */
+const piece = 1024 ** 2;
+
 /** The sha256 of a file, read in pieces. */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path, { highWaterMark: piece }), hash);
   return hash.digest("hex");
-}
-
-/** An entry that is there and is not what was put there. */
-class CorruptError extends InfraError {}
-
-function ifCorrupt(error: unknown): undefined {
-  if (!(error instanceof CorruptError)) throw error;
-}
-
-function corrupt(dir: string, why: string): CorruptError {
-  return new CorruptError(`the cache entry ${dir} is corrupt: ${why}`, {
-    next: `Remove it with \`rm -r '${dir}'\` and run the command again: it is made anew.`,
-    evidence: dir,
-  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,14 +1,45 @@
 import type { Context } from "../base/context.ts";
 import { sideBySide } from "../base/side-by-side.ts";
+import type { Image } from "../image/image.ts";
 import { guestSystems } from "../image/systems.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { requireMachines } from "../platform/host.ts";
-import { provideNode } from "../runtime/node.ts";
+import { type NodeRuntime, provideNode } from "../runtime/node.ts";
 import type { Cell } from "./cell.ts";
 import type { Parts } from "./parts.ts";
 import type { PartsRequest } from "./preparation.ts";
 import { provideWorkload } from "./workload.ts";
+
+/** How each part of a cell is had; the four need nothing of each other. */
+export interface PartWorks {
+  readonly kernel: (context: Context) => Promise<Kernel>;
+  readonly image: (context: Context) => Promise<Image>;
+  readonly node: (context: Context) => Promise<NodeRuntime | undefined>;
+  readonly workload: (context: Context) => Promise<string | undefined>;
+}
+
+/** What has to be had for a cell. @throws {UsageError} for a kernel that is none. */
+export function partWorks(repro: PartsRequest, cell: Cell): PartWorks {
+  const selector = parseKernelSelector(cell.kernel);
+  // The image may have a Node of its own, as NixOS images do.
+  const release = cell.node === "image" ? undefined : cell.node;
+  const npm =
+    release === undefined ? undefined : typeof repro.npm === "function" ? repro.npm(release) : repro.npm;
+  const fragments = repro.kernelFragments?.(cell) ?? [];
+  const nixosSystem = repro.nixosSystem?.(cell);
+  return {
+    kernel: async (context) => await provideKernel(selector, context, { fragments }),
+    image: async (context) =>
+      await guestSystems[cell.image].provide({ kernel: selector, nixosSystem }, context),
+    node: async (context) =>
+      release === undefined
+        ? undefined
+        : await provideNode(release, context, npm === undefined ? {} : { npm }),
+    workload: async (context) => await provideWorkload(repro, cell, context),
+  };
+}
 
 /**
  * Get everything a cell needs onto this host's disk: kernel, image, runtime, workload. What is there already is
@@ -19,23 +50,15 @@ import { provideWorkload } from "./workload.ts";
  * @example const parts = await provideParts({ id: "vm" }, cell, context);
  */
 export async function provideParts(repro: PartsRequest, cell: Cell, context: Context): Promise<Parts> {
-  const selector = parseKernelSelector(cell.kernel);
+  const works = partWorks(repro, cell);
   await repro.check?.(cell, context);
   requireMachines();
-  // The image may have a Node of its own, as NixOS images do.
-  const release = cell.node === "image" ? undefined : cell.node;
-  const npm =
-    release === undefined ? undefined : typeof repro.npm === "function" ? repro.npm(release) : repro.npm;
-  const node =
-    release === undefined ? undefined : await provideNode(release, context, npm === undefined ? {} : { npm });
+  const node = await works.node(context);
   // What a user may have mistyped came first. A compiler leaves room for what waits for a network and a disk.
-  const fragments = repro.kernelFragments?.(cell) ?? [];
-  const nixosSystem = repro.nixosSystem?.(cell);
   const [kernel, image, workload] = await sideBySide(context.signal, [
-    async (signal) => await provideKernel(selector, { ...context, signal }, { fragments }),
-    async (signal) =>
-      await guestSystems[cell.image].provide({ kernel: selector, nixosSystem }, { ...context, signal }),
-    async (signal) => await provideWorkload(repro, cell, { ...context, signal }),
+    async (signal) => await works.kernel({ ...context, signal }),
+    async (signal) => await works.image({ ...context, signal }),
+    async (signal) => await works.workload({ ...context, signal }),
   ]);
   return { kernel, image, node, workload };
 }

@@ -1,4 +1,4 @@
-import { access, constants } from "node:fs/promises";
+import { access, constants, readdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
@@ -24,7 +24,11 @@ export async function findNeeds(context: Context, purpose: Purpose = "work"): Pr
 
 async function placeOf({ look }: Need, context: Context): Promise<string | undefined> {
   if ("header" in look) return await headerPlace(look.header, context.signal);
-  if ("program" in look) return await firstThere(programPlaces(context, look.program), constants.X_OK);
+  if ("program" in look) {
+    const versions = look.beside === undefined ? [] : await readdir(look.beside).catch(() => []);
+    const beside = versions.map((version) => join(look.beside ?? "", version, "bin", look.program));
+    return await firstThere([...programPlaces(context, look.program), ...beside], constants.X_OK);
+  }
   const { busybox, debianKeyring } = context.settings;
   return look.setting === "busybox"
     ? await firstThere([busybox], constants.R_OK)

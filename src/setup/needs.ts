@@ -2,9 +2,12 @@ import { guestPlatform } from "../platform/platforms.ts";
 
 /** Something of the host that dstate uses. */
 export interface Need {
-  /** What is looked for: a program on PATH, a header that the compiler finds, or a file that the settings name. */
+  /**
+   * What is looked for: a program on PATH or below `beside`, in a folder for each version of it; a header that the
+   * compiler finds; or a file that the settings name.
+   */
   readonly look:
-    | { readonly program: string }
+    | { readonly program: string; readonly beside?: string }
     | { readonly header: string }
     | { readonly setting: "busybox" | "debianKeyring"; readonly name: string };
   /** The Debian package that has it. */
@@ -78,7 +81,11 @@ export const needs: readonly Need[] = [
   need("gdb", "gdb", "looks into a kept machine", "memory"),
   need("xmllint", "libxml2-utils", "checks JUnit XML in the tests", "pages"),
   need("docker-registry", "docker-registry", "holds a cache in the tests", "servers"),
-  need("psql", "postgresql", "holds a queue in the tests", "servers"),
+  {
+    // Debian keeps the server out of PATH; psql is there with the client alone.
+    ...need("", "postgresql", "holds a queue in the tests", "servers"),
+    look: { program: "postgres", beside: "/usr/lib/postgresql" },
+  },
   need("chromium", "chromium", "opens the page of `dstate show` in the tests", "pages"),
 ];
 
@@ -88,8 +95,8 @@ export function nameOf({ look }: Need): string {
   return "header" in look ? look.header : look.name;
 }
 
-/** Everything that `npm start` needs, or that the tests need as well. */
-export type Purpose = "work" | "tests";
+/** Everything that `npm start` needs, or that the tests need as well; or only some work. */
+export type Purpose = "work" | "tests" | readonly Need["part"][];
 
 const onlyTests: ReadonlySet<Need["part"]> = new Set([
   "nix",
@@ -106,6 +113,7 @@ const onlyTests: ReadonlySet<Need["part"]> = new Set([
  * @example needsFor("work").some(({ part }) => part === "nix") // false
  */
 export function needsFor(purpose: Purpose): readonly Need[] {
+  if (typeof purpose !== "string") return needs.filter(({ part }) => purpose.includes(part));
   return purpose === "tests" ? needs : needs.filter(({ part }) => !onlyTests.has(part));
 }
 

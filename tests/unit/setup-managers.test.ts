@@ -6,9 +6,10 @@ import type { Context } from "../../src/base/context.ts";
 import { InfraError } from "../../src/base/errors.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
 import { readSettings } from "../../src/base/settings.ts";
-import { findManager, howToInstall, installMissing } from "../../src/setup/install.ts";
+import { needsToMake } from "../../src/setup/for-repro.ts";
+import { findManager, findNeeds, howToInstall, installMissing } from "../../src/setup/install.ts";
 import { installLine, namePackages, packageManagers } from "../../src/setup/managers.ts";
-import { needs, packagesFor } from "../../src/setup/needs.ts";
+import { needs, needsFor, packagesFor } from "../../src/setup/needs.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -69,4 +70,38 @@ test("a host without a manager goes on, and is told what is missing", async () =
   expect(installed).toEqual([]);
   expect(missing).toContain("mmdebstrap");
   expect(events).toContainEqual({ type: "note", text: expect.stringContaining("mmdebstrap") });
+});
+
+test("a host with PostgreSQL's client alone has no server for the tests", async () => {
+  const [found] = (await findNeeds(await hostWith("psql"), ["servers"])).filter(
+    ({ need }) => need.package === "postgresql",
+  );
+  // Debian's own place may have one on the host of this test.
+  expect(found?.path ?? "/postgres").toMatch(/\/postgres$/);
+  const [there] = (await findNeeds(await hostWith("postgres"), ["servers"])).filter(
+    ({ need }) => need.package === "postgresql",
+  );
+  expect(there?.path).toMatch(/bin-\w+\/postgres$/);
+});
+
+describe("what a host needs for a repro whose parts", () => {
+  const cellOf = (kernel: string) =>
+    ({ kernel, node: undefined, env: {}, image: "debian", axes: {} }) as const;
+  const packages = (...parts: Parameters<typeof needsToMake>[0]): string[] =>
+    packagesFor(needsFor(["machines", ...needsToMake(parts, [cellOf("6.1.115")])]));
+
+  test("are all there is no compiler, and nothing to make an image with", () => {
+    expect(packages()).toEqual(["qemu-system-x86", "qemu-utils", "util-linux"]);
+  });
+
+  test("lack the kernel is a compiler, unless it is a package's", () => {
+    expect(packages("kernel")).toEqual(expect.arrayContaining(["gcc", "libelf-dev", "make"]));
+    expect(needsToMake(["kernel"], [cellOf("deb:6.12.43")])).toEqual(["kernel packages"]);
+  });
+
+  test("lack the image is mmdebstrap, and the workload what compiles workloads", () => {
+    expect(packages("image")).toContain("mmdebstrap");
+    expect(packages("workload")).toContain("g++");
+    expect(packages("image", "workload")).not.toContain("bison");
+  });
 });

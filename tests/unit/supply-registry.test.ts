@@ -16,10 +16,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { parseRegistryAddress } from "../../src/base/registry-address.ts";
 import { readSettings } from "../../src/base/settings.ts";
-import type { StoreEntry } from "../../src/base/store.ts";
+import { type StoreEntry, sha256OfFile } from "../../src/base/store.ts";
+import { takeParts } from "../../src/lab/take.ts";
+import { provideWorkload } from "../../src/lab/workload.ts";
 import { parseChallenge, realmOf } from "../../src/supply/registry/challenge.ts";
 import { credentialsFor } from "../../src/supply/registry/credentials.ts";
 import { sharedStore } from "../../src/supply/registry/other-place.ts";
@@ -111,6 +114,27 @@ describe("a registry that one has filled", () => {
     // Found again, by nobody's leave but its own manifest's.
     await provide("two", registry.address, { key: "same-1" });
     expect(made).toBe(0);
+  });
+
+  test("gives what a cell needs to who makes nothing, and says what it has not", async () => {
+    const folder = join(dir, "workload");
+    await mkdir(folder);
+    await writeFile(join(folder, "run.sh"), "exit 0\n");
+    const repro = { id: "taken", workload: pathToFileURL(`${folder}/`), npm: "10.1.0" };
+    const cell = { kernel: "6.1.115", node: "20.9.0", env: {}, image: "debian", axes: {} } as const;
+    const none = await takeParts(repro, cell, cacheOf("two", registry.address));
+    expect(none).toEqual(["kernel", "image", "node", "workload"]);
+    const disk = await provideWorkload(repro, cell, cacheOf("one", registry.address, push));
+    expect(await takeParts(repro, cell, cacheOf("two", registry.address))).toEqual([
+      "kernel",
+      "image",
+      "node",
+    ]);
+    const taken = await provideWorkload(repro, cell, cacheOf("two", "oci://127.0.0.1:1/none"));
+    expect(await sha256OfFile(taken ?? "")).toBe(await sha256OfFile(disk ?? ""));
+    expect(
+      await readdir(join(dir, "two/kernels")).then((names) => names.filter((name) => !name.startsWith("."))),
+    ).toEqual([]);
   });
 
   test("is not written to by who did not say so", async () => {

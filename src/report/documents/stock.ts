@@ -264,4 +264,7 @@ export const kvmReport = z.object({
 export const setup = z.object({
   installed: someTexts.describe("Packages."),
   missing: someTexts.describe("Packages that are still missing."),
+  toMake: someTexts
+    .optional()
+    .describe("With a repro: parts of its machines that are neither in the cache nor in a registry."),
 });

@@ -32,7 +32,8 @@ export function sharedStore(
   kind: string,
   context: Pick<Context, "settings"> & Partial<Pick<Context, "progress">>,
 ): Store {
-  return new Store(join(context.settings.cacheDir, kind), registryPlace(kind, context));
+  const { cacheDir, takeOnly } = context.settings;
+  return new Store(join(cacheDir, kind), registryPlace(kind, context), { takeOnly });
 }
 
 function registryPlace(

@@ -1,0 +1,83 @@
+import type { Context } from "../base/context.ts";
+import { sideBySide } from "../base/side-by-side.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { parseKernelSelector } from "../kernel/selector.ts";
+import { sourceOf } from "../kernel/sources/index.ts";
+import type { Cell } from "../lab/cell.ts";
+import type { PartsRequest } from "../lab/preparation.ts";
+import { type PartName, takeParts } from "../lab/take.ts";
+import { probeAccelerator } from "../machine/accelerator.ts";
+import { type Installation, installMissing } from "./install.ts";
+import type { Need } from "./needs.ts";
+
+/** What was done for a repro's cells. */
+export interface ReproSetup extends Installation {
+  /** Parts of their machines that are neither in the cache nor in a registry: they will be made here. */
+  readonly toMake: readonly PartName[];
+}
+
+/**
+ * Set a host up for some cells of a repro, and no more than they need: what the cache or the user's registry has takes
+ * no compiler. Parts are taken side by side while packages are installed, and a kernel that is there tells what this
+ * host's KVM is worth.
+ *
+ * @throws {InfraError} when something is missing and may not be installed.
+ * @example await setUpForRepro(repro, cellsOf(repro, context.settings).bad, context)
+ */
+export async function setUpForRepro(
+  repro: PartsRequest,
+  cells: readonly Cell[],
+  context: Context,
+): Promise<ReproSetup> {
+  const installed = Promise.withResolvers<void>();
+  const probe = async (kernel: Kernel): Promise<void> => {
+    // A QEMU that is half installed would say that there is no KVM, and that would be kept.
+    await installed.promise;
+    await probeAccelerator(kernel, context).catch(() => {});
+    context.signal.throwIfAborted();
+  };
+  const [machines, toMake] = await sideBySide(context.signal, [
+    async (signal) =>
+      await installMissing({ ...context, signal }, ["machines"]).finally(() => installed.resolve()),
+    async (signal) => await takeAll(repro, cells, { ...context, signal }, probe),
+  ]);
+  const work = needsToMake(toMake, cells);
+  const more = work.length === 0 ? undefined : await installMissing(context, work);
+  return {
+    installed: [...machines.installed, ...(more?.installed ?? [])],
+    missing: [...machines.missing, ...(more?.missing ?? [])],
+    toMake,
+  };
+}
+
+async function takeAll(
+  repro: PartsRequest,
+  cells: readonly Cell[],
+  context: Context,
+  onKernel: (kernel: Kernel) => Promise<void>,
+): Promise<PartName[]> {
+  const missing = await sideBySide(
+    context.signal,
+    cells.map(
+      (cell, index) => async (signal: AbortSignal) =>
+        await takeParts(repro, cell, { ...context, signal }, index === 0 ? { onKernel } : {}),
+    ),
+  );
+  return [...new Set(missing.flat())];
+}
+
+/**
+ * Which work a host has to be able to do to make some parts.
+ *
+ * @example needsToMake(["workload"], cells) // ["images", "repros"]
+ */
+export function needsToMake(parts: readonly PartName[], cells: readonly Cell[]): Need["part"][] {
+  const isBuilt = cells.some(({ kernel }) => sourceOf(parseKernelSelector(kernel)).isBuilt);
+  const making: Readonly<Record<PartName, readonly Need["part"][]>> = {
+    kernel: isBuilt ? ["kernel builds", "kernel packages"] : ["kernel packages"],
+    image: ["images"],
+    node: ["images"],
+    workload: ["images", "repros"],
+  };
+  return [...new Set(parts.flatMap((part) => making[part]))];
+}
