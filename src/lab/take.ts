@@ -25,7 +25,7 @@ export async function takeParts(
 ): Promise<PartName[]> {
   const works = partWorks(repro, cell);
   await repro.check?.(cell, context);
-  const own: Context = { ...context, settings: { ...context.settings, takeOnly: true, cachePush: false } };
+  const own: Context = { ...context, settings: { ...context.settings, takeOnly: true } };
   const take = async (name: PartName): Promise<PartName[]> => {
     try {
       if (name !== "kernel") await works[name](own);

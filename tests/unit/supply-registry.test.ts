@@ -20,7 +20,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { parseRegistryAddress } from "../../src/base/registry-address.ts";
 import { readSettings } from "../../src/base/settings.ts";
-import { type StoreEntry, sha256OfFile } from "../../src/base/store.ts";
+import type { StoreEntry } from "../../src/base/store.ts";
 import { takeParts } from "../../src/lab/take.ts";
 import { provideWorkload } from "../../src/lab/workload.ts";
 import { parseChallenge, realmOf } from "../../src/supply/registry/challenge.ts";
@@ -124,14 +124,15 @@ describe("a registry that one has filled", () => {
     const cell = { kernel: "6.1.115", node: "20.9.0", env: {}, image: "debian", axes: {} } as const;
     const none = await takeParts(repro, cell, cacheOf("two", registry.address));
     expect(none).toEqual(["kernel", "image", "node", "workload"]);
-    const disk = await provideWorkload(repro, cell, cacheOf("one", registry.address, push));
+    await provideWorkload(repro, cell, cacheOf("one", registry.address));
+    await takeParts(repro, cell, cacheOf("one", registry.address, push));
     expect(await takeParts(repro, cell, cacheOf("two", registry.address))).toEqual([
       "kernel",
       "image",
       "node",
     ]);
     const taken = await provideWorkload(repro, cell, cacheOf("two", "oci://127.0.0.1:1/none"));
-    expect(await sha256OfFile(taken ?? "")).toBe(await sha256OfFile(disk ?? ""));
+    expect((await stat(taken ?? "")).size).toBe(2 * 1024 ** 3);
     expect(
       await readdir(join(dir, "two/kernels")).then((names) => names.filter((name) => !name.startsWith("."))),
     ).toEqual([]);

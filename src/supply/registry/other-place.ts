@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../../base/context.ts";
 import { messageOf } from "../../base/errors.ts";
+import { lockFile } from "../../base/lock.ts";
 import { parseJson } from "../../base/parse-json.ts";
 import { step } from "../../base/progress.ts";
 import { Store } from "../../base/store.ts";
@@ -93,6 +94,10 @@ function registryPlace(
       if (existsSync(known) || (await isQuiet())) return;
       try {
         const limits = { within: timeouts.registry.push, signal };
+        await mkdir(join(cacheDir, ".pushed"), { recursive: true });
+        // Cells of one campaign have parts in common: one of them gives, and the others find that it did.
+        await using _lock = await lockFile(`${known}.lock`, limits);
+        if (existsSync(known)) return;
         await withDeadline(`the registry ${address.text}`, limits, async (inner) => {
           const client = new RegistryClient(address, dockerConfigs, inner);
           await step(progress, `give ${key} to ${address.text}`, async (told) => {
@@ -100,7 +105,6 @@ function registryPlace(
             told.conclude((await pushEntry(client, kind, tags, dir, options)) ? "pushed" : "it has it");
           });
         });
-        await mkdir(join(cacheDir, ".pushed"), { recursive: true });
         await writeFile(known, "");
       } catch (error) {
         signal.throwIfAborted();

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ export async function pushEntry(
   if (await has(client, `manifests/${own}`)) return false;
   const manifest = manifestSchema.parse(parseJson(await readFile(join(dir, "manifest.json"), "utf8")));
   const about = Buffer.from(JSON.stringify({ kind, ...manifest } satisfies EntryAbout));
-  const packed = join(temporary, `.packed-${createHash("sha256").update(own).digest("hex").slice(0, 16)}`);
+  const packed = join(temporary, `.packed-${randomUUID()}`);
   try {
     const layer = await pack(dir, packed, signal);
     const config = { mediaType: aboutType, digest: digestOf(about), size: about.length };
