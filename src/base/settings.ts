@@ -52,6 +52,8 @@ export interface Settings {
   readonly slowdown: number | undefined;
   /** A registry that finished parts are taken from before they are made here; undefined: none. */
   readonly cacheRegistry: RegistryAddress | undefined;
+  /** Ask any registry over http. */
+  readonly plainHttp: boolean;
   /** Give what is made here to the registry. */
   readonly cachePush: boolean;
   /** Make nothing that others could have made: what is neither in the cache nor in the registry is not there. */
@@ -160,6 +162,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string =
     memory: value.DSTATE_MEMORY,
     slowdown: value.DSTATE_SLOWDOWN,
     cacheRegistry: registry === "" ? undefined : parseRegistryAddress(registry, { plainHttp }),
+    plainHttp,
     cachePush: isOn(value.DSTATE_CACHE_PUSH),
     takeOnly: false,
     dockerConfigs: [

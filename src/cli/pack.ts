@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { formatBytes } from "../base/size.ts";
+import { pushPack } from "../pack/in-registry.ts";
 import { readSigningKey, signBytes } from "../pack/minisign.ts";
 import { packRun } from "../pack/pack.ts";
 import { findRun, readRun } from "../record/read-run.ts";
@@ -26,21 +27,22 @@ export function addPack(program: Command, session: Session): void {
     .option("--json", "one JSON document on standard output");
   withNotes(command, {
     about: [
-      "`dstate rerun FILE` runs it again, on any host. A kernel is not in it but how it is made: the release or package, its pinned hash and its configuration. A signature is a file beside it, which minisign checks too.",
+      "`dstate rerun FILE` runs it again, on any host. A kernel is not in it but how it is made: the release or package, its pinned hash and its configuration. A signature is a file beside it, which minisign checks too. With --push the registry of DSTATE_CACHE_REGISTRY has both.",
     ],
     examples: ["dstate pack", "dstate pack io-uring-dstate-62e3 --sign key.pem"],
   }).action(async (name: string | undefined, options: PackOptions) => {
     const context = await session.context();
-    const { bytes, id, manifest } = await packRun(
-      await readRun(await findRun(name, context.settings)),
-      context.settings,
-    );
+    const packed = await packRun(await readRun(await findRun(name, context.settings)), context.settings);
+    const { bytes, id, manifest } = packed;
     const file = resolve(options.out ?? `${manifest.about.id}-${id.slice(0, 12)}.dstate`);
     const key = options.sign === undefined ? undefined : readSigningKey(await readKey(options.sign));
     await writeFile(file, bytes);
     const signature = key && `${file}.minisig`;
-    if (key && signature !== undefined)
-      await writeFile(signature, signBytes(bytes, key, `dstate pack ${id}`));
+    const signed = key && signBytes(bytes, key, `dstate pack ${id}`);
+    if (signed !== undefined && signature !== undefined) await writeFile(signature, signed);
+    const { cachePush, cacheRegistry } = context.settings;
+    const there =
+      cachePush && cacheRegistry ? await pushPack(packed, signed, cacheRegistry, context) : undefined;
     const { omitted } = manifest;
     session.result(
       "pack",
@@ -51,6 +53,7 @@ export function addPack(program: Command, session: Session): void {
         omitted,
         ...(signature === undefined ? {} : { signature }),
         ...(key === undefined ? {} : { publicKey: key.publicKey }),
+        ...(there === undefined ? {} : { registry: there }),
       },
       {
         json: options.json,
@@ -59,7 +62,10 @@ export function addPack(program: Command, session: Session): void {
             `${file} (${formatBytes(bytes.length)})`,
             ...omitted.map((left) => `left out, too large: ${left.path} (${formatBytes(left.bytes)})`),
             ...(signature === undefined ? [] : [`${signature}, by the key ${key?.publicKey}`]),
-            `again, on any host: dstate rerun ${file.split("/").at(-1)}`,
+            ...(there === undefined
+              ? []
+              : [`${there.known ? "already in" : "given to"} the registry: ${there.reference}`]),
+            `again, on any host: dstate rerun ${there?.pinned ?? file.split("/").at(-1)}`,
           ].join("\n"),
       },
     );

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
+import { parseRegistryReference } from "../base/registry-address.ts";
 import { type ImageKind, imageKinds } from "../base/settings.ts";
 import { formatBytes } from "../base/size.ts";
 import { oneLine } from "../base/text.ts";
@@ -11,6 +12,7 @@ import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import { openTries } from "../campaign/tries.ts";
 import { chooseCell } from "../lab/cell.ts";
+import { pullPack } from "../pack/in-registry.ts";
 import { hostFiles, installRepro, knownRepro } from "../pack/install.ts";
 import { verifyBytes } from "../pack/minisign.ts";
 import { differencesFrom, kernelFor } from "../pack/rebuild.ts";
@@ -38,7 +40,7 @@ interface RerunOptions extends ReportOptions {
 export function addRerun(program: Command, session: Session): void {
   const command = program
     .command("rerun <file>")
-    .description("run a packed run again on this host, and say what differs")
+    .description("run a packed run again on this host, a file or one of a registry, and say what differs")
     .option("--trials <n>", "how often; stops at the first reproduction", positiveInteger, 1)
     .option("--kernel <selector>", "in place of a kernel that cannot be rebuilt here")
     .option("--trust <key>", "a public key of minisign, or its file: refuse what it has not signed")
@@ -52,9 +54,13 @@ export function addRerun(program: Command, session: Session): void {
     examples: [
       "dstate rerun io-uring-dstate-0123456789ab.dstate",
       "dstate rerun io-uring-dstate-0123456789ab.dstate --trust author.pub",
+      "dstate rerun oci://ghcr.io/me/cache:pack.io-uring-dstate-0123456789ab",
     ],
-  }).action(async (path: string, options: RerunOptions) => {
+  }).action(async (named: string, options: RerunOptions) => {
     const context = await session.context();
+    const path = named.startsWith("oci://")
+      ? await pullPack(parseRegistryReference(named, context.settings), context)
+      : named;
     // Before a byte of it is read as anything.
     await checkSignature(path, options.trust, session);
     const pack = await readPack(resolve(path));

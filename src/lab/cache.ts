@@ -30,6 +30,7 @@ export const cacheParts: readonly CachePart[] = [
   part("debian-indexes", "what archives have: fetched again", 14),
   part("kernel-org-sums", "checksums of releases: fetched again", 30),
   part("packs", "repros of packs that were run: unpacked again", 30),
+  part("registry-packs", "packs that went to a registry or came from one: fetched again", 30),
   part("pages", "the page of `dstate show`: bundled again", 30),
 ];
 

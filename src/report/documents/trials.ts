@@ -212,6 +212,13 @@ export const pack = z.object({
   omitted: z.array(z.object({ path: z.string(), bytes: z.int() })).describe("What was too large."),
   signature: z.string().optional().describe("The file with the signature."),
   publicKey: z.string().optional().describe("As `--trust` and minisign's -P take it."),
+  registry: z
+    .object({
+      reference: z.string().describe("By name, as `dstate rerun` takes it."),
+      pinned: z.string().describe("By content."),
+      known: z.boolean().describe("Whether it was there already."),
+    })
+    .optional(),
 });
 
 export const rerun = z.object({

@@ -102,7 +102,8 @@ function registryPlace(
           const client = new RegistryClient(address, dockerConfigs, inner);
           await step(progress, `give ${key} to ${address.text}`, async (told) => {
             const options = { signal: inner, temporary: cacheDir };
-            told.conclude((await pushEntry(client, kind, tags, dir, options)) ? "pushed" : "it has it");
+            const { given } = await pushEntry(client, kind, tags, dir, options);
+            told.conclude(given ? "pushed" : "it has it");
           });
         });
         await writeFile(known, "");

@@ -31,12 +31,17 @@ export interface PullOptions {
   readonly signal: AbortSignal;
   /** Told of what has come so far, between 0 and 1. */
   readonly onShare?: ((share: number) => void) | undefined;
+  /** What the manifest's digest has to be, where that is known. */
+  readonly digest?: string | undefined;
+  /** Bytes of all files at the most. */
+  readonly most?: number | undefined;
 }
 
 /**
  * Fetch an entry into a folder. Nothing of it is looked at before its digest is what the manifest says, and nothing is
  * used before every file is what dstate's own manifest says.
  *
+ * @param tag or a digest.
  * @param dir an empty folder; what is in it after a failure is to be removed.
  * @returns undefined when the registry has none under this name.
  * @throws {RegistryError} when what it has is not to be used.
@@ -57,6 +62,9 @@ export async function pullEntry(
   });
   const text = await readShort(answer, mostManifest, refuse);
   if (answer.status === 404) return undefined;
+  const found = `sha256:${createHash("sha256").update(text).digest("hex")}`;
+  if (options.digest !== undefined && found !== options.digest)
+    throw refuse(`has another manifest than was asked for: its digest is ${found}`);
   const manifest = imageManifestSchema.safeParse(parseJson(text.toString()));
   if (!manifest.success) throw refuse("has a manifest that is none");
   const { artifactType, config, layers } = manifest.data;
@@ -69,7 +77,8 @@ export async function pullEntry(
   const about = await readAbout(client, config, refuse);
   if (about.kind !== kind) throw refuse(`is of the cache "${about.kind}", not of "${kind}"`);
   const total = about.files.reduce((sum, { size }) => sum + size, 0);
-  if (total > mostBytes || layer.size > mostBytes) throw refuse("is larger than anything of dstate's");
+  const most = options.most ?? mostBytes;
+  if (total > most || layer.size > most + mostManifest) throw refuse("is larger than anything of its kind");
   await requireDiskRoom(dir, {
     bytes: layer.size * 2,
     for: `what the registry has of ${about.key}`,

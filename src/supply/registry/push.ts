@@ -15,7 +15,9 @@ import {
   entryType,
   filesType,
   manifestType,
+  mostManifest,
 } from "./artifact.ts";
+import { readAtMost } from "./body.ts";
 import { type RegistryClient, RegistryError } from "./client.ts";
 
 export interface PushOptions {
@@ -28,7 +30,7 @@ export interface PushOptions {
  * Give a registry an entry, unless it has one under this name.
  *
  * @param tags names of it; the first is its own.
- * @returns whether it was given: `false` when the registry had it.
+ * @returns whether it was given, and not there already, and the digest by which it is known.
  * @throws {RegistryError} when the registry does not take it.
  */
 export async function pushEntry(
@@ -37,9 +39,10 @@ export async function pushEntry(
   tags: readonly string[],
   dir: string,
   { signal, temporary }: PushOptions,
-): Promise<boolean> {
+): Promise<{ readonly given: boolean; readonly digest: string }> {
   const [own = ""] = tags;
-  if (await has(client, `manifests/${own}`)) return false;
+  const there = await manifestThere(client, own);
+  if (there !== undefined) return { given: false, digest: there };
   const manifest = manifestSchema.parse(parseJson(await readFile(join(dir, "manifest.json"), "utf8")));
   const about = Buffer.from(JSON.stringify({ kind, ...manifest } satisfies EntryAbout));
   const packed = join(temporary, `.packed-${randomUUID()}`);
@@ -66,19 +69,33 @@ export async function pushEntry(
         body: new Uint8Array(image),
         accept: [201],
       });
-    return true;
+    return { given: true, digest: digestOf(image) };
   } finally {
     await rm(packed, { force: true });
   }
 }
 
-async function has(client: RegistryClient, path: string): Promise<boolean> {
+/** The digest of the manifest that a tag names; undefined: there is no such tag. */
+async function manifestThere(client: RegistryClient, tag: string): Promise<string | undefined> {
   const answer = await client.ask({
-    method: "HEAD",
-    url: client.at(path),
+    method: "GET",
+    url: client.at(`manifests/${tag}`),
     headers: { accept: manifestType },
     accept: [200, 404],
-    redirects: path.startsWith("blobs/"),
+  });
+  if (answer.status === 404) {
+    await answer.body?.cancel();
+    return undefined;
+  }
+  return digestOf(await readAtMost(answer, mostManifest));
+}
+
+async function hasBlob(client: RegistryClient, digest: string): Promise<boolean> {
+  const answer = await client.ask({
+    method: "HEAD",
+    url: client.at(`blobs/${digest}`),
+    accept: [200, 404],
+    redirects: true,
   });
   await answer.body?.cancel();
   return answer.status === 200;
@@ -90,7 +107,7 @@ async function give(
   { digest }: Descriptor,
   body: Uint8Array<ArrayBuffer> | { readonly file: string },
 ): Promise<void> {
-  if (await has(client, `blobs/${digest}`)) return;
+  if (await hasBlob(client, digest)) return;
   const begun = await client.ask({
     method: "POST",
     url: client.at("blobs/uploads/"),
