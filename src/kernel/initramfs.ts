@@ -2,8 +2,8 @@ import { access, chmod, copyFile, mkdir, readdir, readFile, rm, utimes, writeFil
 import { basename, join } from "node:path";
 import { CommandError, command } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
+import { sha256OfFile } from "../base/hash-file.ts";
 import type { Settings } from "../base/settings.ts";
-import { sha256OfFile } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
 

@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Context } from "../base/context.ts";
-import { Store, sha256OfFile } from "../base/store.ts";
+import { sha256OfFile } from "../base/hash-file.ts";
+import { Store } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { reproFiles } from "../record/repro-files.ts";
 import { type FoundRepro, findRepro } from "../repro/find.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { keyOf, sha256OfFile } from "../base/store.ts";
+import { sha256OfFile } from "../base/hash-file.ts";
+import { keyOf } from "../base/store.ts";
 import type { Image } from "../image/image.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { NodeRuntime } from "../runtime/node.ts";

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
-import { sha256OfFile } from "../base/store.ts";
+import { sha256OfFile } from "../base/hash-file.ts";
 import type { RunRecord } from "./run-record.ts";
 
 /** More than this of a repro's own files is not copied; their hashes are recorded all the same. */

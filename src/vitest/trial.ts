@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { expect } from "vitest";
-import { keyOf, sha256OfFile } from "../base/store.ts";
+import { sha256OfFile } from "../base/hash-file.ts";
+import { keyOf } from "../base/store.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import { openTries } from "../campaign/tries.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../../base/context.ts";
-import { sha256OfFile } from "../../base/store.ts";
+import { sha256OfFile } from "../../base/hash-file.ts";
 import { storedKernels } from "../../kernel/stored.ts";
 import type { Candidate } from "./candidates.ts";
 

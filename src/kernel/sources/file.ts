@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { UsageError } from "../../base/errors.ts";
-import { sha256OfFile } from "../../base/store.ts";
+import { sha256OfFile } from "../../base/hash-file.ts";
 import { guestPlatform } from "../../platform/platforms.ts";
 import type { Kernel } from "../kernel.ts";
 import { after, type KernelSource } from "./source.ts";

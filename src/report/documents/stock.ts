@@ -197,7 +197,7 @@ export const doctor = z.object({
   needs: z.array(
     z.object({
       look: z.union([
-        z.object({ program: z.string() }),
+        z.object({ program: z.string(), beside: z.string().optional() }),
         z.object({ header: z.string() }),
         z.object({ setting: z.string(), name: z.string() }),
       ]),

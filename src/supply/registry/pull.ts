@@ -173,7 +173,7 @@ async function unpack(
     },
   });
   const source = createReadStream(packed);
-  const unzipped = source.pipe(createZstdDecompress());
+  const unzipped = source.pipe(createZstdDecompress({ chunkSize: 256 * 1024 }));
   source.once("error", (error) => unzipped.destroy(error));
   unzipped.once("error", (error) => bounded.destroy(error));
   const input = unzipped.pipe(bounded);
