@@ -38,6 +38,14 @@ export async function longStep<Result>(
   return result;
 }
 
+/** Milliseconds that steps of a kind took here the last times; empty: none was run. */
+export async function pastTimes(
+  kind: string,
+  { cacheDir }: { readonly cacheDir: string },
+): Promise<number[]> {
+  return await readTimes(join(cacheDir, "durations", `${kind}.json`));
+}
+
 /**
  * What a step will take, by what it took: the median of the last times.
  *

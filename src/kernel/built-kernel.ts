@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { MissingProgramError } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
-import { type LongStepOptions, longStep } from "../base/past-durations.ts";
+import { expectationFrom, type LongStepOptions, longStep, pastTimes } from "../base/past-durations.ts";
 import { keyOf, type StoreEntry, sayMadeAnew } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -166,6 +166,13 @@ async function builtElsewhere(
 
 /** Processor time of a whole build of the guests' configuration, in milliseconds: ten minutes on a host of 2026. */
 const wholeBuild = 10 * 60_000;
+
+/** Seconds that a whole build takes here, as far as is known. */
+export async function buildSeconds(context: Pick<Context, "settings">): Promise<number> {
+  const times = await pastTimes("kernel-build", context.settings);
+  const expected = expectationFrom(times, undefined)?.milliseconds ?? wholeBuild / availableParallelism();
+  return expected / 1000;
+}
 
 /** What a build will take. How much of a tree another commit changes, nobody knows before. */
 function timing(

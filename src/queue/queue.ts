@@ -11,6 +11,7 @@ import { explainDatabase, rowsOf, type Statements } from "./database.ts";
 import { bossSchema, prepareSchema } from "./schema.ts";
 import {
   type Abilities,
+  abilitiesSchema,
   type JobData,
   type JobResult,
   jobSchema,
@@ -42,6 +43,9 @@ const affectedSchema = z.object({ affected: z.int() });
 
 /** Seconds. A worker that is silent for so long has lost its job; pg-boss knows no less than 10. */
 export const silence = 20;
+
+/** Bytes of all evidence in the database; what comes then stays on its worker. */
+const mostEvidence = 2 * 1024 ** 3;
 
 const queueOptions = {
   // A trial of an hour is one that hangs in a way of its own.
@@ -102,6 +106,9 @@ export class Queue implements AsyncDisposable {
         boss.start(),
       );
       await prepareSchema(boss, shown, { migrate: options.migrate === true });
+      await boss
+        .getDb()
+        .executeSql("DELETE FROM dstate.evidence WHERE added_at < now() - interval '14 days'");
       return new Queue(boss, shown);
     } catch (error) {
       await boss.stop({ graceful: false }).catch(() => {});
@@ -181,13 +188,36 @@ export class Queue implements AsyncDisposable {
     );
   }
 
-  /** Needs of jobs that were asked for of late. */
-  async asked(): Promise<{ readonly queue: string; readonly needs: Needs }[]> {
+  /** Needs of jobs that were asked for of late, with how many seconds ago that was. */
+  async asked(): Promise<{ readonly queue: string; readonly needs: Needs; readonly age: number }[]> {
     return await rowsOf(
       this.#db,
-      z.object({ queue: z.string(), needs: needsSchema }),
-      "SELECT queue, needs FROM dstate.needs WHERE asked_at > now() - interval '14 days' ORDER BY asked_at",
+      z.object({ queue: z.string(), needs: needsSchema, age: z.coerce.number() }),
+      `SELECT queue, needs, extract(epoch FROM now() - asked_at) AS age FROM dstate.needs
+       WHERE asked_at > now() - interval '14 days' ORDER BY asked_at`,
     );
+  }
+
+  /** What the workers have that were heard of just now, but for one. */
+  async othersThan(name: string): Promise<Abilities[]> {
+    const rows = await rowsOf(
+      this.#db,
+      z.object({ abilities: abilitiesSchema }),
+      `SELECT abilities FROM dstate.workers WHERE name <> $1 AND seen_at > now() - interval '${silence} seconds'`,
+      [name],
+    );
+    return rows.map(({ abilities }) => abilities);
+  }
+
+  /** The evidence of a trial, as its worker sent it with the record. */
+  async evidenceOf(job: string): Promise<Buffer | undefined> {
+    const [row] = await rowsOf(
+      this.#db,
+      z.object({ bytes: z.instanceof(Buffer) }),
+      "SELECT bytes FROM dstate.evidence WHERE job = $1",
+      [job],
+    );
+    return row?.bytes;
   }
 
   /** Take a job of a queue; undefined: there is none. */
@@ -211,9 +241,10 @@ export class Queue implements AsyncDisposable {
   /**
    * Write down what came of a job and end it, in one transaction: either both are done or neither.
    *
+   * @param evidence goes with it, unless the table of them is full.
    * @returns false when it is not ours any more; nothing is written then.
    */
-  async settle(claim: Claim, worker: string, result: JobResult): Promise<boolean> {
+  async settle(claim: Claim, worker: string, result: JobResult, evidence?: Buffer): Promise<boolean> {
     const transaction = await this.#boss.getDb().beginTransaction?.();
     if (!transaction) throw new Error("pg-boss has no transactions");
     try {
@@ -229,6 +260,12 @@ export class Queue implements AsyncDisposable {
         "INSERT INTO dstate.results (job, definition, worker, attempt, result) VALUES ($1, $2, $3, $4, $5)",
         [claim.id, claim.data.definition, worker, claim.retryCount, JSON.stringify(result)],
       );
+      if (evidence)
+        await db.executeSql(
+          `INSERT INTO dstate.evidence (job, bytes) SELECT $1, $2
+           WHERE pg_total_relation_size('dstate.evidence') < ${mostEvidence}`,
+          [claim.id, evidence],
+        );
       await transaction.commit();
       return true;
     } catch (error) {

@@ -28,6 +28,11 @@ const steps: readonly (readonly string[])[] = [
        result jsonb NOT NULL, recorded_at timestamptz NOT NULL DEFAULT now())`,
     "CREATE INDEX results_of_definition ON dstate.results (definition)",
   ],
+  [
+    `CREATE TABLE dstate.evidence (
+       job uuid PRIMARY KEY REFERENCES dstate.results (job) ON DELETE CASCADE, bytes bytea NOT NULL,
+       added_at timestamptz NOT NULL DEFAULT now())`,
+  ],
 ];
 
 const aboutSchema = z.object({ version: z.int(), dstate: z.string() });

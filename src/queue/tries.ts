@@ -1,7 +1,9 @@
-import { writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { InfraError, UsageError } from "../base/errors.ts";
+import { parseJson } from "../base/parse-json.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { ownVersion } from "../base/version.ts";
 import { withDeadline } from "../base/wait.ts";
@@ -15,14 +17,14 @@ import { type Cell, describeCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { reservationFor } from "../machine/room.ts";
 import { guestPlatform } from "../platform/platforms.ts";
+import { type MachineRecord, runSchema } from "../record/run-record.ts";
 import type { FoundRepro } from "../repro/find.ts";
 import { carryRepro } from "./carried-repro.ts";
+import { bringEvidence } from "./home.ts";
 import type { Queue, Recorded } from "./queue.ts";
 import { Results } from "./results.ts";
 import { type Seen, unlikeWorkers } from "./unlike.ts";
-import { type JobData, type JobResult, jobId, type Needs } from "./work.ts";
-
-type TrialOf = Extract<JobResult, { type: "trial" }>;
+import { type JobData, type JobResult, jobId, type Needs, type TrialOf } from "./work.ts";
 
 /**
  * Trials that a queue's workers run. The shared ledger's trials of this repro are in the ledger here from the start,
@@ -49,12 +51,12 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
     const numbers = new Map<string, number>();
     const seen: Seen[] = [];
     const told = new Set<string>();
-    const adopt = ({ job, worker, result }: Recorded): void => {
+    const adopt = ({ job, worker, result }: Recorded, evidence?: string): void => {
       if (result.type === "built") return;
       const place = JSON.stringify(sorted(result.cell));
       if (result.type === "trial") {
         ledger.nameCell(result.key, { definition, description: describeCell(cellOf(result.cell)) });
-        ledger.adoptTrial(repro.id, trialOf(worker, result), job);
+        ledger.adoptTrial(repro.id, trialOf(worker, result, evidence), job);
         if (result.outcome === "clean" || result.outcome === "reproduced")
           seen.push({ worker, cell: place, reproduced: result.outcome === "reproduced" });
       }
@@ -87,6 +89,7 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
     };
     await noteWorkers(queue, context);
     const builds = new Map<string, Promise<void>>();
+    const built = new Set((await insist(() => queue.othersThan(""))).flatMap(({ kernels }) => kernels));
     const build = async (cell: Cell): Promise<void> => {
       const needs = needsFor("build", cell);
       const facts = [cell.kernel, repro.kernelFragments?.(cell) ?? [], needs.architecture];
@@ -107,14 +110,15 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
       const known = builds.get(cell.kernel) ?? build(cell);
       builds.set(cell.kernel, known);
       await known;
+      built.add(cell.kernel);
     };
     const tries: Tries<never> = {
       key: async (cell) => {
         refuseFile(cell);
         return await here.key(cell);
       },
-      // Builds go on beside trials, each on a worker of its own.
-      isBuilt: () => true,
+      // What workers have, and what they have built for us: another kernel costs its build.
+      isBuilt: (cell) => built.has(cell.kernel),
       provide,
       run: async (cell, about = {}) => {
         // Nobody would take a trial of a kernel that nobody has.
@@ -129,17 +133,22 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
           throwFailure(result);
           throw new InfraError(`the worker ${worker} built what it should have tried`);
         }
-        adopt(recorded);
-        warn();
-        const trial = trialOf(worker, result);
         const running = await run?.begin({ title: describeCell(cell), cell, worker, ...about });
+        const brought =
+          running && (await bringEvidence({ job: id, worker, result }, running.dir, queue, context));
+        if (brought?.why !== undefined)
+          context.progress({ type: "note", text: `the evidence is at ${brought.place}: ${brought.why}` });
+        const trial = trialOf(worker, result, brought?.place);
+        adopt(recorded, brought?.place);
+        warn();
         if (running) {
           const { host } = result;
           run?.tellWorker(worker, { host, dstate: ownVersion() });
-          await writeFile(
-            join(running.dir, "trial.json"),
-            `${JSON.stringify({ worker, ...result }, null, 1)}\n`,
-          );
+          const machine = brought?.why === undefined ? await machineOf(running.dir) : undefined;
+          if (machine) await running.started(machine);
+          // Its worker's own says more.
+          const file = join(running.dir, "trial.json");
+          if (!existsSync(file)) await writeFile(file, `${JSON.stringify({ worker, ...result }, null, 1)}\n`);
           await running.ended({ ...trial, worker });
         }
         const { columns, versions } = result;
@@ -177,8 +186,15 @@ function nextId(
 function trialOf(
   worker: string,
   { key, outcome, summary, evidence, startedAt, took, ranBy }: TrialOf,
+  place = `${worker}:${evidence}`,
 ): Omit<LedgerTrial, "id"> {
-  return { cell: key, outcome, summary, evidence: `${worker}:${evidence}`, startedAt, took, ranBy };
+  return { cell: key, outcome, summary, evidence: place, startedAt, took, ranBy };
+}
+
+/** What the worker's machine was, as the run there has it. */
+async function machineOf(dir: string): Promise<MachineRecord | undefined> {
+  const text = await readFile(join(dir, "worker-run.json"), "utf8").catch(() => "");
+  return runSchema.safeParse(parseJson(text)).data?.trials[0]?.machine;
 }
 
 function sorted(cell: JobData["cell"] | Cell): JobData["cell"] {

@@ -42,6 +42,10 @@ export const abilitiesSchema = z.object({
   kernels: z.array(z.string()),
   /** It can take what others have built from a registry. */
   shares: z.boolean(),
+  /** What a whole kernel build takes here, as far as is known. */
+  buildSeconds: z.number(),
+  /** Jobs that it could begin now. */
+  free: z.int(),
 });
 export type Abilities = z.infer<typeof abilitiesSchema>;
 
@@ -53,6 +57,18 @@ export const jobSchema = z.object({
   cold: z.boolean(),
 });
 export type JobData = z.infer<typeof jobSchema>;
+
+const leftSchema = z.array(z.object({ path: z.string(), bytes: z.number() }));
+
+/** Where the evidence of a trial is: who asked for it fetches it there. */
+const homeSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("database"), left: leftSchema }),
+  /** As `oci://HOST/NAME@sha256:...`. */
+  z.object({ type: z.literal("registry"), reference: z.string(), left: leftSchema }),
+  /** Only on the worker's disk. */
+  z.object({ type: z.literal("worker") }),
+]);
+export type EvidenceHome = z.infer<typeof homeSchema>;
 
 /** What came of a job: a row of the shared ledger. */
 export const resultSchema = z.discriminatedUnion("type", [
@@ -66,6 +82,7 @@ export const resultSchema = z.discriminatedUnion("type", [
     versions: texts,
     /** On the worker's disk. */
     evidence: z.string(),
+    home: homeSchema.optional(),
     startedAt: z.string(),
     took: z.number(),
     host: hostSchema,
@@ -83,6 +100,7 @@ export const resultSchema = z.discriminatedUnion("type", [
   }),
 ]);
 export type JobResult = z.infer<typeof resultSchema>;
+export type TrialOf = Extract<JobResult, { type: "trial" }>;
 
 /** The queue of jobs with the same needs. @example queueOf(needs) // "trial-3f2a..." */
 export function queueOf(needs: Needs): string {
@@ -91,17 +109,51 @@ export function queueOf(needs: Needs): string {
 
 /**
  * Whether a worker can do what a job needs. A kernel that is not there is no hindrance where it can be had from a
- * registry or is not built at all; the job that builds it may be taken by anybody.
+ * registry or is not built at all, or where whoever built it is gone; the job that builds it may be taken by anybody.
  *
  * @param isBuilt whether kernels of this selector are built from source.
+ * @param others what the other workers have that were heard of just now.
  */
-export function canDo(needs: Needs, abilities: Abilities, isBuilt: boolean): boolean {
+export function canDo(
+  needs: Needs,
+  abilities: Abilities,
+  isBuilt: boolean,
+  others: readonly Pick<Abilities, "kernels">[],
+): boolean {
   const { architecture, accelerator, memory } = abilities;
   if (needs.architecture !== architecture) return false;
   // A kernel is the same, whatever it will run under.
   if (needs.task === "build") return true;
   if (needs.accelerator !== accelerator || needs.memory > memory) return false;
-  return !isBuilt || abilities.shares || abilities.kernels.includes(needs.kernel);
+  if (!isBuilt || abilities.shares || abilities.kernels.includes(needs.kernel)) return true;
+  return !others.some(({ kernels }) => kernels.includes(needs.kernel));
+}
+
+/** Seconds. What was asked for so long ago is built by whoever looks: those who would be cheaper do not. */
+const patience = 30;
+
+/**
+ * Whether a worker should leave a build to another one that is free: one that has the kernel already has nothing to
+ * do, and one that is half as fast again or faster is waited for.
+ *
+ * @param age seconds since the build was asked for.
+ */
+export function isCheaperElsewhere(
+  needs: Needs,
+  own: Abilities,
+  others: readonly Abilities[],
+  age: number,
+): boolean {
+  if (needs.task !== "build" || age > patience) return false;
+  const cost = ({ kernels, buildSeconds }: Abilities): number =>
+    kernels.includes(needs.kernel) ? 0 : buildSeconds;
+  return others.some(
+    (other) =>
+      other.architecture === needs.architecture &&
+      other.free > 0 &&
+      cost(other) * 1.5 <= cost(own) &&
+      cost(other) < cost(own),
+  );
 }
 
 /**

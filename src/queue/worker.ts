@@ -1,30 +1,27 @@
 import type { Context } from "../base/context.ts";
-import { DstateError, messageOf, UsageError } from "../base/errors.ts";
+import { messageOf, UsageError } from "../base/errors.ts";
 import { step } from "../base/progress.ts";
+import { NotThereError } from "../base/store-errors.ts";
 import { oneLine, sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { pause, withDeadline } from "../base/wait.ts";
-import { acceleratorHere } from "../campaign/accelerator-here.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import { nameCell } from "../campaign/record-trial.ts";
 import { BuildError } from "../kernel/build.ts";
-import { findCachedKernel } from "../kernel/list.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
 import { sourceOf } from "../kernel/sources/index.ts";
-import { storedKernels } from "../kernel/stored.ts";
 import { describeCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
-import { canOpenKvm } from "../machine/accelerator.ts";
-import { roomOf } from "../machine/lease.ts";
-import { mostOf } from "../machine/room.ts";
-import { guestPlatform } from "../platform/platforms.ts";
 import { describeHost } from "../record/host.ts";
 import { runTrial } from "../repro/trial.ts";
+import { abilitiesOf } from "./abilities.ts";
 import { receiveRepro } from "./carried-repro.ts";
-import { type Claim, type Queue, silence } from "./queue.ts";
+import { holdEvery, holdOn } from "./hold.ts";
+import { sendEvidence } from "./home.ts";
+import type { Claim, Queue } from "./queue.ts";
 import { cellOf } from "./tries.ts";
-import { type Abilities, canDo, type JobResult } from "./work.ts";
+import { canDo, isCheaperElsewhere, type JobResult } from "./work.ts";
 
 export interface WorkerOptions {
   readonly queue: Queue;
@@ -33,12 +30,24 @@ export interface WorkerOptions {
   readonly jobs: number;
 }
 
-/** Milliseconds. Twice in a row it may fail before the job is given up, and that before it is given to another. */
-const holdEvery = 4_000;
-const giveUpAfter = (silence * 1000 * 3) / 5;
+/** Milliseconds. */
 const idle = 700;
 /** After a failure of this host: what is wrong with it is not mended at once, and others may do better. */
 const sulk = 15_000;
+/** A kernel that others have, and the registry has not: it may get there. */
+const avoidFor = 60_000;
+
+/** A job, and whether a kernel may be built for it that nobody has. */
+interface Taken {
+  readonly claim: Claim;
+  readonly mayBuild: boolean;
+}
+
+interface JobOptions extends WorkerOptions {
+  readonly host: ReturnType<typeof describeHost>;
+  /** Say what this host has. */
+  readonly introduce: () => Promise<void>;
+}
 
 /**
  * Take jobs from a queue and run them, until the signal aborts: then what runs is given back, and another worker has
@@ -51,9 +60,10 @@ export async function runWorker(options: WorkerOptions, context: Context): Promi
   const host = describeHost();
   const insist = async <T>(work: () => Promise<T>): Promise<T> =>
     await queue.insist(`the queue ${queue.shown}`, context.signal, work);
-  let abilities = await abilitiesOf(context);
+  let free = jobs;
+  let abilities = await abilitiesOf(context, free);
   const introduce = async (): Promise<void> => {
-    abilities = await abilitiesOf(context);
+    abilities = await abilitiesOf(context, free);
     await insist(() => queue.introduce(name, host, abilities));
   };
   await introduce();
@@ -63,35 +73,53 @@ export async function runWorker(options: WorkerOptions, context: Context): Promi
   });
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
-  const next = async (): Promise<Claim | undefined> => {
-    for (const { queue: from, needs } of await insist(() => queue.asked())) {
+  /** Queues of kernels that are not to be had here, until then. */
+  const avoided = new Map<string, number>();
+  const next = async (): Promise<Taken | undefined> => {
+    const asked = await insist(() => queue.asked());
+    const others = asked.length === 0 ? [] : await insist(() => queue.othersThan(name));
+    for (const { queue: from, needs, age } of asked) {
+      if ((avoided.get(from) ?? 0) > Date.now()) continue;
       const { isBuilt } = sourceOf(parseKernelSelector(needs.kernel));
       const { accelerator } = needs;
       if (
         abilities.accelerator === "unknown" &&
         needs.task === "trial" &&
-        canDo(needs, { ...abilities, accelerator }, isBuilt)
+        canDo(needs, { ...abilities, accelerator }, isBuilt, others)
       ) {
         // A kernel tells what this host's KVM is worth; this one will be needed anyway.
         await provideKernel(parseKernelSelector(needs.kernel), { ...context, signal });
         await introduce();
       }
-      if (!canDo(needs, abilities, isBuilt)) continue;
+      if (!canDo(needs, abilities, isBuilt, others)) continue;
+      if (isCheaperElsewhere(needs, abilities, others, age)) continue;
+      // What nobody else has is built for a trial, too: whoever built it is gone.
+      const mayBuild = !others.some(({ kernels }) => kernels.includes(needs.kernel));
+      if (needs.task === "trial" && isBuilt && !mayBuild && !abilities.kernels.includes(needs.kernel)) {
+        if (!(await takeKernel(needs.kernel, { ...context, signal }))) {
+          avoided.set(from, Date.now() + avoidFor);
+          continue;
+        }
+        await introduce();
+      }
       const claim = await insist(() => queue.take(from, needs));
-      if (claim) return claim;
+      if (claim) return { claim, mayBuild };
     }
     return undefined;
   };
   const place = async (): Promise<void> => {
     for (;;) {
-      const claim = await next();
-      if (!claim) {
+      const taken = await next();
+      if (!taken) {
         await pause(idle, signal);
         continue;
       }
-      const isDone = await doJob(claim, { ...options, host: { ...host } }, { ...context, signal });
+      free -= 1;
+      const done = await doJob(taken, { ...options, host: { ...host }, introduce }, { ...context, signal });
+      free += 1;
       await introduce();
-      if (!isDone) await pause(sulk, signal);
+      if (done === "not here") avoided.set(taken.claim.queue, Date.now() + avoidFor);
+      if (done === "failed") await pause(sulk, signal);
     }
   };
   const stay = async (): Promise<void> => {
@@ -114,31 +142,25 @@ export async function runWorker(options: WorkerOptions, context: Context): Promi
   for (const one of ended) if (one.status === "rejected") throw stop.signal.reason;
 }
 
-async function abilitiesOf(context: Context): Promise<Abilities> {
-  const { settings } = context;
-  return {
-    architecture: guestPlatform.name,
-    accelerator:
-      (await canOpenKvm()) && (await findCachedKernel(context)) === undefined
-        ? "unknown"
-        : await acceleratorHere(context),
-    memory: mostOf(roomOf(settings)),
-    kernels: (await storedKernels(context)).map(({ about }) => about.selector),
-    shares: settings.cacheRegistry !== undefined,
-  };
+/** Take a kernel from the registry, and do not build it. @returns whether it is here. */
+async function takeKernel(kernel: string, context: Context): Promise<boolean> {
+  const settings = { ...context.settings, takeOnly: true };
+  try {
+    await provideKernel(parseKernelSelector(kernel), { ...context, settings });
+    return true;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (error instanceof NotThereError) return false;
+    throw error;
+  }
 }
 
-/** A job that is not ours any more. */
-class LostJobError extends DstateError {
-  override readonly name = "LostJobError";
-}
-
-/** Do a job and write down what came of it. @returns false when this host could not. */
+/** Do a job and write down what came of it. @returns `not here` for a kernel that others have and this host has not. */
 async function doJob(
-  claim: Claim,
-  { queue, name, host }: WorkerOptions & { readonly host: ReturnType<typeof describeHost> },
+  { claim, mayBuild }: Taken,
+  { queue, name, host, introduce }: JobOptions,
   context: Context,
-): Promise<boolean> {
+): Promise<"done" | "failed" | "not here"> {
   const { needs, data } = claim;
   const lost = new AbortController();
   const signal = AbortSignal.any([context.signal, lost.signal]);
@@ -146,21 +168,23 @@ async function doJob(
   const title = `${needs.task} for the queue: ${describeCell(cellOf(data.cell))}`;
   const holding = holdOn(queue, claim, lost);
   try {
-    const result = await step(context.progress, title, async (told) => {
-      const done = await resultOf(claim, queue, host, inner);
-      told.conclude(done.type === "trial" ? done.outcome : done.type);
+    const { result, evidence } = await step(context.progress, title, async (told) => {
+      const done = await resultOf({ claim, mayBuild }, queue, host, inner);
+      told.conclude(done.result.type === "trial" ? done.result.outcome : done.result.type);
       return done;
     });
+    // Who looks for somebody that has the kernel finds us, as soon as its trials are to be had.
+    if (result.type === "built") await introduce();
     const isOurs = await queue.insist(`the queue ${queue.shown}`, context.signal, () =>
-      queue.settle(claim, name, result),
+      queue.settle(claim, name, result, evidence),
     );
     if (!isOurs)
       context.progress({ type: "note", text: "another worker had the job meanwhile: this does not count" });
-    return true;
+    return "done";
   } catch (error) {
     if (lost.signal.aborted) {
       context.progress({ type: "note", text: messageOf(lost.signal.reason) });
-      return true;
+      return "done";
     }
     await withDeadline("the job to be given back", { within: timeouts.jobs.farewell }, () =>
       queue.giveBack(claim),
@@ -168,26 +192,38 @@ async function doJob(
     context.signal.throwIfAborted();
     const why = oneLine(messageOf(error), { maxLength: 600 });
     context.progress({ type: "note", text: `this host could not do the job, which is given back: ${why}` });
-    return false;
+    return error instanceof NotThereError ? "not here" : "failed";
   } finally {
     holding[Symbol.dispose]();
   }
 }
 
+interface Done {
+  readonly result: JobResult;
+  readonly evidence?: Buffer | undefined;
+}
+
 async function resultOf(
-  { needs, data }: Claim,
+  { claim, mayBuild }: Taken,
   queue: Queue,
   host: ReturnType<typeof describeHost>,
   context: Context,
-): Promise<JobResult> {
+): Promise<Done> {
+  const { needs, data } = claim;
   const cell = cellOf(data.cell);
   const { repro } = await receiveRepro(data.definition, queue, context);
+  const selector = parseKernelSelector(cell.kernel);
+  const fragments = repro.kernelFragments?.(cell) ?? [];
   try {
     if (needs.task === "build") {
       // The kernel alone: other repros' trials wait for it as well.
-      const fragments = repro.kernelFragments?.(cell) ?? [];
-      await provideKernel(parseKernelSelector(cell.kernel), context, { fragments });
-      return { type: "built" };
+      await provideKernel(selector, context, { fragments });
+      return { result: { type: "built" } };
+    }
+    // Each kernel is built once: where another has it, it is taken or left.
+    if (!mayBuild && sourceOf(selector).isBuilt) {
+      const settings = { ...context.settings, takeOnly: true };
+      await provideKernel(selector, { ...context, settings }, { fragments });
     }
     const parts = await provideParts(repro, cell, context);
     const trial = await runTrial(repro, cell, parts, context, { cold: data.cold });
@@ -204,50 +240,26 @@ async function resultOf(
         sanitize(text, { maxLength: 4000 }),
       ]),
     );
-    return {
-      type: "trial",
-      ...{
-        key,
-        outcome,
-        summary,
-        columns,
-        versions: { ...versions },
-        evidence,
-        startedAt,
-        took,
-      },
-      ...{ host, accelerator, cell: data.cell, ranBy: data.ranBy },
+    const { home, bytes } = await sendEvidence(claim, evidence, context);
+    const { cell: asked, ranBy } = data;
+    const ended = {
+      key,
+      outcome,
+      summary,
+      columns,
+      versions: { ...versions },
+      evidence,
+      home,
+      startedAt,
+      took,
     };
+    return { result: { type: "trial", ...ended, host, accelerator, cell: asked, ranBy }, evidence: bytes };
   } catch (error) {
     context.signal.throwIfAborted();
     const message = oneLine(messageOf(error), { maxLength: 1000 });
-    if (error instanceof BuildError) return { type: "failed", why: "build", message, cell: data.cell };
-    if (error instanceof UsageError) return { type: "failed", why: "usage", message, cell: data.cell };
+    const failed = { type: "failed", message, cell: data.cell } as const;
+    if (error instanceof BuildError) return { result: { ...failed, why: "build" } };
+    if (error instanceof UsageError) return { result: { ...failed, why: "usage" } };
     throw error;
   }
-}
-
-/** Say again and again that a job is worked at; who cannot say so, or is told that it is another's, gives it up. */
-function holdOn(queue: Queue, claim: Claim, lost: AbortController): Disposable {
-  const ended = new AbortController();
-  const hold = async (): Promise<void> => {
-    let last = performance.now();
-    for (;;) {
-      await pause(holdEvery, ended.signal);
-      const asked = performance.now();
-      const answer = await withDeadline("the queue", { within: holdEvery, signal: ended.signal }, () =>
-        queue.hold(claim),
-      ).catch(() => undefined);
-      ended.signal.throwIfAborted();
-      if (answer === true) last = asked;
-      else if (answer === false)
-        return lost.abort(new LostJobError("the job was given to another worker: this one is given up"));
-      else if (performance.now() - last > giveUpAfter)
-        return lost.abort(
-          new LostJobError("cut off from the queue: the job is given up, another worker gets it"),
-        );
-    }
-  };
-  hold().catch(() => {});
-  return { [Symbol.dispose]: () => ended.abort() };
 }

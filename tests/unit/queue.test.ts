@@ -1,10 +1,14 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { createTar } from "nanotar";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Context } from "../../src/base/context.ts";
 import { DeadlineError } from "../../src/base/errors.ts";
 import { silent } from "../../src/base/progress.ts";
 import { readSettings } from "../../src/base/settings.ts";
@@ -12,6 +16,8 @@ import { leastSeconds, simulateCampaign } from "../../src/bench/queue-simulation
 import { Ledger } from "../../src/campaign/ledger.ts";
 import { runMatrix } from "../../src/campaign/matrix/run.ts";
 import { parseQueueAddress } from "../../src/queue/address.ts";
+import { unpackEvidence } from "../../src/queue/evidence.ts";
+import { bringEvidence, type SentEvidence, sendEvidence } from "../../src/queue/home.ts";
 import { type Claim, Queue } from "../../src/queue/queue.ts";
 import { Results } from "../../src/queue/results.ts";
 import { triesByQueue } from "../../src/queue/tries.ts";
@@ -19,15 +25,18 @@ import { fisher, type Seen, unlikeWorkers } from "../../src/queue/unlike.ts";
 import {
   type Abilities,
   canDo,
+  isCheaperElsewhere,
   type JobData,
   type JobResult,
   jobId,
   type Needs,
   queueOf,
+  type TrialOf,
 } from "../../src/queue/work.ts";
 import { findRepro } from "../../src/repro/find.ts";
 import { readSources } from "./house.ts";
 import { lineTo, type RunningPostgres, startPostgres } from "./postgres.ts";
+import { startRegistry } from "./registry.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const { signal } = new AbortController();
@@ -171,6 +180,100 @@ describe("a job", () => {
   });
 });
 
+describe("the evidence of a trial", () => {
+  const folder = async (name: string): Promise<string> => {
+    const dir = join(home, name);
+    await mkdir(join(dir, "processes"), { recursive: true });
+    await mkdir(join(dir, "kept"));
+    await writeFile(join(dir, "kernel.log"), "[    1.0] task stuck\n");
+    await writeFile(join(dir, "processes/node.txt"), "D\n");
+    await writeFile(join(dir, "run.json"), "{}");
+    await writeFile(join(dir, "kept/client-key"), "secret");
+    await writeFile(join(dir, "large.bin"), randomBytes(3_000_000));
+    return dir;
+  };
+  const contextOf = (who: string, env: Readonly<Record<string, string>> = {}): Context => ({
+    settings: readSettings({ ...process.env, DSTATE_CACHE: join(home, who), ...env }),
+    progress: silent,
+    signal,
+  });
+  const resultFrom = (home: SentEvidence["home"]): TrialOf =>
+    ({ ...trial("x"), home, evidence: "/logs/x" }) as TrialOf;
+
+  test("comes home by the database, in the transaction of its record, without what is large or secret", async () => {
+    await using queue = await open();
+    const claim = await taken(queue, "evidence");
+    const dir = await folder("there");
+    await writeFile(join(dir, "huge.bin"), randomBytes(5_000_000));
+    const { home: place, bytes } = await sendEvidence(claim, dir, contextOf("w1"));
+    expect(place).toMatchObject({ type: "database", left: [{ path: "huge.bin", bytes: 5_000_000 }] });
+    // An attempt that does not count leaves none.
+    const late = { ...claim, retryCount: claim.retryCount + 1 };
+    expect(await queue.settle(late, "w2", trial("late"), bytes)).toBe(false);
+    expect(await queue.evidenceOf(claim.id)).toBeUndefined();
+    expect(await queue.settle(claim, "w1", resultFrom(place), bytes)).toBe(true);
+    const to = join(home, "home");
+    await mkdir(to);
+    const about = { job: claim.id, worker: "w1", result: resultFrom(place) };
+    expect(await bringEvidence(about, to, queue, contextOf("asks"))).toEqual({ place: to });
+    expect((await readdir(to, { recursive: true })).sort()).toEqual([
+      "evidence-of-worker.json",
+      "kernel.log",
+      "large.bin",
+      "processes",
+      "processes/node.txt",
+      "worker-run.json",
+    ]);
+    expect(await readFile(join(to, "kernel.log"), "utf8")).toContain("task stuck");
+  });
+
+  test("comes home by the registry that both have, also when it is too large for a database", async () => {
+    await using registry = await startRegistry(join(home, "registry"));
+    const env = { DSTATE_CACHE_REGISTRY: registry.address };
+    await using queue = await open();
+    const claim = await taken(queue, "in a registry");
+    const dir = await folder("large");
+    await writeFile(join(dir, "huge.bin"), randomBytes(5_000_000));
+    const sent = await sendEvidence(claim, dir, contextOf("w1", { ...env, DSTATE_CACHE_PUSH: "1" }));
+    expect(sent.bytes).toBeUndefined();
+    expect(sent.home).toMatchObject({ type: "registry", left: [] });
+    const about = { job: claim.id, worker: "w1", result: resultFrom(sent.home) };
+    const to = join(home, "home-of-large");
+    await mkdir(to);
+    expect(await bringEvidence(about, to, queue, contextOf("asks", env))).toEqual({ place: to });
+    expect((await stat(join(to, "huge.bin"))).size).toBe(5_000_000);
+    // Who has another registry, or none, is told where it is, and asks nobody whom the database names.
+    const none = await bringEvidence(about, to, queue, contextOf("asks"));
+    expect(none.place).toMatch(/^oci:.*@sha256:/);
+    expect(none.why).toContain("is not the registry of DSTATE_CACHE_REGISTRY here");
+  });
+
+  test("is said to be on the worker where it could not be sent", async () => {
+    await using queue = await open();
+    const result = { ...resultFrom({ type: "worker" }) };
+    const about = { job: jobId("trial", "stays"), worker: "w1", result };
+    expect((await bringEvidence(about, home, queue, contextOf("asks"))).place).toBe("w1:/logs/x");
+    const gone = { ...about, result: resultFrom({ type: "database", left: [] }) };
+    expect(await bringEvidence(gone, home, queue, contextOf("asks"))).toEqual({
+      place: "w1:/logs/x",
+      why: "the database has it no longer",
+    });
+  });
+
+  test.each([
+    ["a file outside", [{ name: "../x", data: "x" }]],
+    ["an absolute path", [{ name: "/tmp/x", data: "x" }]],
+    ["a folder that climbs", [{ name: "a/../../x", data: "x" }]],
+  ])("with %s is refused, and nothing of it is written", async (_name, files) => {
+    const to = join(home, "refused");
+    await expect(
+      unpackEvidence(gzipSync(createTar([{ name: "good", data: "x" }, ...files])), to),
+    ).rejects.toThrow("has more in it than files");
+    await expect(unpackEvidence(Buffer.from("no archive"), to)).rejects.toThrow("is no archive");
+    await expect(stat(to)).rejects.toThrow("ENOENT");
+  });
+});
+
 describe("who waits for a result", () => {
   test("has it the moment it is there, also when the database was started anew meanwhile", async () => {
     await using queue = await open();
@@ -305,7 +408,10 @@ describe("a worker", () => {
     memory: 2 ** 31,
     kernels: ["6.1.129"],
     shares: false,
+    buildSeconds: 300,
+    free: 1,
   };
+  const others = [{ ...abilities, kernels: ["6.1.115"] }];
   test.each<[string, Partial<Needs>, Partial<Abilities>, boolean]>([
     ["takes what it has the kernel for", {}, {}, true],
     ["leaves a kernel that it has not", { kernel: "6.1.115" }, {}, false],
@@ -317,11 +423,32 @@ describe("a worker", () => {
     ["leaves what wants more memory than it has", { memory: 2 ** 32 }, {}, false],
     ["leaves another architecture", { architecture: "aarch64" }, {}, false],
   ])("%s", (_name, needs, own, can) => {
-    expect(canDo({ ...needsOf("6.1.129"), ...needs }, { ...abilities, ...own }, true)).toBe(can);
+    expect(canDo({ ...needsOf("6.1.129"), ...needs }, { ...abilities, ...own }, true, others)).toBe(can);
+  });
+
+  test("takes a kernel's trial that it has not, once whoever built it is gone", () => {
+    expect(canDo(needsOf("6.1.115"), abilities, true, [])).toBe(true);
+    expect(canDo(needsOf("6.1.115"), abilities, true, [{ kernels: ["6.1.129"] }])).toBe(true);
+  });
+
+  test.each<[string, Partial<Abilities>, Partial<Abilities>, number, boolean]>([
+    ["does itself what is as dear elsewhere", {}, {}, 0, false],
+    ["leaves it to one that has the kernel", {}, { kernels: ["6.1.115"] }, 0, true],
+    ["does itself what it has", { kernels: ["6.1.115"] }, { kernels: ["6.1.115"] }, 0, false],
+    ["leaves it to one that is twice as fast", {}, { buildSeconds: 150 }, 5, true],
+    ["does not wait for one that is hardly faster", {}, { buildSeconds: 250 }, 0, false],
+    ["does not wait for one that has its hands full", {}, { buildSeconds: 10, free: 0 }, 0, false],
+    ["does not wait for another architecture", {}, { buildSeconds: 10, architecture: "aarch64" }, 0, false],
+    ["does not wait for ever", {}, { kernels: ["6.1.115"] }, 31, false],
+  ])("that could build %s", (_name, own, other, age, elsewhere) => {
+    const build = { ...needsOf("6.1.115"), task: "build" } as const;
+    const theirs = [{ ...abilities, ...other }];
+    expect(isCheaperElsewhere(build, { ...abilities, ...own }, theirs, age)).toBe(elsewhere);
+    expect(isCheaperElsewhere(needsOf("6.1.115"), { ...abilities, ...own }, theirs, age)).toBe(false);
   });
 
   test("takes a package's kernel without having it: nothing is built", () => {
-    expect(canDo(needsOf("deb:6.12.43"), abilities, false)).toBe(true);
+    expect(canDo(needsOf("deb:6.12.43"), abilities, false, others)).toBe(true);
   });
 });
 
