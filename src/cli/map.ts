@@ -1,9 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { exitCode, UsageError } from "../base/errors.ts";
 import { describeVersion } from "../base/version.ts";
+import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
 import { mapLines } from "../campaign/map/places.ts";
 import { type MappedLine, type RunMapResult, runMap } from "../campaign/map/run.ts";
+import { linesOfShard, mapShardRecord } from "../campaign/map/shard.ts";
+import type { Shard } from "../campaign/matrix/shard.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
@@ -17,7 +20,7 @@ import { findRepro } from "../repro/find.ts";
 import { withNotes } from "./help.ts";
 import { openQueueFor, type QueueOptions, queueOption } from "./queue.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
-import { addCellOptions, type CellOptions, choiceOf, positiveInteger } from "./selectors.ts";
+import { addCellOptions, type CellOptions, choiceOf, positiveInteger, shardOption } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
 interface MapCommandOptions extends CellOptions, ReportOptions, QueueOptions {
@@ -28,6 +31,7 @@ interface MapCommandOptions extends CellOptions, ReportOptions, QueueOptions {
   readonly budget: number;
   readonly builds: number;
   readonly jobs?: number;
+  readonly shard?: Shard;
   readonly markdown?: boolean;
   readonly gate?: GateLanguage;
   readonly json?: boolean;
@@ -53,6 +57,7 @@ export function addMap(program: Command, session: Session): void {
     .addOption(
       new Option("--gate <language>", "print only code that knows bad kernels").choices(gateLanguages),
     )
+    .addOption(shardOption("releases"))
     .addOption(queueOption())
     .addOption(reportOption())
     .option("--json", "one JSON document on standard output");
@@ -65,6 +70,7 @@ export function addMap(program: Command, session: Session): void {
       "dstate map io-uring-dstate --series 6.1.106..6.1.129",
       "dstate map io-uring-dstate --series 6.1,6.6 --builds 12",
       "dstate map io-uring-dstate --series 6.1.106..6.1.129 --gate c",
+      "dstate map io-uring-dstate --series 6.1,6.6 --shard 2/5",
     ],
   }).action(async (name: string, options: MapCommandOptions) => {
     const context = await session.context();
@@ -75,18 +81,29 @@ export function addMap(program: Command, session: Session): void {
         next: "Write --series 6.1,6.6, or a range of one: --series 6.1.106..6.1.129.",
       });
     const cell = chooseCell(repro.axes, choiceOf(options), context.settings);
-    const lines = await mapLines(options.series, options.distro ?? [], cell, context);
+    const all = await mapLines(options.series, options.distro ?? [], cell, context);
+    const lines = options.shard === undefined ? all : linesOfShard(all, options.shard);
     await using queue = await openQueueFor(options, found, context);
     const { open } = queue;
     const jobs =
       options.jobs ?? queue.jobs ?? undisturbedJobs(shapeOf(repro.machine), hostRoom(context.settings));
     const { confidence, leastRate, budget, builds, cold, json } = options;
+    const part =
+      options.shard &&
+      mapShardRecord(options.shard, {
+        definition: await definitionOf(found),
+        lines: all,
+        plan: { confidence, leastRate, budget, builds },
+      });
     const show = (mapped: readonly MappedLine[]): string =>
       renderMap(mapped, { width: session.width, confidence });
     let soFar: readonly MappedLine[] = [];
     using ledger = await Ledger.open(context);
     try {
-      const result = await recorded(reproRun("map", found), options, context, async (run) => {
+      const about = { ...reproRun("map", found), shard: part };
+      const result = await recorded(about, options, context, async (run) => {
+        // Also of no releases: a shard that has none is there all the same.
+        run.tell({ matrix: mapRecord([], confidence) });
         const onChange = (mapped: readonly MappedLine[]): void => {
           soFar = mapped;
           session.board((room) => renderMapSoFar(mapped, room));
@@ -105,7 +122,9 @@ export function addMap(program: Command, session: Session): void {
           ? gate(options.gate, facts)
           : options.markdown === true
             ? mapMarkdown(result.lines, { repro: repro.id, title: repro.title, version })
-            : show(result.lines);
+            : lines.length === 0
+              ? `none of the ${all.length} lines has a release of this shard: nothing was run`
+              : show(result.lines);
       session.result("map", bodyOf(facts, result, { confidence, leastRate, exitCode: exit }), { json, text });
       process.exitCode = exit;
     } catch (error) {

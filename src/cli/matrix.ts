@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
-import { UsageError } from "../base/errors.ts";
 import { imageKinds } from "../base/settings.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { Ledger } from "../campaign/ledger.ts";
@@ -15,7 +14,7 @@ import type { MatrixRow } from "../campaign/matrix/drive.ts";
 import { expandRanges } from "../campaign/matrix/expand.ts";
 import { matrixExitCode } from "../campaign/matrix/matrix.ts";
 import { runMatrix } from "../campaign/matrix/run.ts";
-import { cellsOfShard, parseShard, type Shard, shardRecord } from "../campaign/matrix/shard.ts";
+import { cellsOfShard, type Shard, shardRecord } from "../campaign/matrix/shard.ts";
 import { defaultJobs, hostRoom, sparePlaces } from "../campaign/pool.ts";
 import { type Cell, chooseCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
@@ -26,7 +25,7 @@ import { findRepro } from "../repro/find.ts";
 import { withNotes } from "./help.ts";
 import { openQueueFor, type QueueOptions, queueOption } from "./queue.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
-import { imageKind, positiveInteger } from "./selectors.ts";
+import { argument, imageKind, positiveInteger, shardOption } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
 interface MatrixCommandOptions extends ReportOptions, QueueOptions {
@@ -62,7 +61,7 @@ export function addMatrix(program: Command, session: Session): void {
     .option("--fresh", "count no earlier trials of these cells")
     .option("--jobs <n>", "machines side by side; default from processors and memory", positiveInteger)
     .option("--confidence <p>", "of the rates' intervals", confidence, 0.95)
-    .option("--shard <n/of>", "only the cells of one of several jobs; `dstate merge` joins them", shard)
+    .addOption(shardOption("cells"))
     .option("--cold", "boot each machine: neither use nor make a frozen one")
     .addOption(queueOption())
     .addOption(reportOption())
@@ -175,22 +174,8 @@ function images(text: string, before: readonly Cell["image"][] = []): readonly C
   return [...before, ...text.split(",").map(imageKind)];
 }
 
-function shard(text: string): Shard {
-  return argument(() => parseShard(text));
-}
-
 function confidence(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value < 1)) throw new InvalidArgumentError("expected a number between 0 and 1.");
   return value;
-}
-
-/** A mistake in an option's value, told as commander tells its own. */
-function argument<Value>(parse: () => Value): Value {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof UsageError) throw new InvalidArgumentError(`${error.message}. ${error.next ?? ""}`);
-    throw error;
-  }
 }

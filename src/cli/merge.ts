@@ -72,6 +72,7 @@ export function addMerge(program: Command, session: Session): void {
             `${record.trials.length} trials of ${merged.runs} runs${doubles > 0 ? `; ${doubles} were there more than once, and count once` : ""}`,
             `ledger: ${ledger.added} trials are new, ${ledger.known} were there`,
             ...(record.problem === undefined ? [] : [`not all of it: ${record.problem}${cells(merged)}`]),
+            ...(record.kind === "map" ? [`what they come to, line by line: ${record.rerun}`] : []),
             `${page} (${formatBytes(bytes)})`,
           ].join("\n"),
       },
@@ -87,6 +88,11 @@ function cells({ matrix }: Merged): string {
 
 function exitOf({ record, matrix }: Merged): number {
   const statuses = testCasesOf(record).map(({ status }) => status);
+  // Bad releases are what a map looks for.
+  if (record.kind === "map") {
+    if (record.state !== "finished") return exitCode.infraError;
+    return matrix?.rows.some(({ open }) => open) ? exitCode.inconclusive : exitCode.clean;
+  }
   const own = matrix
     ? matrixExitCode(matrix.rows.map(({ verdict }) => verdict.type))
     : statuses.includes("failed")

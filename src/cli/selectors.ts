@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
 import { type ImageKind, imageKinds } from "../base/settings.ts";
 import { either } from "../base/text.ts";
+import { parseShard } from "../campaign/matrix/shard.ts";
 import { checkNames, formatChanges, isKernelCheck } from "../kernel/changes.ts";
 import { kernelExamples } from "../kernel/selector.ts";
 import type { CellChoice } from "../lab/cell.ts";
@@ -114,4 +116,22 @@ export function positiveInteger(text: string): number {
   if (!Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError("expected a whole number above zero.");
   return value;
+}
+
+/** `--shard`. @param what a job has a part of: `cells`, `releases`. */
+export function shardOption(what: string): Option {
+  return new Option(
+    "--shard <n/of>",
+    `only the ${what} of one of several jobs; \`dstate merge\` joins them`,
+  ).argParser((text) => argument(() => parseShard(text)));
+}
+
+/** A mistake in an option's value, told as commander tells its own. */
+export function argument<Value>(parse: () => Value): Value {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof UsageError) throw new InvalidArgumentError(`${error.message}. ${error.next ?? ""}`);
+    throw error;
+  }
 }

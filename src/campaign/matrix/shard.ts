@@ -2,7 +2,6 @@ import { UsageError } from "../../base/errors.ts";
 import { keyOf } from "../../base/store.ts";
 import type { Cell } from "../../lab/cell.ts";
 import type { ShardRecord } from "../../record/run-record.ts";
-import type { MatrixPlan } from "./matrix.ts";
 
 /** One of several parts of a campaign, each run by a job of its own that knows nothing of the others. */
 export interface Shard {
@@ -49,7 +48,7 @@ export function cellsOfShard(cells: readonly Cell[], { number, of }: Shard): Cel
  */
 export function shardRecord(
   shard: Shard,
-  campaign: { readonly definition: string; readonly cells: readonly Cell[]; readonly plan: MatrixPlan },
+  campaign: { readonly definition: string; readonly cells: readonly Cell[]; readonly plan: unknown },
 ): ShardRecord {
   const { definition, cells, plan } = campaign;
   const id = keyOf({ definition, cells, plan });
