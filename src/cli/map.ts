@@ -109,7 +109,8 @@ export function addMap(program: Command, session: Session): void {
           session.board((room) => renderMapSoFar(mapped, room));
           run.tell({ matrix: mapRecord(mapped, confidence) });
         };
-        const plan = { found, lines, confidence, leastRate, budget, builds, jobs, cold, run, open, onChange };
+        const asked = { found, lines, confidence, leastRate, budget, builds, jobs, cold };
+        const plan = { ...asked, run, open, buildsAtOnce: queue.workers, onChange };
         const done = await runMap(plan, ledger, context);
         onChange(done.lines);
         return done;

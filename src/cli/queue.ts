@@ -19,6 +19,8 @@ export interface OpenQueue extends AsyncDisposable {
   readonly open: OpenTries | undefined;
   /** Trials to ask for at a time, where nobody says: so many that no worker waits for the next one. */
   readonly jobs: number | undefined;
+  /** How many workers there are; undefined: no queue was named. */
+  readonly workers: number | undefined;
 }
 
 /**
@@ -32,13 +34,15 @@ export async function openQueueFor(
   context: Context,
 ): Promise<OpenQueue> {
   if (address === undefined)
-    return { open: undefined, jobs: undefined, [Symbol.asyncDispose]: async () => {} };
+    return { open: undefined, jobs: undefined, workers: undefined, [Symbol.asyncDispose]: async () => {} };
   const { Queue } = await import("../queue/queue.ts");
   const { triesByQueue } = await import("../queue/tries.ts");
   const queue = await Queue.open(address, { signal: context.signal });
+  const workers = Math.max(1, await queue.countWorkers());
   return {
     open: triesByQueue(queue, found),
-    jobs: 8 * Math.max(1, await queue.countWorkers()),
+    jobs: 8 * workers,
+    workers,
     [Symbol.asyncDispose]: async () => await queue[Symbol.asyncDispose](),
   };
 }

@@ -75,6 +75,8 @@ export async function runWorker(options: WorkerOptions, context: Context): Promi
   const signal = AbortSignal.any([context.signal, stop.signal]);
   /** Queues of kernels that are not to be had here, until then. */
   const avoided = new Map<string, number>();
+  /** Kernels that were looked for, and are here as they should be. */
+  const sure = new Set<string>();
   const next = async (): Promise<Taken | undefined> => {
     const asked = await insist(() => queue.asked());
     const others = asked.length === 0 ? [] : await insist(() => queue.othersThan(name));
@@ -95,11 +97,13 @@ export async function runWorker(options: WorkerOptions, context: Context): Promi
       if (isCheaperElsewhere(needs, abilities, others, age)) continue;
       // What nobody else has is built for a trial, too: whoever built it is gone.
       const mayBuild = !others.some(({ kernels }) => kernels.includes(needs.kernel));
-      if (needs.task === "trial" && isBuilt && !mayBuild && !abilities.kernels.includes(needs.kernel)) {
+      // Also where one of this name is here: it may be of another configuration, or another compiler's.
+      if (needs.task === "trial" && isBuilt && !mayBuild && !sure.has(needs.kernel)) {
         if (!(await takeKernel(needs.kernel, { ...context, signal }))) {
           avoided.set(from, Date.now() + avoidFor);
           continue;
         }
+        sure.add(needs.kernel);
         await introduce();
       }
       const claim = await insist(() => queue.take(from, needs));

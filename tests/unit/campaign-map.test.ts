@@ -99,6 +99,9 @@ describe("the next trial", () => {
     const batch = nextTrials([state], { confidence: 0.99, size: 3 });
     const built = batch.filter(({ release }) => (state.build[release] ?? 0) > 0);
     expect(new Set(built.map(({ release }) => release)).size).toBeLessThanOrEqual(1);
+    // Where workers build, as many as there are.
+    const batches = [2, 3].map((builds) => nextTrials([state], { confidence: 0.99, size: 24, builds }));
+    expect(batches.map((each) => new Set(each.map(({ release }) => release)).size)).toEqual([2, 3]);
   });
 
   test("of several lines is the one that tells most for its cost", () => {

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pWaitFor from "p-wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readRun, type StoredRun } from "../../src/record/read-run.ts";
 import { documentIn } from "../unit/documents.ts";
 import { type Line, lineTo, type RunningPostgres, startPostgres } from "../unit/postgres.ts";
 import { type RunningRegistry, startRegistry } from "../unit/registry.ts";
@@ -58,9 +59,13 @@ interface Ended {
 }
 
 async function matrix(logs: string, argv: readonly string[]): Promise<Ended> {
+  return await dstate(logs, ["matrix", "steady", "--trials", `${trials}`, "--full", "--json", ...argv]);
+}
+
+async function dstate(logs: string, argv: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const { promise, resolve } = Promise.withResolvers<Ended>();
-  const env = { ...process.env, DSTATE_LOGS: join(home, logs) };
-  const line = [bin, "matrix", "steady", "--trials", `${trials}`, "--full", "--json", ...argv];
+  const env = { ...process.env, DSTATE_LOGS: join(home, logs), ...more };
+  const line = [bin, ...argv];
   const child = execFile(
     process.execPath,
     line,
@@ -71,6 +76,18 @@ async function matrix(logs: string, argv: readonly string[]): Promise<Ended> {
 }
 
 const said = new Map<string, string>();
+
+async function count(statement: string): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  execFile("psql", [postgres.url, "-At", "-c", statement], (_error, stdout) => resolve(stdout));
+  return Number(await promise);
+}
+
+/** The run that a command left last in a folder of logs. */
+async function lastRun(logs: string): Promise<StoredRun> {
+  const names = (await readdir(join(home, logs))).filter((name) => /^\d{4}-/.test(name)).sort();
+  return await readRun(join(home, logs, names.at(-1) ?? ""));
+}
 
 /** A worker on a host of its own: nothing is in its cache. */
 function startWorker(name: string, url: string): void {
@@ -112,15 +129,8 @@ test("a worker killed, one cut off, the database and the registry started anew: 
   for (const name of ["one", "two"]) startWorker(name, postgres.url);
   startWorker("three", line.url);
   const running = matrix("many", ["--queue", postgres.url]);
-  const results = async (): Promise<number> => {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    execFile(
-      "psql",
-      [postgres.url, "-At", "-c", "SELECT count(*) FROM dstate.results WHERE result->>'type' = 'trial'"],
-      (_error, stdout) => resolve(stdout),
-    );
-    return Number(await promise);
-  };
+  const results = async (): Promise<number> =>
+    await count("SELECT count(*) FROM dstate.results WHERE result->>'type' = 'trial'");
 
   await until(() => isTrying("one"));
   workers.get("one")?.kill("SIGKILL");
@@ -141,6 +151,19 @@ test("a worker killed, one cut off, the database and the registry started anew: 
   );
   expect(await results()).toBe(2 * trials);
 
+  // The evidence of each trial came home, whoever ran it, and the kernel was built once.
+  expect(stderr).not.toContain("the evidence is at");
+  const { dir, record } = await lastRun("many");
+  const ran = record.trials.filter(({ state }) => state === "ended");
+  expect(ran).toHaveLength(2 * trials);
+  for (const { folder, machine } of ran) {
+    expect(await readdir(join(dir, folder))).toEqual(
+      expect.arrayContaining(["console.log", "trial.json", "worker-run.json", "evidence-of-worker.json"]),
+    );
+    expect(machine?.start).toMatch(/warm|cold/);
+  }
+  expect(await count("SELECT count(*) FROM dstate.results WHERE result->>'type' = 'built'")).toBe(1);
+
   // Told to end, a worker ends, and in good order.
   const two = workers.get("two");
   const ended = two && once(two, "exit");
@@ -154,3 +177,58 @@ test("a worker killed, one cut off, the database and the registry started anew: 
   );
   expect(await results()).toBe(2 * trials);
 }, 1_200_000);
+
+test("a map and a bisection are run by workers, who get each kernel once and send their evidence home", async () => {
+  // The registry was stopped; this one has what two kernels' trials need.
+  registry = await startRegistry(join(home, "registry-of-two"));
+  await mkdir(join(home, "repros/switch"), { recursive: true });
+  await writeFile(
+    join(home, "repros/switch/repro.ts"),
+    `import { defineRepro } from "dstate";
+    export default defineRepro({
+      id: "switch", title: "none", upstream: ["https://example.org"], deadline: "1m",
+      axes: { kernel: ["6.1.115", "6.1.129"] },
+      cells: { bad: [{ kernel: "6.1.115" }], control: [{ kernel: "6.1.129" }] },
+      machine: { cpus: 1, memory: "512MiB" },
+      trial: async ({ vm, signal }) => ({ said: (await vm.guest.exec(["uname", "-r"], { signal })).stdout.trim() }),
+      signature: ({ said }) => said === "6.1.115",
+      healthy: ({ said }) => said === "6.1.129",
+      summary: ({ said }) => said,
+    });`,
+  );
+  const filled = await dstate("fill", ["setup", "switch", "--push"], {
+    DSTATE_CACHE_REGISTRY: registry.address,
+  });
+  expect(filled.stdout, filled.stderr).toContain("Every part of its machines is here");
+  for (const child of workers.values()) child.kill("SIGKILL");
+  for (const name of ["four", "five"]) startWorker(name, postgres.url);
+  const series = "6.1.115..6.1.129";
+  const asked = ["--queue", postgres.url, "--json", "--least-rate", "0.5"];
+  const mapped = await dstate("map", ["map", "switch", "--series", series, ...asked]);
+  const map = documentIn("map", mapped.stdout);
+  expect(map.exitCode, mapped.stderr).toBe(0);
+  const of = (version: string) => map.lines[0]?.releases.find((release) => release.version === version);
+  expect([of("6.1.115")?.state, of("6.1.129")?.state]).toEqual(["bad", "good"]);
+  expect(map.lines[0]?.builds).toBe(2);
+  const bisected = await dstate("map", [
+    ...["bisect", "switch", "--fixed", "--kernel", series],
+    ...["--queue", postgres.url, "--json"],
+  ]);
+  const { conclusion } = documentIn("bisect", bisected.stdout);
+  expect(bisected.code, bisected.stderr).toBe(0);
+  expect(conclusion.type).toBe("found");
+  // Each kernel is a job of its own, done once, and neither command asked again for what the other had.
+  expect(await count("SELECT count(*) FROM dstate.results WHERE result->>'type' = 'built'")).toBe(3);
+  const built = [...said].flatMap(([name, text]) =>
+    ["four", "five"].includes(name) ? [...text.matchAll(/done: build for the queue/g)] : [],
+  );
+  expect(built).toHaveLength(2);
+  for (const { folder } of (await lastRun("map")).record.trials)
+    expect(await readdir(join((await lastRun("map")).dir, folder))).toContain("console.log");
+  for (const name of ["four", "five"]) {
+    const child = workers.get(name);
+    const ended = child && once(child, "exit");
+    child?.kill("SIGTERM");
+    expect((await ended)?.[0]).toBe(0);
+  }
+}, 900_000);

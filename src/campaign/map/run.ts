@@ -32,6 +32,8 @@ export interface RunMapOptions {
   readonly builds: number;
   /** Trials side by side. */
   readonly jobs: number;
+  /** Kernels that are built at once, where others build them. Default: one. */
+  readonly buildsAtOnce?: number | undefined;
   readonly cold?: boolean | undefined;
   readonly run?: Run | undefined;
   /** Who runs its trials. Default: this host. */
@@ -91,6 +93,8 @@ interface LineState {
   readonly model: SeriesModel;
   /** When each release came out, where a tree tells. */
   readonly dates: readonly (number | undefined)[];
+  /** Releases that were tried, or are. */
+  readonly begun: Set<string>;
   builds: number;
 }
 
@@ -124,6 +128,9 @@ export async function runMap(
   let newTrials = 0;
   const attempt = async (line: LineState, one: PlaceState): Promise<void> => {
     const isNew = !tries.isBuilt(one.place.cell);
+    // Trials of one release that begin together wait for one build.
+    const isFirst = isNew && !line.begun.has(one.place.version);
+    line.begun.add(one.place.version);
     const start = performance.now();
     try {
       const trial = await tries.run(one.place.cell, { candidate: one.place.version });
@@ -141,7 +148,7 @@ export async function runMap(
       const took = (performance.now() - start) / 1000;
       if (!isNew) seconds.trial = took;
       else if (one.place.isBuilt) {
-        line.builds += 1;
+        if (isFirst) line.builds += 1;
         seconds.build = Math.max(took - seconds.trial, 1);
       }
     }
@@ -158,6 +165,7 @@ export async function runMap(
       const batch = nextTrials(states, {
         confidence: options.confidence,
         size: Math.max(1, Math.min(options.jobs, room)),
+        ...(options.buildsAtOnce === undefined ? {} : { builds: options.buildsAtOnce }),
       });
       if (batch.length === 0) {
         const stopped = mapped().every(({ map }) => map.settled && !map.states.includes("unknown"))
@@ -222,6 +230,7 @@ async function openLines(
       ),
     },
     dates: places.map(({ place }) => dates.get(place.version)),
+    begun: new Set(),
     builds: 0,
   }));
 }

@@ -101,21 +101,26 @@ export interface NextTrial {
  * release inside each interval is tried: that it is an interval is more than its ends say.
  *
  * @param size trials side by side.
+ * @param builds kernels that are built at once, where others build them.
  * @returns none when the map is done, or nothing that can be tried tells anything.
  */
 export function nextTrials(
   lines: readonly SeriesState[],
-  options: { readonly confidence: number; readonly size: number },
+  options: { readonly confidence: number; readonly size: number; readonly builds?: number },
 ): NextTrial[] {
+  const { builds = 1 } = options;
   const states = [...lines];
   const batch: NextTrial[] = [];
+  const building = new Set<string>();
   while (batch.length < options.size) {
     const next = bestOf(states, options.confidence, (series, release) => {
-      const isAgain = batch[0]?.series === series && batch[0]?.release === release;
-      return batch.length === 0 || isAgain || (states[series]?.build[release] ?? 0) === 0;
+      const isAgain = building.has(`${series} ${release}`);
+      const isMore = batch.length === 0 || (builds > 1 && building.size < builds);
+      return isMore || isAgain || (states[series]?.build[release] ?? 0) === 0;
     });
     if (!next) break;
     batch.push(next);
+    if ((states[next.series]?.build[next.release] ?? 0) > 0) building.add(`${next.series} ${next.release}`);
     const state = states[next.series];
     if (!state) break;
     const { bad, rate } = believe(state.seen, state.model);
