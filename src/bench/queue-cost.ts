@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { imageKinds } from "../base/settings.ts";
 import { together } from "../campaign/pool.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -16,7 +16,8 @@ export interface QueueCost {
 }
 
 /**
- * Measure a queue with trials that take no time: all that is done for one is done, but for the trial.
+ * Measure a queue with trials that take no time: all that is done for one is done, its evidence sent along, but for the
+ * trial.
  *
  * @param open opens another connection to it.
  */
@@ -37,6 +38,8 @@ export async function measureQueue(
   const cell = { kernel: "0.0", env: {}, image: imageKinds[0], axes: {} } as const;
   const data: JobData = { definition: `bench ${run}`, cell, ranBy: "matrix", cold: false };
   const result: JobResult = { type: "failed", why: "usage", message: "a measurement", cell };
+  // Of a usual trial: its logs, packed.
+  const evidence = randomBytes(128 * 1024);
   await using queue = await open();
   const ids = Array.from({ length: options.trials }, (_, index) => jobId("trial", [run, index]));
   const times = { ask: 0, take: 0, settle: 0 };
@@ -48,7 +51,7 @@ export async function measureQueue(
     const asked = performance.now();
     const claim = await queue.take(queueOf(needs), needs);
     const taken = performance.now();
-    if (claim) await queue.settle(claim, "bench", result);
+    if (claim) await queue.settle(claim, "bench", result, evidence);
     times.ask += (asked - start) / samples;
     times.take += (taken - asked) / samples;
     times.settle += (performance.now() - taken) / samples;
@@ -70,12 +73,13 @@ export async function measureQueue(
         const claim = await own.take(queueOf(needs), needs);
         if (!claim) continue;
         left -= 1;
-        await own.settle(claim, "bench", result);
+        await own.settle(claim, "bench", result, evidence);
       }
     };
     await together(stop, [asking(), ...connections.map(working)]);
   } finally {
     for (const each of connections) await each[Symbol.asyncDispose]();
+    await queue.forget(data.definition);
   }
   const { trials, workers } = options;
   return { trials, workers, millisecondsPerTrial: (performance.now() - start) / trials, alone: times };

@@ -39,3 +39,8 @@ export async function rowsOf<Row>(
   const { rows } = await db.executeSql(text, [...values]);
   return z.array(schema).parse(rows);
 }
+
+/** A statement that PostgreSQL understood and refused: to say it again helps nobody. Class 22, 23 and 42 of its codes. */
+export function isOurMistake(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^(?:22|23|42)/.test(String(error.code));
+}

@@ -7,8 +7,8 @@ import { ownVersion } from "../base/version.ts";
 import { pause, withDeadline } from "../base/wait.ts";
 import type { Host } from "../record/host.ts";
 import { parseQueueAddress } from "./address.ts";
-import { explainDatabase, rowsOf, type Statements } from "./database.ts";
-import { bossSchema, prepareSchema } from "./schema.ts";
+import { explainDatabase, isOurMistake, rowsOf, type Statements } from "./database.ts";
+import { bossSchema, ofAnotherDstate, prepareSchema } from "./schema.ts";
 import {
   type Abilities,
   abilitiesSchema,
@@ -274,12 +274,21 @@ export class Queue implements AsyncDisposable {
     }
   }
 
-  /** Say who is here and what it has. */
+  /**
+   * Say who is here and what it has.
+   *
+   * @throws {UsageError} when another dstate has taken the queue over meanwhile.
+   */
   async introduce(name: string, host: Host, abilities: Abilities): Promise<void> {
-    await this.#db.executeSql(
-      "INSERT INTO dstate.workers (name, dstate, host, abilities) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET host = $3, abilities = $4, seen_at = now()",
+    const [row] = await rowsOf(
+      this.#db,
+      z.object({ owner: z.string().nullable() }),
+      `INSERT INTO dstate.workers (name, dstate, host, abilities) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (name) DO UPDATE SET dstate = $2, host = $3, abilities = $4, seen_at = now()
+       RETURNING (SELECT dstate FROM dstate.about) AS owner`,
       [name, ownVersion(), JSON.stringify(host), JSON.stringify(abilities)],
     );
+    if (row?.owner !== ownVersion()) throw ofAnotherDstate(this.shown, row?.owner ?? "none");
   }
 
   /** Keep a repro's files, for workers that do not have them. */
@@ -312,6 +321,11 @@ export class Queue implements AsyncDisposable {
     return row;
   }
 
+  /** Forget all results about something, with their evidence. */
+  async forget(definition: string): Promise<void> {
+    await this.#db.executeSql("DELETE FROM dstate.results WHERE definition = $1", [definition]);
+  }
+
   /** How many workers were heard of just now, and how many trials they run together. */
   async countWorkers(): Promise<number> {
     const [row] = await rowsOf(
@@ -336,9 +350,4 @@ export class Queue implements AsyncDisposable {
     await Promise.allSettled(this.#lastWords);
     await this.#boss.stop({ graceful: false, close: true }).catch((error: unknown) => void messageOf(error));
   }
-}
-
-/** A statement that PostgreSQL understood and refused: to say it again helps nobody. Class 22, 23 and 42 of its codes. */
-function isOurMistake(error: unknown): boolean {
-  return error instanceof Error && "code" in error && /^(?:22|23|42)/.test(String(error.code));
 }

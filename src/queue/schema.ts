@@ -62,6 +62,13 @@ export async function prepareSchema(
   }
 }
 
+/** The error for a queue of another dstate. */
+export function ofAnotherDstate(shown: string, dstate: string): UsageError {
+  return new UsageError(`the queue ${shown} is of dstate ${dstate}, and this is ${ownVersion()}`, {
+    next: "Use the same dstate on all hosts; when all are new, start one worker with --migrate.",
+  });
+}
+
 async function prepare(
   db: Statements,
   shown: string,
@@ -84,10 +91,7 @@ async function prepare(
       `the queue ${shown} is of an older dstate: its tables have the version ${from}, and this one has ${steps.length}`,
       { next: "End the older workers, then start one worker with --migrate." },
     );
-  if (about !== undefined && about.dstate !== own && !migrate)
-    throw new UsageError(`the queue ${shown} is of dstate ${about.dstate}, and this is ${own}`, {
-      next: "Use the same dstate on all hosts; when all are new, start one worker with --migrate.",
-    });
+  if (about !== undefined && about.dstate !== own && !migrate) throw ofAnotherDstate(shown, about.dstate);
   for (const step of steps.slice(from)) for (const statement of step) await db.executeSql(statement);
   if (about === undefined)
     await db.executeSql("INSERT INTO dstate.about (version, dstate) VALUES ($1, $2)", [steps.length, own]);

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { Context } from "../../src/base/context.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
 import { readSettings } from "../../src/base/settings.ts";
+import { ownVersion } from "../../src/base/version.ts";
 import { definitionOf } from "../../src/campaign/cell-key.ts";
 import { Ledger } from "../../src/campaign/ledger.ts";
 import { runMatrix } from "../../src/campaign/matrix/run.ts";
@@ -195,4 +196,19 @@ test("who asks is told of a worker whose results are unlike the others', once", 
   );
   expect(told.filter((text) => text.includes("the host of odd-one is unlike the others"))).toHaveLength(1);
   expect(told.join("\n")).not.toContain("like-1");
+});
+
+test("a worker whose queue another dstate takes over says so and ends with exit code 2", async () => {
+  await using _queue = await open();
+  const { child, said } = await startWorker("overtaken", "6.1.148");
+  await expect.poll(said, { timeout: 40_000 }).toContain("overtaken listens to");
+  const change = async (version: string): Promise<void> => {
+    const ended = spawn("psql", [postgres.url, "-c", `UPDATE dstate.about SET dstate = '${version}'`]);
+    await once(ended, "exit");
+  };
+  await change("99.0.0");
+  onTestFinished(async () => await change(ownVersion()));
+  const [code] = await once(child, "exit");
+  expect(said()).toContain("is of dstate 99.0.0, and this is");
+  expect(code).toBe(2);
 });
