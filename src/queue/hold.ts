@@ -1,6 +1,7 @@
 import { DstateError } from "../base/errors.ts";
 import { pause, withDeadline } from "../base/wait.ts";
-import { type Claim, type Queue, silence } from "./queue.ts";
+import { silence } from "./limits.ts";
+import type { Claim, Queue } from "./queue.ts";
 
 /** Milliseconds. Twice in a row it may fail before the job is given up, and that before it is given to another. */
 export const holdEvery = 4_000;

@@ -8,6 +8,7 @@ import { pause, withDeadline } from "../base/wait.ts";
 import type { Host } from "../record/host.ts";
 import { parseQueueAddress } from "./address.ts";
 import { explainDatabase, isOurMistake, rowsOf, type Statements } from "./database.ts";
+import { mostEvidence, queueOptions, silence } from "./limits.ts";
 import { bossSchema, ofAnotherDstate, prepareSchema } from "./schema.ts";
 import {
   type Abilities,
@@ -40,21 +41,6 @@ export interface Recorded {
 
 const recordedSchema = z.object({ job: z.string(), worker: z.string(), result: resultSchema });
 const affectedSchema = z.object({ affected: z.int() });
-
-/** Seconds. A worker that is silent for so long has lost its job; pg-boss knows no less than 10. */
-export const silence = 20;
-
-/** Bytes of all evidence in the database; what comes then stays on its worker. */
-const mostEvidence = 2 * 1024 ** 3;
-
-const queueOptions = {
-  // A trial of an hour is one that hangs in a way of its own.
-  expireInSeconds: 3 * 3600,
-  heartbeatSeconds: silence,
-  // Whatever dies, the trial is somebody's in the end.
-  retryLimit: 20,
-  deleteAfterSeconds: 14 * 24 * 3600,
-} as const;
 
 /**
  * Jobs and their results in PostgreSQL. pg-boss keeps the jobs; what came of one is a row of dstate's own, written in
