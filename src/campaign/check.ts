@@ -11,8 +11,8 @@ export interface CheckedCell {
 }
 
 /**
- * Run one trial in each of some cells, side by side: a hang is waited for while another cell computes. What cells need
- * is got for one after the other, so that two kernels are never built at once.
+ * Run one trial in each of some cells: so many as compute side by side, and another one while a hang is waited for. What
+ * cells need is got for one after the other from the start, so that two kernels are never built at once.
  *
  * @param open sets up trials that end when its signal aborts.
  * @returns the trials in the cells' order.
@@ -20,7 +20,7 @@ export interface CheckedCell {
  */
 export async function checkCells(
   cells: readonly CheckedCell[],
-  { jobs }: { readonly jobs: number },
+  { jobs, spare }: { readonly jobs: number; readonly spare: number },
   outer: AbortSignal,
   open: (signal: AbortSignal) => Promise<Pick<Tries, "provide" | "run">>,
 ): Promise<(TrialResult & { readonly expected: Outcome })[]> {
@@ -28,27 +28,30 @@ export async function checkCells(
   const signal = AbortSignal.any([outer, stop.signal]);
   const tries = await open(signal);
   const ended: (TrialResult & { readonly expected: Outcome })[] = [];
-  let before: Promise<void> = Promise.resolve();
-  const provide = async (cell: Cell): Promise<void> => {
-    const own = before.then(async () => await tries.provide(cell));
+  let before: Promise<unknown> = Promise.resolve();
+  const queue = cells.map((cell, index) => {
     // Who comes next need not mind what went wrong here.
-    before = own.catch(() => {});
-    await own;
-  };
-  const queue = [...cells.entries()];
-  await runJobs({ jobs: Math.min(jobs, cells.length), signal }, async () => {
-    const [index, next] = queue.shift() ?? [];
-    if (index === undefined || next === undefined) return undefined;
-    return async () => {
+    const ready = before.then(async () => await tries.provide(cell.cell));
+    before = ready.catch((error: unknown) => stop.abort(error));
+    return { ...cell, index, ready };
+  });
+  const running = runJobs({ jobs: Math.min(jobs, cells.length), spare, signal }, async () => {
+    const next = queue.shift();
+    if (!next) return undefined;
+    const { cell, expected, index, ready } = next;
+    return async (_stop, onlyWaits) => {
       try {
-        await provide(next.cell);
-        const { expected } = next;
-        ended[index] = { ...(await tries.run(next.cell, { expected })), expected };
+        await ready;
+        ended[index] = { ...(await tries.run(cell, { expected, onStall: onlyWaits })), expected };
       } catch (error) {
         stop.abort(error);
         throw error;
       }
     };
   });
+  // What is still being got is told to stop, too, and is waited for.
+  await Promise.allSettled([running, before]);
+  stop.signal.throwIfAborted();
+  await running;
   return ended;
 }

@@ -3,7 +3,7 @@ import { exitCode } from "../base/errors.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { checkCells } from "../campaign/check.ts";
 import { Ledger } from "../campaign/ledger.ts";
-import { defaultJobs, hostRoom } from "../campaign/pool.ts";
+import { hostRoom, sparePlaces, undisturbedJobs } from "../campaign/pool.ts";
 import { openTries } from "../campaign/tries.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderCheck } from "../report/trials.ts";
@@ -39,7 +39,9 @@ export function addCheck(program: Command, session: Session): void {
     const found = await findRepro(name);
     const { repro } = found;
     const plan = checkedCells(repro, context.settings, options);
-    const jobs = options.jobs ?? defaultJobs(shapeOf(repro.machine), hostRoom(context.settings));
+    const [shape, room] = [shapeOf(repro.machine), hostRoom(context.settings)];
+    const jobs = options.jobs ?? undisturbedJobs(shape, room);
+    const spare = options.jobs === undefined ? sparePlaces(jobs, shape, room) : 0;
     using ledger = await Ledger.open(context);
     const definition = await definitionOf(found);
     const trials = await recorded(
@@ -47,7 +49,7 @@ export function addCheck(program: Command, session: Session): void {
       options,
       context,
       async (run) =>
-        await checkCells(plan, { jobs }, context.signal, async (signal) => {
+        await checkCells(plan, { jobs, spare }, context.signal, async (signal) => {
           const asked = { repro, definition, ranBy: "check", run } as const;
           return await openTries(asked, ledger, { ...context, signal });
         }),

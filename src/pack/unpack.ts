@@ -34,7 +34,8 @@ export function unpack(bytes: Uint8Array, name: string): Pack {
     new UsageError(`${name} is not a pack that can be used: ${why}`);
   let entries: ParsedTarFileItem[];
   try {
-    entries = parseTar(gunzipSync(bytes, { maxOutputLength: mostUnpacked }));
+    // A copy: nanotar reads the whole memory that a small buffer of Node's is a part of.
+    entries = parseTar(new Uint8Array(gunzipSync(bytes, { maxOutputLength: mostUnpacked })));
   } catch (error) {
     throw refuse(messageOf(error));
   }

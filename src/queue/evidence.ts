@@ -69,7 +69,8 @@ export async function packEvidence(
 export async function unpackEvidence(bytes: Uint8Array, dir: string): Promise<void> {
   let files: ParsedTarFileItem[];
   try {
-    files = parseTar(gunzipSync(bytes, { maxOutputLength: mostUnpacked }));
+    // A copy: nanotar reads the whole memory that a small buffer of Node's is a part of.
+    files = parseTar(new Uint8Array(gunzipSync(bytes, { maxOutputLength: mostUnpacked })));
   } catch (cause) {
     throw new InfraError("the evidence that came is no archive", { cause });
   }

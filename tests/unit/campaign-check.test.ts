@@ -42,7 +42,13 @@ class World implements Pick<Tries, "provide" | "run"> {
     await this.wait(`get ${kernel}`).promise;
   }
 
-  async run(cell: Cell): Promise<TrialResult<never>> {
+  stall: () => void = () => {};
+
+  async run(
+    cell: Cell,
+    about: { readonly onStall?: (() => void) | undefined } = {},
+  ): Promise<TrialResult<never>> {
+    this.stall = () => about.onStall?.();
     this.done.push(`try ${cell.kernel}`);
     this.stopped?.addEventListener("abort", () => this.wait(`try ${cell.kernel}`).reject(new Error("told")));
     await this.wait(`try ${cell.kernel}`).promise;
@@ -54,7 +60,7 @@ class World implements Pick<Tries, "provide" | "run"> {
 describe("a check", () => {
   test("runs its cells side by side, gets one kernel after the other, and keeps the cells' order", async () => {
     const world = new World();
-    const trials = checkCells(plan, { jobs: 2 }, signal, async () => world);
+    const trials = checkCells(plan, { jobs: 2, spare: 0 }, signal, async () => world);
     await expect.poll(() => world.done).toEqual(["get bad"]);
     world.wait("get bad").resolve();
     await expect.poll(() => [...world.done].sort()).toEqual(["get bad", "get good", "try bad"]);
@@ -72,13 +78,26 @@ describe("a check", () => {
   test("runs one after the other where the host has room for one", async () => {
     const world = new World();
     for (const what of ["get bad", "get good", "try bad", "try good"]) world.wait(what).resolve();
-    await checkCells(plan, { jobs: 1 }, signal, async () => world);
-    expect(world.done).toEqual(["get bad", "try bad", "tried bad", "get good", "try good", "tried good"]);
+    await checkCells(plan, { jobs: 1, spare: 0 }, signal, async () => world);
+    expect(world.done.filter((what) => !what.startsWith("get"))).toEqual([
+      ...["try bad", "tried bad", "try good", "tried good"],
+    ]);
+  });
+
+  test("begins the next cell while the first one only waits, on a host with room for one that computes", async () => {
+    const world = new World();
+    for (const what of ["get bad", "get good"]) world.wait(what).resolve();
+    const trials = checkCells(plan, { jobs: 1, spare: 1 }, signal, async () => world);
+    await expect.poll(() => world.done.at(-1)).toBe("try bad");
+    world.stall();
+    await expect.poll(() => world.done.at(-1)).toBe("try good");
+    for (const what of ["try good", "try bad"]) world.wait(what).resolve();
+    expect(await trials).toHaveLength(2);
   });
 
   test("ends with what failed first, when the other cell has been told to stop and has ended", async () => {
     const world = new World();
-    const trials = checkCells(plan, { jobs: 2 }, signal, async (inner) => {
+    const trials = checkCells(plan, { jobs: 2, spare: 0 }, signal, async (inner) => {
       world.stopped = inner;
       return world;
     });
