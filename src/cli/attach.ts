@@ -1,13 +1,17 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import type { Context } from "../base/context.ts";
 import { exitCode, messageOf, UsageError } from "../base/errors.ts";
+import { parseRegistryReference } from "../base/registry-address.ts";
 import { sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { keptOf } from "../lab/find-kept.ts";
 import { reviveVm } from "../lab/kept.ts";
+import { takeKept } from "../lab/kept-in-registry.ts";
 import type { Vm } from "../lab/vm.ts";
 import { openDebugger } from "../machine/debugger.ts";
 import { findRun, readRun } from "../record/read-run.ts";
+import { Run } from "../record/run.ts";
 import { gdbLine, imageForGdb } from "./gdb.ts";
 import { withNotes } from "./help.ts";
 import type { Session } from "./session.ts";
@@ -38,6 +42,7 @@ export function addAttach(program: Command, session: Session): void {
       "dstate attach last",
       "dstate attach last --gdb",
       "dstate attach last -- ps -eLo pid,stat,wchan:24,comm",
+      "dstate attach oci://ghcr.io/me/cache:kept.0123456789abcdef0123",
     ],
   }).action(async (name: string, argv: readonly string[], options: AttachOptions) => {
     const interactive = argv.length === 0 && !options.gdb && !options.qmp;
@@ -46,7 +51,7 @@ export function addAttach(program: Command, session: Session): void {
         next: "Without one, name a command after --, such as: dstate attach RUN -- dmesg",
       });
     const context = await session.context();
-    const { folder } = await keptOf(await readRun(await findRun(name, context.settings)));
+    const folder = name.startsWith("oci://") ? await fetchKept(name, context) : await keptIn(name, context);
     await using vm = await reviveVm(folder, context);
     if (argv.length > 0) {
       process.exitCode = await runCommand(vm, argv, options, session, context);
@@ -57,6 +62,25 @@ export function addAttach(program: Command, session: Session): void {
     if (interactive) process.exitCode = await enter(vm, options, session, context);
     else await untilInterrupted(vm, session, context);
   });
+}
+
+async function keptIn(run: string, { settings }: Context): Promise<string> {
+  return (await keptOf(await readRun(await findRun(run, settings)))).folder;
+}
+
+/** What comes from a registry is kept here, so that it can be attached to again. */
+async function fetchKept(name: string, context: Context): Promise<string> {
+  const reference = parseRegistryReference(name, context.settings);
+  const run = await Run.open({ kind: "attach", about: "kept" }, context);
+  const folder = join(run.dir, "kept");
+  try {
+    await takeKept(reference, folder, context);
+    await run.finish();
+    return folder;
+  } catch (error) {
+    await run.fail(error);
+    throw error;
+  }
 }
 
 async function runCommand(

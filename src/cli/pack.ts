@@ -3,6 +3,8 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { formatBytes } from "../base/size.ts";
+import { keptOf } from "../lab/find-kept.ts";
+import { giveKept } from "../lab/kept-in-registry.ts";
 import { pushPack } from "../pack/in-registry.ts";
 import { readSigningKey, signBytes } from "../pack/minisign.ts";
 import { packRun } from "../pack/pack.ts";
@@ -13,6 +15,7 @@ import type { Session } from "./session.ts";
 interface PackOptions {
   readonly out?: string;
   readonly sign?: string;
+  readonly kept?: boolean;
   readonly json?: boolean;
 }
 
@@ -24,6 +27,7 @@ export function addPack(program: Command, session: Session): void {
     .description("make one file of a run: its repro, what it was made from, its evidence")
     .option("--out <file>", "where it goes; default: the repro's id and the pack's own, with .dstate")
     .option("--sign <key>", "sign it: an Ed25519 key in PEM, or minisign's own without a password")
+    .option("--kept", "with --push: give the machine that the run kept, too, and the keys to it")
     .option("--json", "one JSON document on standard output");
   withNotes(command, {
     about: [
@@ -32,7 +36,8 @@ export function addPack(program: Command, session: Session): void {
     examples: ["dstate pack", "dstate pack io-uring-dstate-62e3 --sign key.pem"],
   }).action(async (name: string | undefined, options: PackOptions) => {
     const context = await session.context();
-    const packed = await packRun(await readRun(await findRun(name, context.settings)), context.settings);
+    const run = await readRun(await findRun(name, context.settings));
+    const packed = await packRun(run, context.settings);
     const { bytes, id, manifest } = packed;
     const file = resolve(options.out ?? `${manifest.about.id}-${id.slice(0, 12)}.dstate`);
     const key = options.sign === undefined ? undefined : readSigningKey(await readKey(options.sign));
@@ -43,6 +48,14 @@ export function addPack(program: Command, session: Session): void {
     const { cachePush, cacheRegistry } = context.settings;
     const there =
       cachePush && cacheRegistry ? await pushPack(packed, signed, cacheRegistry, context) : undefined;
+    if (options.kept === true && !there)
+      throw new UsageError("--kept gives a machine to a registry", {
+        next: "Say --push, and set DSTATE_CACHE_REGISTRY=oci://HOST/NAME.",
+      });
+    const kept =
+      options.kept === true && cacheRegistry
+        ? await giveKept((await keptOf(run)).folder, cacheRegistry, context)
+        : undefined;
     const { omitted } = manifest;
     session.result(
       "pack",
@@ -54,6 +67,7 @@ export function addPack(program: Command, session: Session): void {
         ...(signature === undefined ? {} : { signature }),
         ...(key === undefined ? {} : { publicKey: key.publicKey }),
         ...(there === undefined ? {} : { registry: there }),
+        ...(kept === undefined ? {} : { kept }),
       },
       {
         json: options.json,
@@ -65,6 +79,7 @@ export function addPack(program: Command, session: Session): void {
             ...(there === undefined
               ? []
               : [`${there.known ? "already in" : "given to"} the registry: ${there.reference}`]),
+            ...(kept === undefined ? [] : [`its kept machine, elsewhere: dstate attach ${kept.pinned}`]),
             `again, on any host: dstate rerun ${there?.pinned ?? file.split("/").at(-1)}`,
           ].join("\n"),
       },

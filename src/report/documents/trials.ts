@@ -219,6 +219,10 @@ export const pack = z.object({
       known: z.boolean().describe("Whether it was there already."),
     })
     .optional(),
+  kept: z
+    .object({ reference: z.string(), pinned: z.string() })
+    .optional()
+    .describe("With --kept: where its machine is, as `dstate attach` takes it."),
 });
 
 export const rerun = z.object({
