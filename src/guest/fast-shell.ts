@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { trace } from "../base/debug.ts";
 import { InfraError } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
 import type { WaitOptions } from "../base/wait.ts";
 import type { Machine } from "../machine/machine.ts";
-import { BoundedOutput } from "./output.ts";
+import { type Marked, MarkedOutput } from "./marked-output.ts";
 import { type Command, type CommandPlace, isPlainLine, quote, shellText } from "./shell.ts";
 
 /** How a command on the fast channel ended. A shell folds signals into the code: 128 + number. */
@@ -71,28 +72,20 @@ export class FastShell {
     return await this.#machine
       .race(`"${line.slice(0, 80)}" in the guest`, options, async () => {
         const [out, err] = await both;
-        return { stdout: out.text, stderr: err.text, code: Number(out.tail) };
+        const code = /^ (\d{1,3})$/.exec(out.tail)?.[1];
+        if (code === undefined)
+          throw new InfraError(`the guest's shell answered without an exit code: ${oneLine(out.tail)}`);
+        return { stdout: out.text, stderr: err.text, code: Number(code) };
       })
       .finally(done);
   }
 
-  async #until(socket: Socket, mark: string): Promise<{ text: string; tail: string }> {
-    const output = new BoundedOutput();
-    const found = Promise.withResolvers<{ text: string; tail: string }>();
-    // The end of what came so far, in which the mark may be cut in two.
-    let recent = "";
+  async #until(socket: Socket, mark: string): Promise<Marked> {
+    const output = new MarkedOutput(mark);
+    const found = Promise.withResolvers<Marked>();
     const onData = (chunk: Buffer): void => {
-      const text = output.add(chunk);
-      recent = (recent + text).slice(-(mark.length + 64) - text.length);
-      const at = recent.indexOf(`\n${mark}`);
-      const end = at < 0 ? -1 : recent.indexOf("\n", at + 1);
-      if (end < 0) return;
-      const whole = output.text;
-      const cut = whole.lastIndexOf(`\n${mark}`);
-      found.resolve({
-        text: cut < 0 ? whole : whole.slice(0, cut),
-        tail: recent.slice(at + mark.length + 2, end),
-      });
+      const marked = output.push(chunk);
+      if (marked) found.resolve(marked);
     };
     const onClose = (): void => found.reject(new InfraError("the fast channel to the guest broke off"));
     socket.on("data", onData);

@@ -3,25 +3,10 @@ import { z } from "zod";
 import type { Within } from "../base/deadline.ts";
 import { InfraError } from "../base/errors.ts";
 import type { Pace } from "../base/pace.ts";
-import { parseJson } from "../base/parse-json.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
+import { type QmpMessage, QmpMessages } from "./qmp-messages.ts";
 import { connectSocket } from "./socket.ts";
-
-const messageSchema = z.union([
-  z.object({
-    QMP: z.object({
-      version: z.object({ qemu: z.object({ major: z.int(), minor: z.int(), micro: z.int() }) }),
-    }),
-  }),
-  z.object({ return: z.unknown(), id: z.number() }),
-  z.object({ error: z.object({ class: z.string(), desc: z.string() }), id: z.number() }),
-  z.object({
-    event: z.string(),
-    data: z.record(z.string(), z.unknown()).optional(),
-    timestamp: z.object({ seconds: z.number(), microseconds: z.number() }),
-  }),
-]);
 
 export interface QmpEvent {
   readonly name: string;
@@ -50,7 +35,7 @@ export class Qmp implements Disposable {
   readonly #latest = new Map<string, QmpEvent>();
   #version = "unknown";
   #lastId = 0;
-  #rest = "";
+  readonly #messages = new QmpMessages();
   #closed: Error | undefined;
 
   private constructor(socket: Socket, pace: Pace) {
@@ -137,23 +122,23 @@ export class Qmp implements Disposable {
   }
 
   #receive(text: string): void {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop() ?? "";
-    for (const line of lines) {
-      const parsed = messageSchema.safeParse(parseJson(line));
-      if (!parsed.success) continue;
-      const message = parsed.data;
-      if ("QMP" in message) {
-        const { major, minor, micro } = message.QMP.version.qemu;
-        this.#version = `${major}.${minor}.${micro}`;
-        this.#greeting.resolve();
-      } else if ("event" in message) this.#announce(message.event, message.data ?? {}, message.timestamp);
-      else if ("error" in message) {
-        this.#pending
-          .get(message.id)
-          ?.reject(new InfraError(`QEMU refused a command: ${message.error.desc}`));
-      } else this.#pending.get(message.id)?.resolve(message.return);
+    try {
+      for (const message of this.#messages.push(text)) this.#take(message);
+    } catch (error) {
+      this.#close(error instanceof Error ? error : new InfraError(String(error)));
+      this.#socket.destroy();
     }
+  }
+
+  #take(message: QmpMessage): void {
+    if ("QMP" in message) {
+      const { major, minor, micro } = message.QMP.version.qemu;
+      this.#version = `${major}.${minor}.${micro}`;
+      this.#greeting.resolve();
+    } else if ("event" in message) this.#announce(message.event, message.data ?? {}, message.timestamp);
+    else if ("error" in message) {
+      this.#pending.get(message.id)?.reject(new InfraError(`QEMU refused a command: ${message.error.desc}`));
+    } else this.#pending.get(message.id)?.resolve(message.return);
   }
 
   #announce(
@@ -162,7 +147,8 @@ export class Qmp implements Disposable {
     at: { seconds: number; microseconds: number },
   ): void {
     const event = { name, data, at: at.seconds * 1000 + at.microseconds / 1000 };
-    this.#latest.set(name, event);
+    // QEMU has some fifty names of events.
+    if (this.#latest.size < 256 || this.#latest.has(name)) this.#latest.set(name, event);
     for (const listener of this.#listeners) listener(event);
   }
 
