@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { messageOf } from "../../src/base/errors.ts";
 import { chanceOf, type Fault } from "./fault.ts";
 import { fileFaults } from "./files.ts";
+import { guestFaults } from "./guests.ts";
 import { machineFaults } from "./machines.ts";
 
-export const faults: readonly Fault[] = [...fileFaults, ...machineFaults];
+export const faults: readonly Fault[] = [...fileFaults, ...machineFaults, ...guestFaults];
 
 /** Of one fault, how it went. */
 export interface Tally {
