@@ -71,7 +71,7 @@ async function savedTrial(stderr: string): Promise<unknown> {
 }
 
 test("a mistake in a repro's trial is told with its stack, saved, and ends a check at its first cell", async () => {
-  const { exitCode, stderr } = await dstate("check", "mistaken");
+  const { exitCode, stderr } = await dstate("check", "mistaken", "--jobs", "1");
   expect(exitCode).toBe(2);
   expect(stderr).toContain('`trial` of the repro "mistaken" threw TypeError: ');
   expect(stderr).toMatch(
