@@ -1,5 +1,5 @@
 import { UsageError } from "../base/errors.ts";
-import { parseKernelSelector } from "../kernel/selector.ts";
+import { type KernelSelector, parseKernelSelector } from "../kernel/selector.ts";
 import type { Host } from "../record/host.ts";
 import type { PartsRecord, RecordedOutcome, TrialRecord } from "../record/run-record.ts";
 import type { Manifest } from "./manifest.ts";
@@ -8,20 +8,31 @@ import type { Manifest } from "./manifest.ts";
  * The kernel selector to run a pack with on this host.
  *
  * @param instead what the user says in its place.
- * @throws {UsageError} when the kernel is of a tree or a file of another host: it cannot be rebuilt from here.
+ * @throws {UsageError} when the kernel is made from something that only another host has: it cannot be rebuilt from here.
  */
 export function kernelFor({ trial }: Manifest, instead: string | undefined): string {
   if (instead !== undefined) return instead;
   const { kernel } = trial.cell;
-  const { type } = parseKernelSelector(kernel);
-  if (type === "git" || type === "file")
+  const own = ownOf(parseKernelSelector(kernel));
+  if (own !== undefined)
     throw new UsageError(
-      `its kernel cannot be rebuilt here: ${kernel} is a ${type === "git" ? "tree" : "file"} of the host that packed it`,
+      `its kernel cannot be rebuilt here: ${kernel} needs ${own} of the host that packed it`,
       {
-        next: "If you have the same one, name it: --kernel git:/your/tree@REVISION. The result says so then.",
+        next: "If you have the same, name it: --kernel git:/your/tree@REVISION. The result says so then.",
       },
     );
   return kernel;
+}
+
+/** What a kernel is made from that only the host has which named it; undefined: everybody can have it. */
+function ownOf(selector: KernelSelector): string | undefined {
+  const changes = "changes" in selector ? (selector.changes ?? []) : [];
+  if (selector.type === "git") return "a tree";
+  if (selector.type === "file") return "a file";
+  if (selector.type === "package") return selector.paths.length === 1 ? "a package" : "packages";
+  // A commit is taken back in a tree.
+  if (changes.some(({ type }) => type === "revert")) return "a tree";
+  return changes.some(({ type }) => type === "patch") ? "a patch" : undefined;
 }
 
 /** One thing that is not as it was. */

@@ -153,16 +153,21 @@ describe("a kernel of a pack", () => {
   test("that is a release or a package is made again here", () => {
     expect(kernelFor(packed.manifest, undefined)).toBe("6.1.115");
     expect(kernelFor(withKernel("deb:6.12.43-1"), undefined)).toBe("deb:6.12.43-1");
+    expect(kernelFor(withKernel("6.1.115+lockdep"), undefined)).toBe("6.1.115+lockdep");
   });
 
-  test("that is a tree or a file of another host is refused, unless another is named", () => {
-    expect(() => kernelFor(withKernel("git:/home/her/linux@v6.1"), undefined)).toThrow(
-      "cannot be rebuilt here",
+  test.each([
+    ["git:/home/her/linux@v6.1", "a tree"],
+    ["file:/home/her/bzImage", "a file"],
+    ["rpm:./kernel-core.rpm", "a package"],
+    ["rpm:./kernel-core.rpm,./kernel-modules.rpm", "packages"],
+    ["6.1.115+patch=./fix.patch", "a patch"],
+    ["6.1.115+revert=0123456789ab", "a tree"],
+  ])("that another host has alone is refused, unless another is named: %s", (kernel, what) => {
+    expect(() => kernelFor(withKernel(kernel), undefined)).toThrow(
+      `cannot be rebuilt here: ${kernel} needs ${what} of the host that packed it`,
     );
-    expect(() => kernelFor(withKernel("file:/home/her/bzImage"), undefined)).toThrow(
-      "cannot be rebuilt here",
-    );
-    expect(kernelFor(withKernel("file:/home/her/bzImage"), "6.1.115")).toBe("6.1.115");
+    expect(kernelFor(withKernel(kernel), "6.1.115")).toBe("6.1.115");
   });
 
   test("differs by name from what was packed, and nothing is said of what is the same", () => {
