@@ -49,6 +49,9 @@ export function renderMatrixSoFar(
   const tried = only(rows);
   const own = varying.map(({ name, values }) => ({ name, values: only(values) }));
   for (const [some, axes] of [[rows, varying] as const, [tried, own] as const]) {
+    // A line of a grid holds as many cells as one of its two axes has values.
+    const aLine = axes.length === 2 ? Math.max(...axes.map(({ values }) => new Set(values).size)) : 1;
+    if (some.length > room.height * aLine) continue;
     const text = some.length === 0 ? "" : renderCells(some, axes, options);
     if (text.split("\n").length <= room.height) return text;
   }

@@ -17,25 +17,48 @@ export function renderTable(
   const cells = rows.map((row) => row.map((cell) => sanitize(cell, { maxLength: 2000 })));
   const titles = head.map((title) => sanitize(title, { maxLength: 200 }));
   const widths = fitWidths(
-    titles.map((title, column) =>
-      Math.max(
-        ...[title, ...cells.map((row) => row[column] ?? "")].flatMap((cell) =>
-          cell.split("\n").map((line) => line.length),
-        ),
-      ),
-    ),
+    titles.map((title, column) => {
+      let widest = 0;
+      for (const cell of [title, ...cells.map((row) => row[column] ?? "")])
+        for (const line of cell.split("\n")) widest = Math.max(widest, line.length);
+      return widest;
+    }),
     options.width - 3 * head.length - 1,
   );
-  const table = new Table({
-    head: titles.map((title, column) => fold(title, widths[column] ?? 0)),
-    colWidths: widths.map((width) => width + 2),
-    wordWrap: true,
-    wrapOnWordBoundary: true,
-    style: { head: [], border: [] },
-  });
   // A word that is wider than its column would lose its end, which is often what tells two rows apart.
-  table.push(...cells.map((row) => row.map((cell, column) => fold(cell, widths[column] ?? 0))));
-  return table.toString();
+  const folded = (row: readonly string[]): string[] =>
+    row.map((cell, column) => fold(cell, widths[column] ?? 0));
+  const pieces: string[] = [];
+  for (let from = 0; from === 0 || from < cells.length; from += pieceRows) {
+    const table = new Table({
+      ...(from === 0 ? { head: folded(titles) } : {}),
+      colWidths: widths.map((width) => width + 2),
+      wordWrap: true,
+      wrapOnWordBoundary: true,
+      style: { head: [], border: [] },
+    });
+    table.push(...cells.slice(from, from + pieceRows).map(folded));
+    pieces.push(table.toString());
+  }
+  return joined(pieces);
+}
+
+/** The library looks at all rows above for each row: ten thousand in one piece take ten seconds. */
+const pieceRows = 100;
+
+/** Tables of the same columns, one below the other, as one. */
+function joined(pieces: readonly string[]): string {
+  const between = { "└": "├", "┴": "┼", "┘": "┤" } as const;
+  const lines = pieces.flatMap((piece, index) => {
+    const own = piece.split("\n");
+    // The line below one piece is the line above the next one.
+    if (index > 0) own.shift();
+    const last = own.at(-1);
+    if (index < pieces.length - 1 && last !== undefined)
+      own[own.length - 1] = last.replace(/[└┴┘]/g, (sign) => between[sign as keyof typeof between]);
+    return own;
+  });
+  return lines.join("\n");
 }
 
 /**

@@ -107,6 +107,17 @@ describe("tables", () => {
     expect(fitWidths([4, 4], 100)).toEqual([4, 4]);
   });
 
+  test("of many rows is one table, each of them in it once", () => {
+    const rows = Array.from({ length: 250 }, (_, row) => [`6.1.${row}`, "clean"]);
+    const lines = renderTable(["kernel", "outcome"], rows, { width: 40 }).split("\n");
+    expect(new Set(lines.map((line) => line.length)).size).toBe(1);
+    expect(lines.filter((line) => line.startsWith("┌")).length).toBe(1);
+    expect(lines.filter((line) => line.startsWith("├")).length).toBe(250);
+    expect(lines.filter((line) => line.startsWith("└"))).toEqual([lines.at(-1)]);
+    expect(lines.flatMap((line) => /6\.1\.\d+/.exec(line) ?? [])).toEqual(rows.map(([kernel]) => kernel));
+    expect(lines.every((line, index) => index === 0 || /[│├└]/.test(line[0] ?? ""))).toBe(true);
+  });
+
   test("escape sequences of a guest do not reach the terminal", () => {
     expect(renderTable(["a"], [["\x1b[31mred\x1b]0;title\x07"]], { width: 40 })).not.toMatch(/[\x1b\x07]/);
   });

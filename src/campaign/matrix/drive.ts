@@ -75,6 +75,8 @@ interface State {
   trials: MatrixTrial[];
   progress: CellProgress;
   problem: string | undefined;
+  /** What it comes to, until something changes: its interval costs a millisecond, and all rows are shown after each trial. */
+  row: MatrixRow | undefined;
 }
 
 /**
@@ -89,10 +91,11 @@ export async function driveMatrix(
 ): Promise<readonly MatrixRow[]> {
   const { plan, stop, step } = options;
   const states = options.cells.map(newState);
-  const rows = (): MatrixRow[] => states.map((state) => rowOf(state, plan));
+  const rows = (): MatrixRow[] => states.map((state) => (state.row ??= rowOf(state, plan)));
   const changes = new Changes();
   const times: number[] = [];
   const change = (state: State, wasOpen: boolean): void => {
+    state.row = undefined;
     step.update({ detail: `${describeLeft(states, times, options)}${describeAll(states, plan)}` });
     if (wasOpen && !isOpen(state.progress, plan)) step.note(describeDone(rowOf(state, plan)));
     options.onChange?.(rows());
@@ -171,6 +174,7 @@ function newState(cell: Cell): State {
       state: "waiting",
     },
     problem: undefined,
+    row: undefined,
   };
 }
 
