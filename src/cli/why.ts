@@ -5,11 +5,12 @@ import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import { keptOf } from "../lab/find-kept.ts";
 import { readKept, reviveVm } from "../lab/kept.ts";
+import { requireFiles } from "../lab/stands-on.ts";
 import { connectToRunning } from "../machine/user-monitor.ts";
 import { findRun, readRun, type StoredRun } from "../record/read-run.ts";
 import { renderWhy } from "../report/why.ts";
 import { toJson } from "../repro/evidence.ts";
-import { askMachine } from "../why/ask.ts";
+import { askMachine, requireDrgn } from "../why/ask.ts";
 import { debugImageFor, type RunningKernel } from "../why/debug-image.ts";
 import type { WaitFacts } from "../why/facts.ts";
 import { graphOf } from "../why/graph.ts";
@@ -39,6 +40,7 @@ export function addWhy(program: Command, session: Session): void {
   }).action(async (name: string | undefined, options: WhyOptions) => {
     const context = await session.context();
     const run = await readRun(await findRun(name, context.settings));
+    await requireDrgn(context);
     const { trial, facts } =
       run.state === "running"
         ? await askRunning(run, options, context)
@@ -62,7 +64,10 @@ interface Answer {
 
 async function askKept(run: StoredRun, options: WhyOptions, context: Context): Promise<Answer> {
   const { folder, trial } = await keptOf(run);
-  const kernel = await debugImage((await readKept(folder)).kernel, options, context);
+  const kept = await readKept(folder);
+  // That its kernel is gone says more than that its kernel's image cannot be read.
+  await requireFiles("the kept machine", kept);
+  const kernel = await debugImage(kept.kernel, options, context);
   await using vm = await reviveVm(folder, context);
   return { trial, facts: await askMachine(vm.machine, { kernel, dir: trial }, context) };
 }

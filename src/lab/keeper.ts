@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "../base/errors.ts";
+import { DstateError, messageOf } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { keepVm } from "./kept.ts";
 import type { Vm } from "./vm.ts";
@@ -14,6 +14,14 @@ export interface KeptMachine {
   readonly took: number;
 }
 
+/** Whoever is told what is done, and what could not be done. */
+interface Watcher {
+  readonly signal: AbortSignal;
+  readonly say: (text: string) => void;
+  /** A line that stays. */
+  readonly note: (text: string) => void;
+}
+
 /**
  * Keeps a trial's machine, if its outcome is worth it. That it cannot be kept is told, and never changes what the
  * trial comes to.
@@ -21,11 +29,13 @@ export interface KeptMachine {
 export class Keeper {
   readonly #vm: Vm;
   readonly #folder: string;
-  readonly #run: { readonly signal: AbortSignal; readonly say: (text: string) => void };
+  readonly #run: Watcher;
   #kept: KeptMachine | undefined;
+  /** What failed once is not tried again: the machine has gone on since, and the reason has been told. */
+  #failed = false;
 
   /** @param evidenceDir the trial's folder: the machine is kept in `kept` below it. */
-  constructor(vm: Vm, evidenceDir: string, run: { signal: AbortSignal; say: (text: string) => void }) {
+  constructor(vm: Vm, evidenceDir: string, run: Watcher) {
     this.#vm = vm;
     this.#folder = join(evidenceDir, "kept");
     this.#run = run;
@@ -33,8 +43,8 @@ export class Keeper {
 
   /** Keep it now, whatever the outcome will be. */
   async keep(): Promise<void> {
-    if (this.#kept || this.#vm.machine.fatal?.kind === "exit") return;
-    const { signal, say } = this.#run;
+    if (this.#kept || this.#failed || this.#vm.machine.fatal?.kind === "exit") return;
+    const { signal, say, note } = this.#run;
     say("keeping the machine");
     const start = performance.now();
     try {
@@ -42,7 +52,8 @@ export class Keeper {
       this.#kept = { folder: this.#folder, bytes, took: Math.round(performance.now() - start) };
     } catch (error) {
       signal.throwIfAborted();
-      say(`the machine was not kept: ${messageOf(error)}`);
+      this.#failed = true;
+      note(`the machine was not kept: ${reasonOf(error)}`);
     }
   }
 
@@ -59,4 +70,10 @@ export class Keeper {
     }
     return this.#kept;
   }
+}
+
+/** Why, and what its owner can do, in one line. */
+function reasonOf(error: unknown): string {
+  const next = error instanceof DstateError ? error.next : undefined;
+  return next === undefined ? messageOf(error) : `${messageOf(error)}. ${next}`;
 }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { command } from "../base/command.ts";
 import { requireDiskRoom } from "../base/disk-room.ts";
 import { InfraError } from "../base/errors.ts";
+import { hostTroubleOf } from "../base/host-trouble.ts";
 import { parseJson } from "../base/parse-json.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
@@ -38,6 +39,8 @@ export interface KeptParts {
 /** Names of the files in a kept machine's folder. */
 export const keptFiles = { state: "state.zst", seed: "seed.img", clientKey: "client-key" } as const;
 
+const moreRoom = "Free some disk space, or set DSTATE_LOGS to a larger disk.";
+
 const versionSchema = z.object({ qemu: z.object({ major: z.int(), minor: z.int(), micro: z.int() }) });
 const runningSchema = z.object({ running: z.boolean() });
 const blockSchema = z.array(
@@ -69,7 +72,7 @@ export async function keepMachine(machine: Machine, dir: string, options: WaitOp
         // Memory that does not pack takes its whole size.
         bytes: machine.options.memory * 1.1,
         for: "a whole machine",
-        next: "Free some disk space, or set DSTATE_LOGS to a larger disk.",
+        next: moreRoom,
       });
       await machine.qmp.call("stop", {}, { signal });
       const parts = await write(machine, draft, signal);
@@ -77,6 +80,12 @@ export async function keepMachine(machine: Machine, dir: string, options: WaitOp
       return parts;
     } catch (error) {
       await rm(draft, { recursive: true, force: true });
+      // Others write to the same disk: what was room at first need not be room at last.
+      if (hostTroubleOf(error)?.kind === "disk-full" && !(error instanceof InfraError))
+        throw new InfraError(`the disk of ${dir} became full while the machine was written there`, {
+          next: moreRoom,
+          cause: error,
+        });
       throw error;
     } finally {
       if (running && !machine.fatal) await machine.qmp.call("cont", {}, { within: timeouts.machine.freeze });

@@ -187,7 +187,7 @@ async function trialOf<Observation>(
       progress.update({ detail: text });
     };
     collector = new EvidenceCollector(vm, evidence, { signal, say, memoryDump: options.memoryDump });
-    const keeper = new Keeper(vm, evidence.dir, { signal, say });
+    const keeper = new Keeper(vm, evidence.dir, { signal, say, note: (text) => progress.note(text) });
     vm.beforePowerOff(async () => {
       await collector?.throughGuest();
       if (options.keep === true) await keeper.keep();

@@ -56,6 +56,17 @@ export async function askMachine(
   }
 }
 
+const install = "Install drgn: Debian's package is python3-drgn, `pip install drgn` elsewhere.";
+
+/**
+ * See that drgn is here, before a machine stands still for it.
+ *
+ * @throws {MissingProgramError} when it is not.
+ */
+export async function requireDrgn({ signal }: Pick<Context, "signal">): Promise<void> {
+  await command(["drgn", "--version"], { within: timeouts.host.ask, signal, install });
+}
+
 /** What the program in `drgn/` says of a dump. */
 async function readWaits(core: string, vmlinux: string, context: Context): Promise<WaitFacts> {
   const { homeDir } = context.settings;
@@ -64,7 +75,7 @@ async function readWaits(core: string, vmlinux: string, context: Context): Promi
   const { stdout } = await command(["drgn", ...words, script], {
     within: timeouts.host.drgn,
     signal: context.signal,
-    install: "Install drgn: Debian's package is python3-drgn, `pip install drgn` elsewhere.",
+    install,
     // Nothing is written beside our own files, which may be another user's.
     env: { PYTHONDONTWRITEBYTECODE: "1" },
   }).catch((error: unknown) => {

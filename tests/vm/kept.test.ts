@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { contextOf, keepVm, reviveVm, type Vm } from "../../src/index.ts";
 import { bootVm } from "./vm.ts";
 
@@ -34,6 +34,29 @@ beforeAll(async () => {
   expect((await vm.powerOff({ within: "60s" })).state).toMatch(/^(off|stuck)$/);
 });
 afterAll(async () => await rm(dir, { recursive: true, force: true }));
+
+const trial = {
+  repro: "x",
+  cell: { kernel: "k", env: {}, image: "debian", axes: {} },
+  outcome: "reproduced",
+  summary: "",
+  startedAt: new Date().toISOString(),
+  took: 1,
+};
+const program = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
+const dstate = (argv: readonly string[], path = process.env.PATH): SpawnSyncReturns<string> =>
+  spawnSync(process.execPath, [program, ...argv], {
+    cwd: dir,
+    encoding: "utf8",
+    env: { ...process.env, PATH: path },
+  });
+/** A folder of programs for a PATH. */
+async function withPrograms(scripts: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await mkdtemp(join(dir, "programs-"));
+  for (const [name, text] of Object.entries(scripts))
+    await writeFile(join(folder, name), text, { mode: 0o755 });
+  return folder;
+}
 
 const revive = async (from = folder): Promise<Vm> => await reviveVm(from, contextOf({ progress: () => {} }));
 
@@ -94,29 +117,86 @@ describe("a kept machine", () => {
   });
 
   test("runs a command by `dstate attach`, without a terminal", async () => {
-    await writeFile(
-      join(dir, "run", "trial.json"),
-      JSON.stringify({
-        repro: "x",
-        cell: { kernel: "k", env: {}, image: "debian", axes: {} },
-        outcome: "reproduced",
-        summary: "",
-        startedAt: new Date().toISOString(),
-        took: 1,
-      }),
-    );
-    const program = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
-    const child = spawn(
-      process.execPath,
-      [program, "attach", join(dir, "run"), "--", "cat", "/root/written"],
-      {
-        cwd: dir,
-        stdio: ["ignore", "pipe", "inherit"],
-      },
-    );
-    let said = "";
-    child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
-    const code = await new Promise((resolve) => child.once("close", resolve));
-    expect([code, said]).toEqual([0, "before\n"]);
+    await writeFile(join(dir, "run", "trial.json"), JSON.stringify(trial));
+    const { status, stdout } = dstate(["attach", join(dir, "run"), "--", "cat", "/root/written"]);
+    expect([status, stdout]).toEqual([0, "before\n"]);
+  });
+
+  test.each([
+    [
+      "a kernel that is gone",
+      { boot: "/no/such/vmlinux", vmlinux: "/no/such/vmlinux" },
+      /^the kept machine needs the kernel 6\.1\.129, which is gone from the cache: \/no\/such\/vmlinux$.*^Get it again: dstate kernels get 6\.1\.129$/ms,
+    ],
+    [
+      "a kernel without debug information",
+      // One that nobody has made a twin of.
+      { id: "none", selector: "4.19.1" },
+      /^the cache has no Linux 4\.19\.1 with debug information$.*dstate kernels build 4\.19\.1 --debug-info/ms,
+    ],
+  ])(
+    "on %s is not asked by `dstate why`: a sentence says so, and exit code 2",
+    async (_what, change, words) => {
+      const run = join(dir, "asked");
+      await cp(join(dir, "run"), run, { recursive: true });
+      await writeFile(join(run, "trial.json"), JSON.stringify(trial));
+      const path = join(run, "kept", "kept.json");
+      const kept = JSON.parse(await readFile(path, "utf8"));
+      await writeFile(path, JSON.stringify({ ...kept, kernel: { ...kept.kernel, ...change } }));
+      // Whether this host has drgn is not what is tried.
+      const programs = await withPrograms({ drgn: "#!/bin/sh\n" });
+      const { status, stderr } = dstate(["why", run], `${programs}:${process.env.PATH}`);
+      expect(stderr).toMatch(words);
+      expect(status).toBe(2);
+      await rm(run, { recursive: true });
+    },
+  );
+
+  test("is not asked by `dstate why` on a host without drgn, which says what to install, and exit code 70", async () => {
+    await writeFile(join(dir, "run", "trial.json"), JSON.stringify(trial));
+    const { status, stderr } = dstate(["why", join(dir, "run")], await withPrograms({}));
+    expect(stderr).toMatch(/^the program "drgn" is not installed$.*python3-drgn/ms);
+    expect(status).toBe(70);
+  });
+});
+
+// Only root may mount.
+describe.runIf(process.getuid?.() === 0)("a machine that is to be kept on a disk", () => {
+  let disk = "";
+  beforeAll(async () => {
+    disk = join(dir, "disk");
+    await mkdir(disk);
+  });
+  afterEach(() => void spawnSync("umount", ["--lazy", disk]));
+  const mount = (mebibytes: number): void => {
+    const made = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "none", disk]);
+    if (made.status !== 0) throw new Error(`mount: ${made.stderr}`);
+  };
+
+  test("with too little room, or that becomes full, goes on; a sentence says so, and nothing is left", async () => {
+    await using vm = await bootVm({ memory: "1GiB" });
+    const keep = async (): Promise<unknown> =>
+      await keepVm(vm, join(disk, "kept"), { within: "2m" }).catch((error: unknown) => error);
+    mount(64);
+    expect(await keep()).toMatchObject({
+      exitCode: 70,
+      message: expect.stringMatching(
+        /^the disk of .* has .* free, and a whole machine may need 1\.1\d* GiB$/,
+      ),
+      next: expect.stringContaining("DSTATE_LOGS"),
+    });
+    spawnSync("umount", ["--lazy", disk]);
+    // As much as is asked for, until somebody else writes there.
+    mount(1200);
+    const kept = keep();
+    await expect.poll(async () => await readdir(disk), { timeout: 30_000, interval: 5 }).not.toEqual([]);
+    spawnSync("fallocate", ["--length", "1190MiB", join(disk, "others")]);
+    expect(await kept).toMatchObject({
+      exitCode: 70,
+      message: expect.stringMatching(/^the disk of .* became full while the machine was written there$/),
+      next: expect.stringContaining("DSTATE_LOGS"),
+    });
+    expect(await readdir(disk)).toEqual(["others"]);
+    expect((await vm.guest.exec("echo still here")).stdout).toBe("still here\n");
   });
 });
