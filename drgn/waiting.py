@@ -74,6 +74,8 @@ class Kind:
         self.object = where.get("object")
         self.head_member = where.get("head", "wait_list")
         self.direct = where.get("direct")
+        # Whether its list has all that wait, so that the first is among them.
+        self.lists_all = where.get("lists_all", False)
 
 
 def task_or_gone(reader, address):
@@ -90,6 +92,30 @@ def task_or_gone(reader, address):
     if was is not None and 0 < was["pid"] < 2**22 and was["comm"].isprintable() and was["comm"] != "":
         gone["was"] = was
     return gone
+
+
+def came_later(reader, owner, waiters):
+    """
+    Whether a task began after all of these last ran. Then it cannot have the lock that they wait for: whoever gives a
+    lock up wakes the first in its list. It only has the memory of the owner, which is gone.
+
+    A task's beginning and its last turn are of two clocks that start together at boot; one is slewed, by 500 ppm at
+    most.
+    """
+    if not waiters or not reader.has_member("struct sched_info", "last_arrival"):
+        return False
+    born = reader.tasks[owner].start_time.value_()
+    slack = 10**9 + born // 1000
+    return all(reader.tasks[each].sched_info.last_arrival.value_() + slack < born for each in waiters)
+
+
+def seen_through(reader, owner, waiters):
+    """What a lock's word says of its owner, unless that task came later."""
+    if owner["type"] != "task" or not came_later(reader, int(owner["task"], 16), waiters):
+        return owner
+    task = reader.tasks[int(owner["task"], 16)]
+    now = {"pid": task.pid.value_(), "comm": reader.comm(task)}
+    return {"type": "gone", "address": owner["task"], "now": now}
 
 
 def mutex_owner(reader, address, _names):
@@ -218,6 +244,7 @@ MUTEX = Kind(
     mutex_owner,
     waiter="struct mutex_waiter",
     object="struct mutex",
+    lists_all=True,
 )
 RWSEM = Kind(
     "rwsem",
@@ -226,6 +253,7 @@ RWSEM = Kind(
     rwsem_owner,
     waiter="struct rwsem_waiter",
     object="struct rw_semaphore",
+    lists_all=True,
 )
 SEMAPHORE = Kind(
     "semaphore",

@@ -20,7 +20,7 @@ from drgn.helpers.linux.pid import for_each_task
 from drgn.helpers.linux.sched import task_state_to_char
 
 from places import Places
-from waiting import LEAVES, TABLE, head_of, plain_name
+from waiting import LEAVES, TABLE, head_of, plain_name, seen_through
 
 MOST_TASKS = 300
 MOST_FRAMES = 40
@@ -188,6 +188,8 @@ class Reader:
             wait["waiters"] = [hexadecimal(each) for each in waiters]
             self.look("the owner", lambda: wait.update(candidate.owner(self, lock, names)))
             wait.setdefault("owner", {"type": "unreadable"})
+            if candidate.lists_all:
+                self.look("since when the owner is", lambda: self.see_through(wait, waiters))
             wait["place"] = self.places.of(lock, self.trace(task), candidate)
             holders = self.lockdep_holders(lock, candidate)
             if holders is not None:
@@ -196,6 +198,9 @@ class Reader:
         else:
             wait["owner"] = {"type": "unreadable"}
         return wait
+
+    def see_through(self, wait, waiters):
+        wait["owner"] = seen_through(self, wait["owner"], waiters)
 
     def find_object(self, task, kind, names):
         """The object at the head of the list that holds a waiter on this task's stack, and who else is in it."""

@@ -26,6 +26,8 @@ const ownerSchema = z.discriminatedUnion("type", [
     address,
     /** What its memory still says, which may be another's by now. */
     was: z.object({ pid: z.int(), comm: text(64) }).optional(),
+    /** The task that has its memory today; it began after those that wait last ran. */
+    now: z.object({ pid: z.int(), comm: text(64) }).optional(),
   }),
   z.object({
     type: z.literal("readers"),

@@ -65,6 +65,8 @@ function ownerWords(owner: OwnerFact, facts: WaitFacts): string {
     case "nobody":
       return "nobody";
     case "gone":
+      if (owner.now)
+        return `a task that is gone: its memory is ${nameOfTask(owner.now)}'s by now, which began after those that wait last ran`;
       return owner.was
         ? `a task that is gone: its memory still says ${nameOfTask(owner.was)}`
         : `a task that is gone, at ${owner.address}`;

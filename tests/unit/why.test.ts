@@ -85,6 +85,11 @@ describe("who waits for whom", () => {
     expect(judge(facts(task(1, { object: lock(1), owner: gone }))).sentence).toContain(
       "has exited with it: holder:9.",
     );
+    // Its memory was given to another since: who it was is not known any more.
+    const reused = { type: "gone", address: addressOf(9), now: { pid: 12, comm: "later" } } as const;
+    const later = facts(task(1, { object: lock(1), owner: reused }));
+    expect(judge(later).sentence).toMatch(/has exited with it\.$/);
+    expect(renderWhy(later, { width: 200 })).toContain("its memory is later:12's by now");
     const zombie = task(9, undefined, { state: "Z" });
     const held = { type: "task", task: zombie.address } as const;
     expect(judge(facts(task(1, { object: lock(1), owner: held }), zombie)).type).toBe("owner-exited");
