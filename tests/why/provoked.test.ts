@@ -4,8 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { provideKernel } from "../../src/kernel/provide.ts";
-import { parseKernelSelector } from "../../src/kernel/selector.ts";
 import { chooseCell } from "../../src/lab/cell.ts";
 import { contextOf, openVm } from "../../src/lab/open.ts";
 import { provideParts } from "../../src/lab/provide.ts";
@@ -15,6 +13,7 @@ import { chainsOf } from "../../src/why/chain.ts";
 import { debugImageFor } from "../../src/why/debug-image.ts";
 import type { TaskFacts, WaitFacts } from "../../src/why/facts.ts";
 import { sentenceOf } from "../../src/why/verdict.ts";
+import { provokingKernel } from "./provoke/kernel.ts";
 import repro from "./provoke/repro.ts";
 
 const here = fileURLToPath(new URL("./provoke", import.meta.url));
@@ -24,13 +23,7 @@ const context = contextOf({});
 let selector = "";
 
 beforeAll(async () => {
-  // One build serves as the kernel that runs, and as its debug information.
-  const built = await provideKernel(
-    parseKernelSelector(`6.1.115+lockdep+patch=${join(here, "provoke.patch")}`),
-    context,
-    { debugInfo: true },
-  );
-  selector = `file:${built.boot}`;
+  selector = await provokingKernel(context);
 });
 afterAll(async () => await rm(dir, { recursive: true, force: true }));
 
@@ -78,6 +71,12 @@ describe("a machine that is wedged on purpose", () => {
       "exited-rwsem",
       "owner-exited",
       /^The owner of the rwsem orphaned_rwsem, for which heir:\d+ waits, has exited with it: owner:\d+\.$/,
+    ],
+    [
+      "an owner that exited, and whose memory is another task's by now",
+      "exited-unpinned",
+      "owner-exited",
+      /^The owner of the mutex orphaned_mutex, for which heir:\d+ waits, has exited with it\.$/,
     ],
     [
       "an unlock that woke nobody",

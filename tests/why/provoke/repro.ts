@@ -5,6 +5,7 @@ const waiting: Readonly<Record<string, string>> = {
   deadlock: "left-first right-first",
   "exited-mutex": "heir",
   "exited-rwsem": "heir",
+  "exited-unpinned": "heir",
   "lost-mutex": "forgotten",
   "lost-completion": "forgotten",
 };
@@ -20,7 +21,7 @@ export default defineRepro({
   axes: {
     kernel: ["6.1.115"],
     own: {
-      case: ["deadlock", "exited-mutex", "exited-rwsem", "lost-mutex", "lost-completion"],
+      case: ["deadlock", "exited-mutex", "exited-rwsem", "exited-unpinned", "lost-mutex", "lost-completion"],
       lockdep: ["off", "on"],
     },
   },
@@ -30,6 +31,12 @@ export default defineRepro({
     const name = cell.axes.case ?? "";
     const quiet = cell.axes.lockdep === "off" ? "echo without-lockdep > /proc/provoke; " : "";
     await vm.guest.exec(`${quiet}echo ${name} > /proc/provoke`, { within: "1m", signal });
+    // Of so many one gets the memory that the owner had.
+    if (name === "exited-unpinned")
+      await vm.guest.exec("sleep 3; for i in $(seq 300); do sleep 9999 > /dev/null 2>&1 & done", {
+        within: "1m",
+        signal,
+      });
     const { stdout } = await vm.guest.exec("ps -eLo stat,comm | grep ^D", {
       within: "1m",
       signal,
