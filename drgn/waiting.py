@@ -1,6 +1,6 @@
 """What tasks wait for: one row a kind of lock, and how its waiters and its owner are found in memory."""
 
-from drgn import Object, offsetof
+from drgn import FaultError, Object, offsetof
 
 # Functions that every sleep goes through: they say nothing about what is waited for.
 LEAVES = {
@@ -94,28 +94,33 @@ def task_or_gone(reader, address):
     return gone
 
 
-def came_later(reader, owner, waiters):
+def came_later(reader, task, waiters):
     """
     Whether a task began after all of these last ran. Then it cannot have the lock that they wait for: whoever gives a
-    lock up wakes the first in its list. It only has the memory of the owner, which is gone.
+    lock up wakes the first in its list. It only has, or had, the memory of the owner, which is gone.
 
     A task's beginning and its last turn are of two clocks that start together at boot; one is slewed, by 500 ppm at
     most.
     """
     if not waiters or not reader.has_member("struct sched_info", "last_arrival"):
         return False
-    born = reader.tasks[owner].start_time.value_()
+    born = task.start_time.value_()
     slack = 10**9 + born // 1000
     return all(reader.tasks[each].sched_info.last_arrival.value_() + slack < born for each in waiters)
 
 
 def seen_through(reader, owner, waiters):
-    """What a lock's word says of its owner, unless that task came later."""
-    if owner["type"] != "task" or not came_later(reader, int(owner["task"], 16), waiters):
+    """What a lock's word says of its owner, without those that came later than the lock was taken."""
+    address = owner.get("task") if owner["type"] == "task" else owner.get("was") and owner["address"]
+    if address is None:
         return owner
-    task = reader.tasks[int(owner["task"], 16)]
-    now = {"pid": task.pid.value_(), "comm": reader.comm(task)}
-    return {"type": "gone", "address": owner["task"], "now": now}
+    task = Object(reader.prog, "struct task_struct *", int(address, 16))
+    if not came_later(reader, task, waiters):
+        return owner
+    gone = {"type": "gone", "address": address}
+    if owner["type"] == "task":
+        gone["now"] = {"pid": task.pid.value_(), "comm": reader.comm(task)}
+    return gone
 
 
 def mutex_owner(reader, address, _names):
@@ -178,20 +183,37 @@ def queue_owner(_reader, _address, _names):
     return {"owner": {"type": "not kept"}}
 
 
-def waited_bit(task, reader, waiter, key_member):
-    """The word and the bit that a wait on a hashed queue is really for."""
+def waited_bit(task, reader, waiter, entry):
+    """
+    The word and the bit that a wait on a hashed queue is really for. That a task's stack has its address says little:
+    a waiter is linked into a queue.
+
+    @param entry the name of its wait_queue_entry.
+    """
     prog = reader.prog
     kind = prog.type(waiter)
-    task_at = offsetof(kind, key_member[0])
+    task_at = offsetof(kind, f"{entry}.private")
+    list_at = offsetof(kind, f"{entry}.entry")
     start, words = reader.stack_of(task)
     for index, word in enumerate(words):
         if word != task.value_():
             continue
-        yield Object(prog, kind, address=start + 8 * index - task_at)
+        found = start + 8 * index - task_at
+        if is_linked(prog, found + list_at):
+            yield Object(prog, kind, address=found)
+
+
+def is_linked(prog, node):
+    """Whether a node is in a list with somebody else."""
+    try:
+        following, before = prog.read_u64(node), prog.read_u64(node + 8)
+        return following != node and prog.read_u64(following + 8) == node and prog.read_u64(before) == node
+    except FaultError:
+        return False
 
 
 def bit_wait(reader, task):
-    for entry in waited_bit(task, reader, "struct wait_bit_queue_entry", ("wq_entry.private",)):
+    for entry in waited_bit(task, reader, "struct wait_bit_queue_entry", "wq_entry"):
         flags = entry.key.flags.value_()
         bit = entry.key.bit_nr.value_()
         if flags > 2**63 and -1 <= bit < 64:
@@ -213,7 +235,7 @@ def bit_owner(reader, address, _names):
 
 
 def page_wait(reader, task):
-    for entry in waited_bit(task, reader, "struct wait_page_queue", ("wait.private",)):
+    for entry in waited_bit(task, reader, "struct wait_page_queue", "wait"):
         folio = entry.folio.value_() if reader.has_member("struct wait_page_queue", "folio") else entry.page.value_()
         bit = entry.bit_nr.value_()
         if folio > 2**63 and 0 <= bit < 64:

@@ -264,7 +264,8 @@ class Reader:
                 wait = self.look("what a task waits for", lambda: self.wait_of(address))
                 if wait is not None:
                     about["wait"] = wait
-                    for named in [wait.get("owner", {}).get("task"), *wait.get("lockdep", [])]:
+                    owner = wait.get("owner", {})
+                    for named in [owner.get("task"), owner.get("last"), *wait.get("lockdep", [])]:
                         if named is not None:
                             todo.append(int(named, 16))
         return {

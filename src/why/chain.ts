@@ -72,11 +72,10 @@ function chainFrom(start: TaskFacts, tasks: ReadonlyMap<string, TaskFacts>): Cha
   }
 }
 
-/** Whether a task waits for something that a task holds, or may hold. */
+/** Whether a task waits for something that a task holds, or may hold: whoever sleeps otherwise may sleep for anything. */
 function waitsForSomebody({ state, wait }: TaskFacts): boolean {
-  return (
-    wait !== undefined && (state === "D" || wait.owner.type !== "not kept" || wait.owner.task !== undefined)
-  );
+  if (wait === undefined || state === "D") return wait !== undefined;
+  return wait.kind !== "unknown" && (wait.owner.type !== "not kept" || wait.owner.task !== undefined);
 }
 
 function withoutLock(task: TaskFacts): ChainEnd {

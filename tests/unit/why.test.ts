@@ -104,6 +104,18 @@ describe("who waits for whom", () => {
     expect(judge(facts(task(1, { object: lock(1), owner }), task(2, undefined, more))).type).toBe(type);
   });
 
+  test("takes an owner in S whose sleep was not made out for one that sleeps for another reason", () => {
+    const unknown = { kind: "unknown", function: "pipe_read", owner: { type: "unreadable" } } as const;
+    const verdict = judge(
+      facts(
+        task(1, { object: lock(1), owner: { type: "task", task: addressOf(2) } }),
+        task(2, unknown, { state: "S" }),
+      ),
+    );
+    expect(verdict.type).toBe("owner-sleeps");
+    expect(verdict.sentence).toMatch(/^t2:2 holds .* and sleeps for another reason: pipe_read\.$/);
+  });
+
   test("follows a chain to its end, and tells only the longest of those that share it", () => {
     const owned = (pid: number): OwnerFact => ({ type: "task", task: addressOf(pid) });
     const verdict = judge(
