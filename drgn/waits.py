@@ -133,6 +133,13 @@ class Reader:
             self.root = file[: -len(SCHEDULER)]
         return file[len(self.root) :] if self.root and file.startswith(self.root) else file
 
+    def lockdep(self):
+        """Whether it still looks: it stops at its first report."""
+        if not self.has_member("struct task_struct", "held_locks"):
+            return {}
+        looks = self.look("whether lockdep looks", lambda: self.prog["debug_locks"].value_())
+        return {} if looks is None else {"lockdep": "on" if looks else "off"}
+
     def held(self, task):
         """What lockdep says that a task holds; None: the kernel was built without it."""
         if not self.has_member("struct task_struct", "held_locks"):
@@ -270,6 +277,7 @@ class Reader:
                             todo.append(int(named, 16))
         return {
             "schemaVersion": 1,
+            **self.lockdep(),
             "drgn": drgn.__version__,
             "release": self.prog["init_uts_ns"].name.release.string_().decode("utf-8", "replace")[:MOST_TEXT],
             "blocked": total,

@@ -30,10 +30,6 @@ function taskLines(task: TaskFacts, facts: WaitFacts, width: number): string[] {
   const about = [`${nameOfTask(task)}, ${stateOf(task)}`, ...(task.exiting ? ["exiting"] : [])].join(", ");
   const field = (name: string, text: string): string[] =>
     hanging(`  ${name.padEnd(9)} ${text}`, " ".repeat(12), width);
-  const lockdep = wait?.lockdep?.map((address) => {
-    const holder = facts.tasks.find((each) => each.address === address);
-    return holder ? nameOfTask(holder) : address;
-  });
   return [
     about,
     ...(wait
@@ -41,9 +37,7 @@ function taskLines(task: TaskFacts, facts: WaitFacts, width: number): string[] {
           ...field("waits for", `${nameOfObject(wait)}, in ${wait.function}`),
           ...field("which is", `at ${whereOf(wait, facts)}`),
           ...field("held by", ownerLine(wait, facts)),
-          ...(lockdep
-            ? field("lockdep", lockdep.length === 0 ? "nobody holds it" : `held by ${lockdep.join(", ")}`)
-            : []),
+          ...(wait.lockdep ? field("lockdep", lockdepLine(wait.lockdep, facts)) : []),
         ]
       : []),
     ...(held && held.length > 0 ? field("holds", held.map(({ name }) => name).join(", ")) : []),
@@ -54,6 +48,16 @@ function taskLines(task: TaskFacts, facts: WaitFacts, width: number): string[] {
       ),
     ...(frames.length > mostFrames ? [`    ... and ${frames.length - mostFrames} more frames`] : []),
   ];
+}
+
+/** What lockdep has written down of a lock, which is old where it has stopped. */
+function lockdepLine(holders: readonly string[], facts: WaitFacts): string {
+  const names = holders.map((address) => {
+    const holder = facts.tasks.find((each) => each.address === address);
+    return holder ? nameOfTask(holder) : address;
+  });
+  const told = names.length === 0 ? "nobody holds it" : `held by ${names.join(", ")}`;
+  return facts.lockdep === "off" ? `${told}, when it stopped looking at its first report` : told;
 }
 
 /** A line, and what does not fit below it, further in. */

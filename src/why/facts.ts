@@ -97,6 +97,8 @@ export const waitFactsSchema = z.object({
   schemaVersion: z.literal(1),
   /** Its version. */
   drgn: text(40),
+  /** Whether lockdep still looks: it stops at its first report. Missing: the kernel was built without it. */
+  lockdep: z.enum(["on", "off"]).optional(),
   /** As the kernel in the memory calls itself. */
   release: name,
   /** How many tasks are in D. */

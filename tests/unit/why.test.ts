@@ -175,6 +175,11 @@ describe("what is shown of it", () => {
     expect(text).toContain("Not read: stack of 7");
   });
 
+  test("says of lockdep's record that it is old, where lockdep has stopped", () => {
+    const text = renderWhy({ ...facts(task(1, nobody)), lockdep: "off" }, { width: 120 });
+    expect(text).toContain("lockdep   nobody holds it, when it stopped looking at its first report");
+  });
+
   test("is a graph with an arrow to the owner, and none where there is no owner", () => {
     const owned = { object: lock(2), owner: { type: "task", task: addressOf(1) } } as const;
     const { nodes, edges } = graphOf(facts(task(1, nobody), task(2, owned)));

@@ -104,7 +104,8 @@ describe("a machine that is wedged on purpose", () => {
     expect(why.document).toMatchObject({ verdict });
     expect(why.document.sentence).toMatch(sentence);
     // Lockdep was told to stop before: it has written down nothing of this.
-    const { tasks } = why.document.facts as WaitFacts;
+    const { tasks, lockdep } = why.document.facts as WaitFacts;
+    expect(lockdep).toBe("off");
     expect(tasks.flatMap((task) => task.held ?? [])).toEqual([]);
     expect(tasks.flatMap((task) => task.wait?.lockdep ?? [])).toEqual([]);
     await rm(join(dir, "logs", run), { recursive: true });
@@ -138,7 +139,6 @@ describe("a machine that runs with every kind of wait in it", () => {
     });
     const kernel = await debugImageFor(parts.kernel, {}, context);
     facts = await askMachine(foreign, { kernel, dir }, context);
-    (await import("node:fs")).writeFileSync("/tmp/wedge-live.json", JSON.stringify(facts, null, 1));
     expect((await vm.guest.exec("echo still here")).stdout).toBe("still here\n");
     ends = Object.fromEntries(
       chainsOf(facts).map((chain) => {
@@ -146,11 +146,7 @@ describe("a machine that runs with every kind of wait in it", () => {
         return [place && "name" in place ? place.name : "?", chain.end.type];
       }),
     );
-    console.log(
-      chainsOf(facts)
-        .map((chain) => sentenceOf(chain, facts))
-        .join("\n"),
-    );
+    for (const chain of chainsOf(facts)) console.log(sentenceOf(chain, facts));
   });
 
   test("is told where each chain ends", () => {
