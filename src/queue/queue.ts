@@ -277,6 +277,11 @@ export class Queue implements AsyncDisposable {
     if (row?.owner !== ownVersion()) throw ofAnotherDstate(this.shown, row?.owner ?? "none");
   }
 
+  /** Say that a worker is here no longer: nobody waits for it, or counts on its kernels. */
+  async leave(name: string): Promise<void> {
+    await this.#db.executeSql("UPDATE dstate.workers SET seen_at = '-infinity' WHERE name = $1", [name]);
+  }
+
   /** Keep a repro's files, for workers that do not have them. */
   async saveRepro(repro: {
     readonly definition: string;

@@ -141,6 +141,9 @@ export async function runWorker(options: WorkerOptions, context: Context): Promi
         }),
     ),
   );
+  await withDeadline("the queue", { within: timeouts.jobs.farewell }, () => queue.leave(name)).catch(
+    () => {},
+  );
   // To be told to end is what a worker waits for.
   if (context.signal.aborted) return;
   for (const one of ended) if (one.status === "rejected") throw stop.signal.reason;

@@ -141,6 +141,7 @@ test("a worker that is told to end gives back what it has at once, and ends with
   expect(code, said()).toBe(0);
   expect(performance.now() - told).toBeLessThan(15_000);
   expect(said()).toContain("told-to-end has ended");
+  expect((await queue.othersThan("")).some(({ kernels }) => kernels.includes("6.1.106"))).toBe(false);
   // Long before a silent worker's job is another's.
   const again = await queue.take(queueOf(needs), needs);
   expect(again).toMatchObject({ id, retryCount: 1 });
