@@ -36,18 +36,25 @@ export async function setUpForRepro(
     await probeAccelerator(kernel, context).catch(() => {});
     context.signal.throwIfAborted();
   };
+  const isAsked = context.settings.cacheRegistry !== undefined;
   const [machines, toMake] = await sideBySide(context.signal, [
-    async (signal) =>
-      await installMissing({ ...context, signal }, ["machines"]).finally(() => installed.resolve()),
+    async (signal) => {
+      // Without a registry it is known at once what has to be made: all is installed in one go.
+      const early = isAsked ? installMachines({ ...context, signal }) : undefined;
+      return await Promise.resolve(early).finally(() => installed.resolve());
+    },
     async (signal) => await takeAll(repro, cells, { ...context, signal }, probe),
   ]);
-  const work = needsToMake(toMake, cells);
-  const more = work.length === 0 ? undefined : await installMissing(context, work);
-  return {
-    installed: [...machines.installed, ...(more?.installed ?? [])],
-    missing: [...machines.missing, ...(more?.missing ?? [])],
-    toMake,
-  };
+  const rest = await installMissing(context, ["machines", ...needsToMake(toMake, cells)]);
+  return { installed: [...(machines?.installed ?? []), ...rest.installed], missing: rest.missing, toMake };
+}
+
+/** What every trial needs; what is wrong with that is told of all packages together, when it is known which. */
+async function installMachines(context: Context): Promise<Installation | undefined> {
+  return await installMissing(context, ["machines"]).catch(() => {
+    context.signal.throwIfAborted();
+    return undefined;
+  });
 }
 
 async function takeAll(

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Context } from "../../src/base/context.ts";
 import { InfraError } from "../../src/base/errors.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
+import { parseRegistryAddress } from "../../src/base/registry-address.ts";
 import { readSettings } from "../../src/base/settings.ts";
-import { needsToMake } from "../../src/setup/for-repro.ts";
+import { needsToMake, setUpForRepro } from "../../src/setup/for-repro.ts";
 import { findManager, findNeeds, howToInstall, installMissing } from "../../src/setup/install.ts";
 import { installLine, namePackages, packageManagers } from "../../src/setup/managers.ts";
 import { needs, needsFor, packagesFor } from "../../src/setup/needs.ts";
@@ -104,4 +105,24 @@ describe("what a host needs for a repro whose parts", () => {
     expect(packages("workload")).toContain("g++");
     expect(packages("image", "workload")).not.toContain("bison");
   });
+});
+
+test("who may not install is told in one line what is needed to make all that is nowhere", async () => {
+  // A host that is told what to install, and a registry that nobody answers for.
+  const context = await hostWith("dnf");
+  const cell = { kernel: "6.1.115", node: undefined, env: {}, image: "debian", axes: {} } as const;
+  for (const registry of [undefined, "oci://127.0.0.1:1/team/cache"]) {
+    const settings = {
+      ...context.settings,
+      cacheDir: join(folder, "cache"),
+      cacheRegistry: registry === undefined ? undefined : parseRegistryAddress(registry),
+    };
+    const error = await setUpForRepro({ id: "x" }, [cell], { ...context, settings }).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(InfraError);
+    const { next } = error as InfraError;
+    for (const name of ["qemu-system-x86", "bison", "mmdebstrap"]) expect(next).toContain(name);
+    expect(next).not.toContain("gdb");
+  }
 });
