@@ -7,6 +7,7 @@ import { traceTo } from "../base/debug.ts";
 import type { Progress } from "../base/progress.ts";
 import { imageKinds, readSettings, type Settings } from "../base/settings.ts";
 import { slowProgress } from "../base/slow-progress.ts";
+import type { Moves } from "../machine/argv.ts";
 import type { Lease } from "../machine/lease.ts";
 import { reap } from "../machine/run-directory.ts";
 import { runFolder } from "../record/run-folder.ts";
@@ -47,6 +48,12 @@ export interface RunningOptions extends MachineShape {
   readonly cold?: boolean | undefined;
   /** Record it into this folder, on one processor: `dstate replay` runs it again, instruction by instruction. */
   readonly recordInto?: string | undefined;
+  /**
+   * How the threads of a recorded guest are moved against each other.
+   *
+   * @internal
+   */
+  readonly recordedMoves?: Moves | undefined;
   /** How long a cold boot may take. */
   readonly bootWithin?: Within | undefined;
   /** What the run is about, in the name of its folder. Default: `vm`. */
@@ -95,6 +102,7 @@ export async function openVm(options: OpenVmOptions): Promise<Vm> {
       commandLine: options.commandLine,
       cold: options.cold,
       recordInto: options.recordInto,
+      recordedMoves: options.recordedMoves,
       room: options.room,
     },
     context,

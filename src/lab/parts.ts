@@ -1,7 +1,7 @@
 import type { Within } from "../base/deadline.ts";
 import type { Image } from "../image/image.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Accelerator } from "../machine/argv.ts";
+import type { Accelerator, Moves } from "../machine/argv.ts";
 import type { Lease } from "../machine/lease.ts";
 import type { NodeRuntime } from "../runtime/node.ts";
 
@@ -32,6 +32,8 @@ export interface VmOptions {
   readonly cold?: boolean | undefined;
   /** Record it from its first instruction on, into this folder: see `startRecorded`. */
   readonly recordInto?: string | undefined;
+  /** How the threads of a recorded guest are moved against each other. */
+  readonly recordedMoves?: Moves | undefined;
   /** The host's memory for this machine, which stays the caller's. Default: taken, which may wait, and given back. */
   readonly room?: Lease | undefined;
 }

@@ -9,6 +9,7 @@ import { parseJson } from "../base/parse-json.ts";
 import { step } from "../base/progress.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { takeBack } from "../confine/rights.ts";
+import { type Moves, plainMoves } from "../machine/argv.ts";
 import { type Lease, takeRoom } from "../machine/lease.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { MachineOptions } from "../machine/options.ts";
@@ -30,6 +31,8 @@ export const recordingSchema = z.object({
     commandLine: z.string(),
     network: z.enum(["isolated", "user"]),
     hostname: z.string(),
+    /** How its threads were moved; a recording of which nothing is said has QEMU's shift at 2. */
+    moves: z.object({ shift: z.int().min(0).max(10), entropy: z.int().optional() }).optional(),
   }),
   ...standsOn,
 });
@@ -47,10 +50,16 @@ const roomForIt = 2 * 1024 ** 3;
  * and its clock counts instructions.
  *
  * @param dir is made here, for what comes in and what is written to its disks.
+ * @param moves how the guest's threads are moved against each other.
  * @throws {InfraError} when there is no room, or this QEMU cannot record.
  * @see https://www.qemu.org/docs/master/system/replay.html
  */
-export async function startRecorded(options: MachineOptions, parts: Parts, dir: string): Promise<Machine> {
+export async function startRecorded(
+  options: MachineOptions,
+  parts: Parts,
+  dir: string,
+  moves: Moves = plainMoves,
+): Promise<Machine> {
   const { signal } = options;
   await mkdir(dir, { recursive: true });
   await requireDiskRoom(dir, {
@@ -81,7 +90,7 @@ export async function startRecorded(options: MachineOptions, parts: Parts, dir: 
     accelerator: { type: "tcg" },
     cpus: 1,
     disks,
-    recording: { mode: "record", log: join(dir, files.log) },
+    recording: { mode: "record", log: join(dir, files.log), moves },
   }).catch((error: unknown) => {
     throw cannotRecord(error);
   });
@@ -92,7 +101,7 @@ export async function startRecorded(options: MachineOptions, parts: Parts, dir: 
     schemaVersion: 1,
     recordedAt: new Date().toISOString(),
     qemu: machine.qmp.version,
-    machine: { memory, commandLine, network, hostname },
+    machine: { memory, commandLine, network, hostname, moves },
     kernel: parts.kernel,
     image,
     disks: told,
@@ -204,7 +213,13 @@ export async function startReplay(
           cpus: 1,
           kernel: recording.kernel,
           disks,
-          recording: { mode: "replay", log: join(dir, files.log), paused, seedDisk: join(dir, files.seed) },
+          recording: {
+            mode: "replay",
+            log: join(dir, files.log),
+            paused,
+            moves: recording.machine.moves,
+            seedDisk: join(dir, files.seed),
+          },
           host: settings,
           layersDir: settings.layersDir,
           runtimeRoot: settings.runtimeDir,

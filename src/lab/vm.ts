@@ -115,7 +115,12 @@ export class Vm implements AsyncDisposable {
     const room = options.room ?? (await takeRoom(options.memory, context));
     try {
       if (options.recordInto !== undefined) {
-        const machine = await startRecorded(bootOptions(shape, context), options.parts, options.recordInto);
+        const machine = await startRecorded(
+          bootOptions(shape, context),
+          options.parts,
+          options.recordInto,
+          options.recordedMoves,
+        );
         const about = { acceleration: "TCG, recorded: one processor, its clock counts instructions", room };
         return await Vm.#ready(machine, options, { ...about, start: "cold" }, context);
       }

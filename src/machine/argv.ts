@@ -55,7 +55,20 @@ export interface RecordingArguments {
   readonly log: string;
   /** Wait for a debugger before the first instruction. */
   readonly paused?: boolean | undefined;
+  /** How the guest's threads are moved against each other. Default: as in every recording. */
+  readonly moves?: Moves | undefined;
 }
+
+/** What moves the slices that a recorded guest's threads get. */
+export interface Moves {
+  /** An instruction takes 2 to the power of this, in nanoseconds of the guest's clock: a slice has as many fewer. */
+  readonly shift: number;
+  /** What QEMU's randomness begins with. Default: the host's own. */
+  readonly entropy?: number | undefined;
+}
+
+/** Those of a recording of which nothing else is said: an instruction takes 4 ns. */
+export const plainMoves: Moves = { shift: 2 };
 
 /**
  * QEMU's argument vector for a machine.
@@ -121,13 +134,15 @@ function accelArgument(machine: MachineArguments): string {
 export const firstState = "start";
 
 /**
- * The guest's clock counts instructions, 4 ns each. It also runs on while the guest sleeps, at the host's pace: with
- * `sleep=off` it would run away while disks work.
+ * The guest's clock counts instructions. It also runs on while the guest sleeps, at the host's pace: with `sleep=off`
+ * it would run away while disks work.
  */
-function recordingArguments({ mode, log, paused }: RecordingArguments): string[] {
+function recordingArguments({ mode, log, paused, moves = plainMoves }: RecordingArguments): string[] {
+  const { shift, entropy } = moves;
   return [
     ...["-accel", "tcg,thread=single"],
-    ...["-icount", `shift=2,rr=${mode},rrfile=${escapeOption(log)},rrsnapshot=${firstState}`],
+    ...["-icount", `shift=${shift},rr=${mode},rrfile=${escapeOption(log)},rrsnapshot=${firstState}`],
+    ...(entropy === undefined ? [] : ["-seed", `${entropy}`]),
     ...(paused === true ? ["-S"] : []),
   ];
 }

@@ -13,6 +13,7 @@ import type { Parts } from "../lab/parts.ts";
 import { type RecordedMachine, recordingOf, settleRecording } from "../lab/recorded.ts";
 import { shapeOf } from "../lab/shape.ts";
 import type { Vm } from "../lab/vm.ts";
+import type { Moves } from "../machine/argv.ts";
 import { MachineFault } from "../machine/fault.ts";
 import { takeRoom } from "../machine/lease.ts";
 import { Run, type TrialStart } from "../record/run.ts";
@@ -75,6 +76,12 @@ export interface TrialOptions {
   readonly keep?: boolean | (() => Promise<boolean>) | undefined;
   /** Record the machine, and leave the recording of a trial that is not clean. */
   readonly record?: boolean | undefined;
+  /**
+   * How the threads of a recorded guest are moved against each other.
+   *
+   * @internal
+   */
+  readonly moves?: Moves | undefined;
   /**
    * The run that it is a trial of. Default: one of its own.
    *
@@ -176,6 +183,7 @@ async function trialOf<Observation>(
       evidenceDir: evidence.dir,
       cold: options.cold,
       recordInto: options.record === true ? recordingOf(evidence.dir) : undefined,
+      recordedMoves: options.moves,
       room,
     });
     vm.whenStalled(() => options.onStall?.());
