@@ -40,6 +40,42 @@ export async function readSymbols(
   }
 }
 
+/**
+ * Where the symbols of a kernel image are: functions and data, each name with every place that has it.
+ *
+ * @throws {UsageError} when the file is no ELF image with symbols.
+ * @example (await readPlaces("vmlinux", { signal })).get("jiffies_64")?.[0]?.address
+ */
+export async function readPlaces(
+  vmlinux: string,
+  { signal }: { signal: AbortSignal },
+): Promise<ReadonlyMap<string, readonly SymbolPlace[]>> {
+  const places = new Map<string, SymbolPlace[]>();
+  const argv = ["nm", "--format=posix", "--defined-only", "--", vmlinux];
+  const { stdout } = await command(argv, { within: timeouts.host.symbols, signal, install }).catch(
+    (error: unknown) => {
+      signal.throwIfAborted();
+      if (!(error instanceof Error) || !/file format not recognized|no symbols|truncated/.test(error.message))
+        throw error;
+      throw withoutSymbols(vmlinux, error);
+    },
+  );
+  for (const [, name = "", type = "", hex] of stdout.matchAll(/^(\S+) ([A-Za-z]) ([0-9a-f]+)/gm)) {
+    const place = { address: BigInt(`0x${hex}`), isFunction: /[tTwW]/.test(type) };
+    const alike = places.get(name);
+    if (alike) alike.push(place);
+    else places.set(name, [place]);
+  }
+  if (places.size === 0) throw withoutSymbols(vmlinux);
+  return places;
+}
+
+/** Where a symbol is. */
+export interface SymbolPlace {
+  readonly address: bigint;
+  readonly isFunction: boolean;
+}
+
 /** What to say of a file that names no functions. */
 export function withoutSymbols(vmlinux: string, cause?: unknown): UsageError {
   return new UsageError(`${vmlinux} is no kernel image with symbols`, {

@@ -174,17 +174,13 @@ export interface Replayed extends AsyncDisposable {
 }
 
 /**
- * Run what was recorded once more: the same instructions in the same order. Nothing of the recording is changed.
+ * Make ready to run what was recorded once more: the same instructions in the same order. The machine waits before its
+ * first one; see `replay`. Nothing of the recording is changed.
  *
- * @param options.paused before the first instruction, for a debugger.
  * @throws {UsageError} when what it stands on is gone, or this host's QEMU is another one.
  * @throws {InfraError} when QEMU cannot run it.
  */
-export async function startReplay(
-  dir: string,
-  { paused }: { readonly paused: boolean },
-  context: Context,
-): Promise<Replayed> {
+export async function startReplay(dir: string, context: Context): Promise<Replayed> {
   const { signal, settings } = context;
   const recording = await readRecording(dir);
   await requireSameQemu("the run was recorded", recording.qemu, signal);
@@ -216,7 +212,7 @@ export async function startReplay(
           recording: {
             mode: "replay",
             log: join(dir, files.log),
-            paused,
+            paused: true,
             moves: recording.machine.moves,
             seedDisk: join(dir, files.seed),
           },

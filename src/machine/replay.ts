@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { InfraError } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
-import { pause, type WaitOptions } from "../base/wait.ts";
+import { pause } from "../base/wait.ts";
 import type { ConsoleLine } from "./console.ts";
+import { openDebugger } from "./debugger.ts";
+import { GdbStub } from "./gdb-stub.ts";
 import type { Machine } from "./machine.ts";
 
 const replaySchema = z.object({ icount: z.number() });
@@ -19,54 +21,111 @@ export async function instructionOf(
   return replaySchema.parse(await machine.qmp.call("query-replay", {}, options)).icount;
 }
 
+/** Where a replay is to stop. */
+export type ReplayGoal =
+  /** A moment after the first line of its console that is wanted. */
+  | { readonly type: "line"; readonly isWanted: (line: string) => boolean }
+  /** Before it does the instruction at one of these addresses for the first time. */
+  | { readonly type: "address"; readonly addresses: readonly bigint[] }
+  /** When it has done as many. */
+  | { readonly type: "instruction"; readonly instruction: number };
+
 /** Where a replay came to. */
 export type ReplayEnd =
   /** To the end of what was recorded. */
   | { readonly type: "end" }
-  /** To a line of the console, and stands still a moment after it. */
-  | { readonly type: "line"; readonly line: string; readonly instruction: number };
+  /** It stands still. */
+  | { readonly type: "stop"; readonly instruction: number; readonly line?: string };
+
+/** A machine, as far as a replay needs it. */
+type Replaying = Pick<Machine, "console" | "exited" | "pace" | "qmp" | "runPath">;
 
 /**
- * Let a machine do what was recorded, to the end or to the first line of its console that is wanted.
+ * Let a machine that waits before its first instruction do what was recorded, to the end or to a goal.
  *
- * @throws {InfraError} when it does something else than what was recorded, and QEMU gives up.
- * @example await replay(machine, { until: (line) => line.startsWith("sysrq: "), within, signal })
+ * @throws {InfraError} when it does something else than what was recorded, and QEMU gives up; or when it stands still.
+ * @example await replay(machine, { until: { type: "line", isWanted: (line) => line.startsWith("sysrq: ") }, signal })
  */
 export async function replay(
-  machine: Pick<Machine, "console" | "exited" | "pace" | "qmp">,
-  options: WaitOptions & {
-    readonly until?: ((line: string) => boolean) | undefined;
-    readonly signal: AbortSignal;
-  },
+  machine: Replaying,
+  options: { readonly until?: ReplayGoal | undefined; readonly signal: AbortSignal },
 ): Promise<ReplayEnd> {
   const { signal } = options;
-  const reached = Promise.withResolvers<ConsoleLine>();
-  using _listener = machine.console.onLine((line) => {
-    if (options.until?.(line.text) === true) reached.resolve(line);
-  });
   const over = new AbortController();
-  const stuck = watchSteps(machine, AbortSignal.any([signal, over.signal]));
-  const onAbort = (): void => reached.reject(signal.reason);
+  const inner = AbortSignal.any([signal, over.signal]);
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const first = await Promise.race([
-      reached.promise,
-      stuck,
-      machine.exited.then((exit): "ended" => {
+    return await Promise.race([
+      aborted.promise,
+      runTo(machine, options.until, inner),
+      watchSteps(machine, inner),
+      machine.exited.then((exit): ReplayEnd => {
         if (exit.code !== 0)
           throw new InfraError(
             `what was replayed is not what was recorded: QEMU gave up (${exit.signal ?? `exit code ${exit.code}`})`,
             { next: "What QEMU said is in the replay's folder. Record again; a second time says more." },
           );
-        return "ended";
+        return { type: "end" };
       }),
     ]);
-    if (first === "ended") return { type: "end" };
-    await machine.qmp.call("stop", {}, { signal });
-    return { type: "line", line: first.text, instruction: await instructionOf(machine, { signal }) };
   } finally {
     over.abort();
     signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Runs until the goal is reached: else for ever. A machine that ends meanwhile is told of elsewhere. */
+async function runTo(
+  machine: Replaying,
+  goal: ReplayGoal | undefined,
+  signal: AbortSignal,
+): Promise<ReplayEnd> {
+  const { qmp } = machine;
+  const never = new Promise<never>(() => {});
+  const stopped = Promise.withResolvers<ConsoleLine | undefined>();
+  try {
+    switch (goal?.type) {
+      case undefined:
+        await qmp.call("cont", {}, { signal });
+        return await never;
+      case "line": {
+        using _listener = machine.console.onLine((line) => {
+          if (goal.isWanted(line.text)) stopped.resolve(line);
+        });
+        await qmp.call("cont", {}, { signal });
+        const line = await stopped.promise;
+        await qmp.call("stop", {}, { signal });
+        return {
+          type: "stop",
+          instruction: await instructionOf(machine, { signal }),
+          line: line?.text ?? "",
+        };
+      }
+      case "instruction": {
+        await qmp.call("replay-break", { icount: goal.instruction }, { signal });
+        using _listener = qmp.onEvent(({ name }) => {
+          if (name === "STOP") stopped.resolve(undefined);
+        });
+        await qmp.call("cont", {}, { signal });
+        await stopped.promise;
+        break;
+      }
+      case "address": {
+        const within = timeouts.machine.sockets;
+        using stub = await GdbStub.connect(await openDebugger(machine, { signal }), { within, signal });
+        for (const address of goal.addresses) await stub.breakAt(address, { signal });
+        await stub.run();
+        for (const address of goal.addresses) await stub.forget(address, { signal });
+        break;
+      }
+    }
+    return { type: "stop", instruction: await instructionOf(machine, { signal }) };
+  } catch (error) {
+    // At its end QEMU closes what it is asked through; how it ended is the story.
+    await Promise.race([machine.exited, pause(timeouts.machine.loss.milliseconds)]);
+    throw error;
   }
 }
 
@@ -74,10 +133,7 @@ export async function replay(
  * Fails when a replay stands still. What makes it so is something that is not recorded: it waits for an event that
  * never comes.
  */
-async function watchSteps(
-  machine: Pick<Machine, "exited" | "pace" | "qmp">,
-  signal: AbortSignal,
-): Promise<never> {
+async function watchSteps(machine: Replaying, signal: AbortSignal): Promise<never> {
   const never = new Promise<never>(() => {});
   let before = -1;
   let lost = machine.pace.count();

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { goalOf } from "../../src/cli/until.ts";
 import { contextOf, openVm } from "../../src/lab/open.ts";
 import { readRecording, recordingOf, settleRecording, startReplay } from "../../src/lab/recorded.ts";
 import { instructionOf, replay } from "../../src/machine/replay.ts";
@@ -30,14 +31,13 @@ describe("a recorded machine", () => {
     expect(recorded).toMatch(/0000000( [0-9a-f]{4}){8}/);
     const { signal } = new AbortController();
     {
-      await using again = await startReplay(recording, { paused: false }, context);
-      expect(await replay(again.machine, { within: "5m", signal })).toEqual({ type: "end" });
+      await using again = await startReplay(recording, context);
+      expect(await replay(again.machine, { signal })).toEqual({ type: "end" });
       expect(await readFile(again.machine.console.logFile, "utf8")).toBe(recorded);
     }
-    await using again = await startReplay(recording, { paused: false }, context);
-    const until = (line: string): boolean => line.includes("sysrq: Show Blocked State");
-    const end = await replay(again.machine, { within: "5m", signal, until });
-    expect(end).toMatchObject({ type: "line", line: expect.stringContaining("sysrq") });
+    await using again = await startReplay(recording, context);
+    const end = await replay(again.machine, { signal, until: goalOf({ type: "sysrq" }) });
+    expect(end).toMatchObject({ type: "stop", line: expect.stringContaining("sysrq") });
     // It stands still there.
     expect(await instructionOf(again.machine, { signal })).toBe("instruction" in end ? end.instruction : 0);
   });
@@ -55,7 +55,7 @@ describe("a recorded machine", () => {
         ? { ...about, kernel: { ...about.kernel, ...change.kernel } }
         : { ...about, ...change };
     await writeFile(join(other, "recording.json"), JSON.stringify(changed));
-    await expect(startReplay(other, { paused: false }, context)).rejects.toThrow(message);
+    await expect(startReplay(other, context)).rejects.toThrow(message);
     await rm(other, { recursive: true });
   });
 

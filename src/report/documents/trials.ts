@@ -200,7 +200,20 @@ export const replay = z.object({
   trial: z.string().describe("The folder of the trial that was recorded."),
   console: z.string().describe("What the replayed machine's console said."),
   took: z.number().describe("Milliseconds."),
-  same: z.boolean().describe("Whether the console is the recorded one, bit by bit."),
+  same: z
+    .boolean()
+    .describe(
+      "Whether the console is the recorded one, bit by bit; of a replay that stopped, its beginning.",
+    ),
+  stopped: z
+    .object({
+      instruction: z.int().describe("How many the machine has done: the same number is the same moment."),
+      seconds: z.number().optional().describe("Of the guest's time since its boot."),
+      line: z.string().optional().describe("Of the console, at which it stopped a moment later."),
+      function: z.string().optional().describe("Before which it stopped."),
+    })
+    .optional()
+    .describe("Where it stopped, if it came to what `--until` names."),
   bytes: z.int().describe("Of the console."),
   findings: z.array(z.string()).describe("What the kernel log shows."),
 });
