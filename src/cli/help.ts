@@ -14,7 +14,7 @@ export const groups: readonly Group[] = [
     commands: {
       new: "write the folder of a repro that runs at once",
       "run, replay": "run a repro in one cell: is it there? a recorded run, again",
-      check: "is its bad cell bad, and its control clean?",
+      "check, hunt": "is its bad cell bad, its control clean? a rare race, recorded",
       "matrix, worker": "in which cells it fails, how often; run trials for others",
       "map, bisect": "which releases have it; what broke it, or mended it",
       shell: "a terminal in a machine of a cell",

@@ -25,6 +25,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   shell: async () => (await import("./shell.ts")).addShell,
   attach: async () => (await import("./attach.ts")).addAttach,
   why: async () => (await import("./why.ts")).addWhy,
+  hunt: async () => (await import("./hunt.ts")).addHunt,
   replay: async () => (await import("./replay.ts")).addReplay,
   show: async () => (await import("./show.ts")).addShow,
   pack: async () => (await import("./pack.ts")).addPack,

@@ -253,17 +253,14 @@ export interface RecordedMachine {
 }
 
 /**
- * What stays of a recording, now that its machine has ended: nothing of a clean trial, and nothing that QEMU did not
- * finish.
+ * What stays of a recording, now that its machine has ended: nothing where nobody wants it, and nothing that QEMU did
+ * not finish.
  */
-export async function settleRecording(
-  folder: string,
-  outcome: "clean" | "reproduced" | "inconclusive" | "infra-error",
-): Promise<RecordedMachine | undefined> {
+export async function settleRecording(folder: string, stays: boolean): Promise<RecordedMachine | undefined> {
   // QEMU may have been somebody else.
   const names = await readdir(folder).catch((): string[] => []);
   await takeBack(names.map((name) => join(folder, name)));
-  const recording = outcome === "clean" ? undefined : await readRecording(folder).catch(() => undefined);
+  const recording = stays ? await readRecording(folder).catch(() => undefined) : undefined;
   if (!recording) {
     await rm(folder, { recursive: true, force: true });
     return undefined;

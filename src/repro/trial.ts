@@ -74,8 +74,11 @@ export interface TrialOptions {
    * when the trial reproduced, and keeps the machine as it is then.
    */
   readonly keep?: boolean | (() => Promise<boolean>) | undefined;
-  /** Record the machine, and leave the recording of a trial that is not clean. */
-  readonly record?: boolean | undefined;
+  /**
+   * Record the machine, and leave the recording of a trial that is not clean; `reproduced`: of one that reproduced
+   * only.
+   */
+  readonly record?: boolean | "reproduced" | undefined;
   /**
    * How the threads of a recorded guest are moved against each other.
    *
@@ -182,7 +185,7 @@ async function trialOf<Observation>(
       parts,
       evidenceDir: evidence.dir,
       cold: options.cold,
-      recordInto: options.record === true ? recordingOf(evidence.dir) : undefined,
+      recordInto: options.record ? recordingOf(evidence.dir) : undefined,
       recordedMoves: options.moves,
       room,
     });
@@ -221,8 +224,11 @@ async function trialOf<Observation>(
       throw error;
     }
   };
-  const settled = async (outcome: Outcome): Promise<Pick<TrialResult, "recorded">> =>
-    options.record === true ? { recorded: await settleRecording(recordingOf(evidence.dir), outcome) } : {};
+  const settled = async (outcome: Outcome): Promise<Pick<TrialResult, "recorded">> => {
+    if (!options.record) return {};
+    const stays = options.record === "reproduced" ? outcome === "reproduced" : outcome !== "clean";
+    return { recorded: await settleRecording(recordingOf(evidence.dir), stays) };
+  };
   return await longStep(
     context,
     { title: `trial: ${describeCell(cell)}`, kind: `trial-${repro.id}`, guess: undefined },
@@ -233,9 +239,11 @@ async function trialOf<Observation>(
         progress.conclude(trial.outcome);
         return trial;
       } catch (error) {
-        // An interruption is the user's will.
+        // An interruption is the user's will; half a recording is nothing.
+        if (context.signal.aborted) await settled("clean");
         context.signal.throwIfAborted();
         if (error instanceof AuthorError) {
+          await settled("clean");
           progress.conclude("usage-error");
           const { message: summary, problem, observation } = error;
           await finish({ outcome: "usage-error", summary, columns: {}, observation, problem });

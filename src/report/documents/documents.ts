@@ -36,6 +36,7 @@ export const documents = {
   show: { version: 1, body: trials.show },
   attach: { version: 1, body: trials.attach },
   why: { version: 1, body: why },
+  hunt: { version: 1, body: trials.hunt },
   replay: { version: 1, body: trials.replay },
   pack: { version: 1, body: trials.pack },
   rerun: { version: 1, body: trials.rerun },

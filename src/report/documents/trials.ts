@@ -195,6 +195,31 @@ export const shell = ran.extend({
   evidence: z.string().describe("The folder with the console's log."),
 });
 
+const seedRate = rate.extend({
+  reproduced: z.int(),
+  judged: z.int().describe("Trials that said something."),
+});
+
+export const hunt = z.object({
+  repro: z.string(),
+  cell,
+  exitCode,
+  seeds: z.array(
+    z.object({
+      seed: z.int(),
+      shift: z.int().describe("An instruction took 2 to the power of this, in ns of the guest's clock."),
+      outcome,
+      summary: z.string(),
+      took: z.number().describe("Milliseconds."),
+      evidence: z.string().describe("The folder."),
+    }),
+  ),
+  found: trial.optional().describe("The trial that failed, with its recording."),
+  rate: seedRate,
+  byShift: z.array(seedRate.extend({ shift: z.int() })),
+  next: z.int().describe("The first seed that was not tried."),
+});
+
 export const replay = z.object({
   run: z.string().describe("The run's folder."),
   trial: z.string().describe("The folder of the trial that was recorded."),
