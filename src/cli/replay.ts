@@ -8,7 +8,7 @@ import { sanitize } from "../base/text.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { withDeadline } from "../base/wait.ts";
 import { parseKernelLog } from "../kernel-log/kernel-log.ts";
-import { type Replayed, readRecording, recordingOf, startReplay } from "../lab/recorded.ts";
+import { type Replayed, recordingOf, runnableRecording, startReplay } from "../lab/recorded.ts";
 import { openDebugger } from "../machine/debugger.ts";
 import { type ReplayEnd, type ReplayGoal, replay } from "../machine/replay.ts";
 import { findRun, readRun, type StoredRun } from "../record/read-run.ts";
@@ -51,7 +51,7 @@ export function addReplay(program: Command, session: Session): void {
     const run = await readRun(await findRun(name, context.settings));
     const trial = await recordedTrial(run);
     const { until } = options;
-    const { kernel } = await readRecording(recordingOf(trial));
+    const { kernel } = await runnableRecording(recordingOf(trial), context.signal);
     // What was mistyped is told before anything is started.
     const places = until && (await placesFor(until, kernel, context));
     const goal = until && goalOf(until, places);
@@ -59,7 +59,9 @@ export function addReplay(program: Command, session: Session): void {
     await using replayed = await startReplay(recordingOf(trial), context);
     const { machine } = replayed;
     const atStart = options.gdb === true && goal === undefined;
-    const end = atStart ? undefined : await runTo(goal, replayed, context);
+    const end = atStart
+      ? undefined
+      : await runTo({ until: goal, leaveStates: options.gdb }, replayed, context);
     const compared = await compare(trial, replayed, end);
     const stopped =
       end?.type === "stop"
@@ -104,7 +106,7 @@ async function recordedTrial({ dir, record }: StoredRun): Promise<string> {
 }
 
 async function runTo(
-  goal: ReplayGoal | undefined,
+  where: { readonly until: ReplayGoal | undefined; readonly leaveStates: boolean | undefined },
   { machine }: Replayed,
   context: Context,
 ): Promise<ReplayEnd> {
@@ -113,11 +115,7 @@ async function runTo(
     context.progress,
     "replay",
     async () =>
-      await withDeadline(
-        "the replay",
-        limits,
-        async (signal) => await replay(machine, { until: goal, signal }),
-      ),
+      await withDeadline("the replay", limits, async (signal) => await replay(machine, { ...where, signal })),
   );
 }
 

@@ -118,7 +118,10 @@ export async function startRecorded(
 export function cannotRecord(error: unknown): unknown {
   if (!(error instanceof InfraError)) return error;
   const { message } = error;
-  if (!/icount|parameter 'rr|driver 'blkreplay'|filter-replay/.test(message)) return error;
+  if (
+    !/icount|[Rr]ecord\/replay|parameter 'rr|driver 'blkreplay'|filter-replay|accelerator tcg/.test(message)
+  )
+    return error;
   return new InfraError(`this QEMU cannot record: ${message}`, {
     cause: error,
     next: "Recording was tried with QEMU 7.2, built with TCG as Debian builds it.",
@@ -165,6 +168,18 @@ async function isFinished(log: string): Promise<boolean> {
   }
 }
 
+/**
+ * A recording that can be run here.
+ *
+ * @throws {UsageError} when it is not whole, what it stands on is gone, or this host's QEMU is another one.
+ */
+export async function runnableRecording(dir: string, signal: AbortSignal): Promise<Recording> {
+  const recording = await readRecording(dir);
+  await requireFiles("the recording", recording);
+  await requireSameQemu("the run was recorded", recording.qemu, signal);
+  return recording;
+}
+
 /** A machine that does again what was recorded. Dispose it to end it. */
 export interface Replayed extends AsyncDisposable {
   readonly machine: Machine;
@@ -182,9 +197,7 @@ export interface Replayed extends AsyncDisposable {
  */
 export async function startReplay(dir: string, context: Context): Promise<Replayed> {
   const { signal, settings } = context;
-  const recording = await readRecording(dir);
-  await requireSameQemu("the run was recorded", recording.qemu, signal);
-  await requireFiles("the recording", recording);
+  const recording = await runnableRecording(dir, signal);
   const evidenceDir = runFolder({ logsDir: join(dirname(resolve(dir)), "replayed") }, "replay");
   await mkdir(evidenceDir, { recursive: true });
   const room = await takeRoom(recording.machine.memory, context);

@@ -42,38 +42,20 @@ export class GdbStub implements Disposable {
     await this.#ask(`z1,${address.toString(16)},1`, options);
   }
 
-  /** Let the machine run. @returns when it stopped, by whatever made it. */
-  async run(): Promise<void> {
-    const stopped = this.#answer();
-    this.#send("c");
-    await stopped;
-  }
-
   /** The machine stays as it is. */
   [Symbol.dispose](): void {
     this.#socket.destroy();
   }
 
   async #ask(words: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const answer = this.#answer();
-    this.#send(words);
-    const said = await wait(`QEMU's gdb server to answer ${words}`, answer, {
-      within: timeouts.machine.monitor,
-      signal,
-    });
-    if (said !== "OK") throw new InfraError(`QEMU's gdb server refused ${words}: ${said.slice(0, 100)}`);
-  }
-
-  #answer(): Promise<string> {
     const answer = Promise.withResolvers<string>();
     // Whoever gave up meanwhile has told why.
     answer.promise.catch(() => {});
     this.#waiting.push(answer);
-    return answer.promise;
-  }
-
-  #send(words: string): void {
     this.#socket.write(packet(words));
+    const within = timeouts.machine.monitor;
+    const said = await wait(`QEMU's gdb server to answer ${words}`, answer.promise, { within, signal });
+    if (said !== "OK") throw new InfraError(`QEMU's gdb server refused ${words}: ${said.slice(0, 100)}`);
   }
 
   #receive(text: string): void {
@@ -83,7 +65,8 @@ export class GdbStub implements Disposable {
       if (whole === undefined) return;
       this.#rest = this.#rest.slice(whole.length);
       this.#socket.write("+");
-      this.#waiting.shift()?.resolve(said);
+      // That the machine stopped is told by the monitor, too, and with the reason.
+      if (!/^[TSWX]/.test(said)) this.#waiting.shift()?.resolve(said);
     }
   }
 }

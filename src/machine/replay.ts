@@ -2,12 +2,12 @@ import { z } from "zod";
 import { InfraError } from "../base/errors.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { pause } from "../base/wait.ts";
-import type { ConsoleLine } from "./console.ts";
 import { openDebugger } from "./debugger.ts";
 import { GdbStub } from "./gdb-stub.ts";
 import type { Machine } from "./machine.ts";
 
 const replaySchema = z.object({ icount: z.number() });
+const statusSchema = z.object({ status: z.string() });
 
 /**
  * How many instructions a recorded or replayed machine has done: the same number is the same moment each time.
@@ -48,7 +48,12 @@ type Replaying = Pick<Machine, "console" | "exited" | "pace" | "qmp" | "runPath"
  */
 export async function replay(
   machine: Replaying,
-  options: { readonly until?: ReplayGoal | undefined; readonly signal: AbortSignal },
+  options: {
+    readonly until?: ReplayGoal | undefined;
+    /** Leave states on the way, from which a debugger goes back: else it begins anew for each step back. */
+    readonly leaveStates?: boolean | undefined;
+    readonly signal: AbortSignal;
+  },
 ): Promise<ReplayEnd> {
   const { signal } = options;
   const over = new AbortController();
@@ -59,7 +64,7 @@ export async function replay(
   try {
     return await Promise.race([
       aborted.promise,
-      runTo(machine, options.until, inner),
+      runTo(machine, options.until, { leaveStates: options.leaveStates === true, signal: inner }),
       watchSteps(machine, inner),
       machine.exited.then((exit): ReplayEnd => {
         if (exit.code !== 0)
@@ -80,48 +85,37 @@ export async function replay(
 async function runTo(
   machine: Replaying,
   goal: ReplayGoal | undefined,
-  signal: AbortSignal,
+  options: { readonly leaveStates: boolean; readonly signal: AbortSignal },
 ): Promise<ReplayEnd> {
   const { qmp } = machine;
-  const never = new Promise<never>(() => {});
-  const stopped = Promise.withResolvers<ConsoleLine | undefined>();
+  const { signal } = options;
+  const reached = Promise.withResolvers<string | undefined>();
+  using _lines = machine.console.onLine(({ text }) => {
+    if (goal?.type === "line" && goal.isWanted(text)) reached.resolve(text);
+  });
+  using _stops = qmp.onEvent(({ name }) => {
+    const resolve = (is: boolean): void => (is ? reached.resolve(undefined) : undefined);
+    if (name === "STOP") void standsAt(machine, goal, { signal }).then(resolve, () => {});
+  });
   try {
-    switch (goal?.type) {
-      case undefined:
-        await qmp.call("cont", {}, { signal });
-        return await never;
-      case "line": {
-        using _listener = machine.console.onLine((line) => {
-          if (goal.isWanted(line.text)) stopped.resolve(line);
-        });
-        await qmp.call("cont", {}, { signal });
-        const line = await stopped.promise;
-        await qmp.call("stop", {}, { signal });
-        return {
-          type: "stop",
-          instruction: await instructionOf(machine, { signal }),
-          line: line?.text ?? "",
-        };
+    using stub = goal?.type === "address" ? await stopAt(goal.addresses, machine, { signal }) : undefined;
+    if (goal?.type === "instruction")
+      await qmp.call("replay-break", { icount: goal.instruction }, { signal });
+    await qmp.call("cont", {}, { signal });
+    for (let state = 1; ; state += 1) {
+      const after = options.leaveStates ? pause(betweenStates, signal).then((): "state" => "state") : never();
+      const first = await Promise.race([reached.promise.then((line) => ({ line })), after]);
+      await qmp.call("stop", {}, { signal });
+      if (first !== "state") {
+        if (goal?.type === "address")
+          for (const address of goal.addresses) await stub?.forget(address, { signal });
+        const instruction = await instructionOf(machine, { signal });
+        return { type: "stop", instruction, ...(first.line === undefined ? {} : { line: first.line }) };
       }
-      case "instruction": {
-        await qmp.call("replay-break", { icount: goal.instruction }, { signal });
-        using _listener = qmp.onEvent(({ name }) => {
-          if (name === "STOP") stopped.resolve(undefined);
-        });
-        await qmp.call("cont", {}, { signal });
-        await stopped.promise;
-        break;
-      }
-      case "address": {
-        const within = timeouts.machine.sockets;
-        using stub = await GdbStub.connect(await openDebugger(machine, { signal }), { within, signal });
-        for (const address of goal.addresses) await stub.breakAt(address, { signal });
-        await stub.run();
-        for (const address of goal.addresses) await stub.forget(address, { signal });
-        break;
-      }
+      // Where QEMU can leave none, the one before has to do.
+      await qmp.human(`savevm way-${state}`, { within: timeouts.machine.freeze, signal });
+      if (!(await standsAt(machine, goal, { signal }))) await qmp.call("cont", {}, { signal });
     }
-    return { type: "stop", instruction: await instructionOf(machine, { signal }) };
   } catch (error) {
     // At its end QEMU closes what it is asked through; how it ended is the story.
     await Promise.race([machine.exited, pause(timeouts.machine.loss.milliseconds)]);
@@ -129,12 +123,40 @@ async function runTo(
   }
 }
 
+/** Milliseconds of a replay: to go back is to do once more what was done since, twice. */
+const betweenStates = 10_000;
+
+/** Whether a machine stands still at its goal, and for no other reason. */
+async function standsAt(
+  machine: Replaying,
+  goal: ReplayGoal | undefined,
+  options: { readonly signal: AbortSignal },
+): Promise<boolean> {
+  if (goal?.type === "address")
+    return statusSchema.parse(await machine.qmp.call("query-status", {}, options)).status === "debug";
+  return goal?.type === "instruction" && (await instructionOf(machine, options)) === goal.instruction;
+}
+
+async function stopAt(
+  addresses: readonly bigint[],
+  machine: Replaying,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<GdbStub> {
+  const within = timeouts.machine.sockets;
+  const stub = await GdbStub.connect(await openDebugger(machine, { signal }), { within, signal });
+  for (const address of addresses) await stub.breakAt(address, { signal });
+  return stub;
+}
+
+async function never(): Promise<never> {
+  return await new Promise<never>(() => {});
+}
+
 /**
  * Fails when a replay stands still. What makes it so is something that is not recorded: it waits for an event that
  * never comes.
  */
 async function watchSteps(machine: Replaying, signal: AbortSignal): Promise<never> {
-  const never = new Promise<never>(() => {});
   let before = -1;
   let lost = machine.pace.count();
   let since = performance.now();
@@ -150,7 +172,7 @@ async function watchSteps(machine: Replaying, signal: AbortSignal): Promise<neve
     }
   } catch {
     // It has ended, or nobody waits for it any more; that is told elsewhere.
-    return await never;
+    return await never();
   }
   throw new InfraError(
     `the replay came apart: it stands still at instruction ${before}, and the recording goes on`,

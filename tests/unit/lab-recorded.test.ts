@@ -13,7 +13,9 @@ describe("a recording", () => {
     "QEMU ended at once with exit code 1: -icount shift=2,rr=record: Invalid parameter 'rr'",
     "QEMU ended at once with exit code 1: cannot configure icount, TCG support not available",
     "QEMU ended at once with exit code 1: -drive driver=blkreplay: Unknown driver 'blkreplay'",
-    "QEMU ended at once with exit code 1: -object: filter-replay is not a valid object type",
+    "QEMU ended at once with exit code 1: -object filter-replay,id=x: Parameter 'qom-type' does not accept value 'filter-replay'",
+    "QEMU ended at once with exit code 1: Record/replay: Record/replay feature is not supported for 'smp'",
+    "QEMU ended at once with exit code 1: -accel tcg,thread=single: invalid accelerator tcg",
   ])("that a QEMU cannot make is told as that: %s", (said) => {
     const error = cannotRecord(new InfraError(said));
     expect(error).toMatchObject({
