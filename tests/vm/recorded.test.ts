@@ -2,11 +2,19 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { goalOf } from "../../src/cli/until.ts";
+import { command } from "../../src/base/command.ts";
+import { gdbLine } from "../../src/cli/gdb.ts";
+import { goalOf, guestSeconds, parseUntil, placesFor } from "../../src/cli/until.ts";
 import { contextOf, openVm } from "../../src/lab/open.ts";
 import { readRecording, recordingOf, settleRecording, startReplay } from "../../src/lab/recorded.ts";
-import { instructionOf, replay } from "../../src/machine/replay.ts";
+import { openDebugger } from "../../src/machine/debugger.ts";
+import { instructionOf, type ReplayEnd, replay } from "../../src/machine/replay.ts";
 import { kernel } from "./vm.ts";
+
+function stopOf(end: ReplayEnd): Extract<ReplayEnd, { type: "stop" }> {
+  if (end.type !== "stop") throw new Error("it ran to its end");
+  return end;
+}
 
 const dir = await mkdtemp(join(tmpdir(), "dstate-recorded-"));
 const trial = join(dir, "trial");
@@ -36,10 +44,53 @@ describe("a recorded machine", () => {
       expect(await readFile(again.machine.console.logFile, "utf8")).toBe(recorded);
     }
     await using again = await startReplay(recording, context);
-    const end = await replay(again.machine, { signal, until: goalOf({ type: "sysrq" }) });
-    expect(end).toMatchObject({ type: "stop", line: expect.stringContaining("sysrq") });
+    const { machine } = again;
+    const places = await placesFor(parseUntil("__handle_sysrq"), again.recording.kernel, context);
+    const ask = async (what: string): Promise<ReplayEnd> =>
+      await replay(machine, { signal, until: goalOf(parseUntil(what), places), leaveStates: true });
+    const before = stopOf(await ask("__handle_sysrq"));
+    expect(machine.console.text).not.toContain("sysrq: Show Blocked State");
+    const at = { machine, kernel: again.recording.kernel, places };
+    const seconds = await guestSeconds({}, at, { signal });
+    // From there, and in the same machine, to the line that the function prints.
+    const after = stopOf(await ask("sysrq"));
+    expect(after.line).toContain("sysrq: Show Blocked State");
+    // Printing takes fewer instructions than a second has.
+    expect(after.instruction).toBeGreaterThan(before.instruction);
+    expect(after.instruction - before.instruction).toBeLessThan(250_000_000);
+    const stamp = await guestSeconds(after, at, { signal });
+    expect(Math.abs((seconds ?? 0) - (stamp ?? 99))).toBeLessThan(1);
     // It stands still there.
-    expect(await instructionOf(again.machine, { signal })).toBe("instruction" in end ? end.instruction : 0);
+    expect(await instructionOf(machine, { signal })).toBe(after.instruction);
+    const further = after.instruction + 1_000_000;
+    expect(stopOf(await ask(`${further}`)).instruction).toBe(further);
+  });
+
+  test("stops before a function at the same instruction each time, and gdb goes back from there", async () => {
+    const { signal } = new AbortController();
+    const output: string[] = [];
+    for (const gdb of [false, true]) {
+      await using again = await startReplay(recording, context);
+      const { machine } = again;
+      const { kernel } = again.recording;
+      const until = parseUntil("__handle_sysrq");
+      const goal = goalOf(until, await placesFor(until, kernel, context));
+      const { instruction } = stopOf(await replay(machine, { signal, until: goal, leaveStates: gdb }));
+      output.push(`${instruction}`);
+      if (!gdb) continue;
+      const line = gdbLine(kernel.vmlinux ?? kernel.boot, await openDebugger(machine, { signal }), context);
+      const commands = ["p $pc", "stepi 3", "p $pc", "reverse-stepi 3", "p $pc", "detach"];
+      const words = commands.map((each) => `-ex '${each}'`).join(" ");
+      const { stdout } = await command(["sh", "-c", `${line} -batch ${words}`], {
+        within: "5m",
+        signal,
+      });
+      const values = [...stdout.matchAll(/^\$\d+ = .*0x([0-9a-f]+)/gm)].map(([, value]) => value);
+      expect(values).toHaveLength(3);
+      expect(values[2]).toBe(values[0]);
+      expect(values[1]).not.toBe(values[0]);
+    }
+    expect(output[1]).toBe(output[0]);
   });
 
   test.each([
