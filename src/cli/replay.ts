@@ -194,8 +194,11 @@ async function letGdbCome(
 ): Promise<void> {
   const { signal } = context;
   const image = await imageForGdb(recording.kernel, session, context);
-  session.print(gdbLine(image, await openDebugger(machine, context), context));
-  session.say("in gdb, reverse-stepi and reverse-continue go back; the machine stands here until Ctrl-C");
+  const owners = join(context.settings.homeDir, "gdb", "owners.py");
+  session.print(gdbLine(image, await openDebugger(machine, context), context, [`source ${owners}`]));
+  session.say(
+    "in gdb, reverse-stepi and reverse-continue go back, and `owners LOCK` tells who took and gave a mutex; the machine stands here until Ctrl-C",
+  );
   signal.throwIfAborted();
   const interrupted = new Promise<void>((resolve) =>
     signal.addEventListener("abort", () => resolve(), { once: true }),
