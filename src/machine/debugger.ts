@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InfraError } from "../base/errors.ts";
 import type { Machine } from "./machine.ts";
@@ -15,6 +16,8 @@ export async function openDebugger(
   options: { readonly signal: AbortSignal },
 ): Promise<string> {
   const path = join(machine.runPath, "gdb");
+  // It is there for as long as the machine, and listens again after each debugger; QEMU refuses a second one.
+  if (existsSync(path)) return path;
   const said = await machine.qmp.human(`gdbserver unix:${path},server=on,wait=off`, {
     signal: options.signal,
   });
