@@ -31,7 +31,7 @@ export function addHunt(program: Command, session: Session): void {
     .option("--json", "one JSON document on standard output");
   withNotes(addCellOptions(command), {
     about: [
-      "A seed moves how long an instruction takes and what QEMU's randomness begins with. It does not name a run: what comes in over the network and when disks are done differs each time, so the same seed is another run. What is had for ever is the recording.",
+      "A seed moves how long an instruction takes and what QEMU's randomness begins with. It does not name a run: what comes in over the network, and when disks are done, is not in it. What is had for ever is the recording.",
     ],
     examples: ["dstate hunt io-uring-dstate --kernel 6.1.115 --trials 500"],
   }).action(async (name: string, options: HuntOptions) => {

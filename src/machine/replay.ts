@@ -102,8 +102,9 @@ async function runTo(
     if (goal?.type === "instruction")
       await qmp.call("replay-break", { icount: goal.instruction }, { signal });
     await qmp.call("cont", {}, { signal });
+    let next = betweenStates;
     for (let state = 1; ; state += 1) {
-      const after = options.leaveStates ? pause(betweenStates, signal).then((): "state" => "state") : never();
+      const after = options.leaveStates ? pause(next, signal).then((): "state" => "state") : never();
       const first = await Promise.race([reached.promise.then((line) => ({ line })), after]);
       await qmp.call("stop", {}, { signal });
       if (first !== "state") {
@@ -112,8 +113,9 @@ async function runTo(
         const instruction = await instructionOf(machine, { signal });
         return { type: "stop", instruction, ...(first.line === undefined ? {} : { line: first.line }) };
       }
-      // Where QEMU can leave none, the one before has to do.
-      await qmp.human(`savevm way-${state}`, { within: timeouts.machine.freeze, signal });
+      // While it waits for something that was recorded, QEMU leaves none.
+      const refused = await qmp.human(`savevm way-${state}`, { within: timeouts.machine.freeze, signal });
+      next = refused.trim() === "" ? betweenStates : beforeNextTry;
       if (!(await standsAt(machine, goal, { signal }))) await qmp.call("cont", {}, { signal });
     }
   } catch (error) {
@@ -125,6 +127,7 @@ async function runTo(
 
 /** Milliseconds of a replay: to go back is to do once more what was done since, twice. */
 const betweenStates = 10_000;
+const beforeNextTry = 200;
 
 /** Whether a machine stands still at its goal, and for no other reason. */
 async function standsAt(

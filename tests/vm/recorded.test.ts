@@ -2,12 +2,9 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { command } from "../../src/base/command.ts";
-import { gdbLine } from "../../src/cli/gdb.ts";
 import { goalOf, guestSeconds, parseUntil, placesFor } from "../../src/cli/until.ts";
 import { contextOf, openVm } from "../../src/lab/open.ts";
 import { readRecording, recordingOf, settleRecording, startReplay } from "../../src/lab/recorded.ts";
-import { openDebugger } from "../../src/machine/debugger.ts";
 import { instructionOf, type ReplayEnd, replay } from "../../src/machine/replay.ts";
 import { kernel } from "./vm.ts";
 
@@ -64,33 +61,6 @@ describe("a recorded machine", () => {
     expect(await instructionOf(machine, { signal })).toBe(after.instruction);
     const further = after.instruction + 1_000_000;
     expect(stopOf(await ask(`${further}`)).instruction).toBe(further);
-  });
-
-  test("stops before a function at the same instruction each time, and gdb goes back from there", async () => {
-    const { signal } = new AbortController();
-    const output: string[] = [];
-    for (const gdb of [false, true]) {
-      await using again = await startReplay(recording, context);
-      const { machine } = again;
-      const { kernel } = again.recording;
-      const until = parseUntil("__handle_sysrq");
-      const goal = goalOf(until, await placesFor(until, kernel, context));
-      const { instruction } = stopOf(await replay(machine, { signal, until: goal, leaveStates: gdb }));
-      output.push(`${instruction}`);
-      if (!gdb) continue;
-      const line = gdbLine(kernel.vmlinux ?? kernel.boot, await openDebugger(machine, { signal }), context);
-      const commands = ["p $pc", "stepi 3", "p $pc", "reverse-stepi 3", "p $pc", "detach"];
-      const words = commands.map((each) => `-ex '${each}'`).join(" ");
-      const { stdout } = await command(["sh", "-c", `${line} -batch ${words}`], {
-        within: "5m",
-        signal,
-      });
-      const values = [...stdout.matchAll(/^\$\d+ = .*0x([0-9a-f]+)/gm)].map(([, value]) => value);
-      expect(values).toHaveLength(3);
-      expect(values[2]).toBe(values[0]);
-      expect(values[1]).not.toBe(values[0]);
-    }
-    expect(output[1]).toBe(output[0]);
   });
 
   test.each([
