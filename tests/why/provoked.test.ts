@@ -98,8 +98,9 @@ describe("a machine that is wedged on purpose", () => {
       .filter((each) => each.includes("provoke"))
       .slice(-1);
     const why = await dstate("why", join(dir, "logs", run));
+    const [trial] = ran.document.trials as { kept?: { bytes: number } }[];
     console.log(
-      `${name}: run and kept in ${ran.seconds.toFixed(1)} s, asked in ${why.seconds.toFixed(1)} s, ${why.bytes} bytes: ${String(why.document.sentence)}`,
+      `${name}: run and kept in ${ran.seconds.toFixed(1)} s, ${trial?.kept?.bytes} bytes, asked in ${why.seconds.toFixed(1)} s, ${why.bytes} bytes: ${String(why.document.sentence)}`,
     );
     expect(why.document).toMatchObject({ verdict });
     expect(why.document.sentence).toMatch(sentence);
