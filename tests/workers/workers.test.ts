@@ -203,9 +203,7 @@ test("a map and a bisection are run by workers, who get each kernel once and sen
   expect(filled.stdout, filled.stderr).toContain("Every part of its machines is here");
   for (const child of workers.values()) child.kill("SIGKILL");
   const built = async (): Promise<number> =>
-    await count(
-      "SELECT count(*) FROM dstate.results WHERE result->>'type' = 'built' AND worker IN ('four', 'five')",
-    );
+    await count("SELECT count(*) FROM dstate.results WHERE result->>'type' = 'built'");
   for (const name of ["four", "five"]) startWorker(name, postgres.url);
   const series = "6.1.115..6.1.129";
   const asked = ["--queue", postgres.url, "--json", "--least-rate", "0.5"];
@@ -223,12 +221,8 @@ test("a map and a bisection are run by workers, who get each kernel once and sen
   const { conclusion } = documentIn("bisect", bisected.stdout);
   expect(bisected.code, bisected.stderr).toBe(0);
   expect(conclusion.type).toBe("found");
-  // Each kernel is a job of its own, done once, and neither command asked again for what the other had.
+  // Each kernel is a job of its own, done once, whichever of these campaigns asked for it first.
   expect(await built()).toBe(2);
-  const told = [...said].flatMap(([name, text]) =>
-    ["four", "five"].includes(name) ? [...text.matchAll(/done: build for the queue/g)] : [],
-  );
-  expect(told).toHaveLength(2);
   for (const { folder } of (await lastRun("map")).record.trials)
     expect(await readdir(join((await lastRun("map")).dir, folder))).toContain("console.log");
   for (const name of ["four", "five"]) {
