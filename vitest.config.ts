@@ -34,6 +34,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["tests/unit/**/*.test.ts"],
+          // All cores, and before the machines: left to itself, vitest runs them on two cores one after the other, last.
+          maxWorkers: availableParallelism(),
           testTimeout: 60_000,
           expect: { poll: { timeout: 30_000 } },
         },
@@ -60,6 +62,7 @@ export default defineConfig({
       {
         test: {
           name: "recorded",
+          sequence: { groupOrder: 2 },
           include: ["tests/vm/recorded.test.ts"],
           testTimeout: 900_000,
           hookTimeout: 600_000,
@@ -69,6 +72,7 @@ export default defineConfig({
       {
         test: {
           name: "workers",
+          sequence: { groupOrder: 3 },
           include: ["tests/workers/**/*.test.ts"],
           testTimeout: 1_200_000,
           hookTimeout: 120_000,
