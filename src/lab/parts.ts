@@ -32,7 +32,11 @@ export interface VmOptions {
   readonly cold?: boolean | undefined;
   /** Record it from its first instruction on, into this folder: see `startRecorded`. */
   readonly recordInto?: string | undefined;
-  /** How the threads of a recorded guest are moved against each other. */
+  /**
+   * How the threads of a recorded guest are moved against each other.
+   *
+   * @internal
+   */
   readonly recordedMoves?: Moves | undefined;
   /** The host's memory for this machine, which stays the caller's. Default: taken, which may wait, and given back. */
   readonly room?: Lease | undefined;
