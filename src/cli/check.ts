@@ -3,7 +3,7 @@ import { exitCode } from "../base/errors.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
 import { checkCells } from "../campaign/check.ts";
 import { Ledger } from "../campaign/ledger.ts";
-import { defaultJobs, hostRoom, sparePlaces } from "../campaign/pool.ts";
+import { hostRoom, sparePlaces, undisturbedJobs } from "../campaign/pool.ts";
 import { openTries } from "../campaign/tries.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { renderCheck } from "../report/trials.ts";
@@ -40,7 +40,8 @@ export function addCheck(program: Command, session: Session): void {
     const { repro } = found;
     const plan = checkedCells(repro, context.settings, options);
     const [shape, room] = [shapeOf(repro.machine), hostRoom(context.settings)];
-    const jobs = options.jobs ?? defaultJobs(shape, room);
+    // The bad cell first, undisturbed; the control as soon as that one only waits.
+    const jobs = options.jobs ?? undisturbedJobs(shape, room);
     const spare = options.jobs === undefined ? sparePlaces(jobs, shape, room) : 0;
     using ledger = await Ledger.open(context);
     const definition = await definitionOf(found);
