@@ -39,7 +39,7 @@ export function addReplay(program: Command, session: Session): void {
   withNotes(command, {
     about: [
       "What its console says is held against the recording's, bit by bit; exit code 125 if they differ, or if it did not come to where it was to stop.",
-      "In gdb, reverse-stepi, reverse-continue and watchpoints walk back in it. A run is recorded with `dstate run REPRO --record`.",
+      "In gdb, reverse-stepi and reverse-continue may walk back in it, where QEMU comes to an end with them: minutes behind its last state. A run is recorded with `dstate run REPRO --record`.",
     ],
     examples: [
       "dstate replay last",
@@ -197,7 +197,7 @@ async function letGdbCome(
   const owners = join(context.settings.homeDir, "gdb", "owners.py");
   session.print(gdbLine(image, await openDebugger(machine, context), context, [`source ${owners}`]));
   session.say(
-    "in gdb, reverse-stepi and reverse-continue go back, and `owners LOCK` tells who took and gave a mutex; the machine stands here until Ctrl-C",
+    "in gdb, `owners LOCK` tells who owns a mutex and looks for who took and gave it, by reverse-continue, which may take many minutes; the machine stands here until Ctrl-C",
   );
   signal.throwIfAborted();
   const interrupted = new Promise<void>((resolve) =>
