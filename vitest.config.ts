@@ -25,7 +25,7 @@ export default defineConfig({
             "tests/vm/recorded.test.ts",
             ...(existsSync("/etc/NIXOS") ? ["tests/vm/nixos-host.test.ts"] : []),
           ],
-          // One file at a time. Two at once are done in two thirds of the time, but when the reader of a console gets no
+          // One file at a time. Two at once are done sooner, but it seems that when the reader of a console gets no
           // processor for some milliseconds, its socket is full, and the guest's kernel throws lines away.
           fileParallelism: false,
           // After the unit tests, which fill every core.
