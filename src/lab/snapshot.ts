@@ -53,7 +53,7 @@ export async function snapshotKey(shape: Shape, context: Context): Promise<strin
       memoryFile: undefined,
       incoming: false,
       qmpSocket: "qmp",
-      consoleSocket: "console",
+      console: "console",
       commandsSocket: "commands",
       errorsSocket: "errors",
     }),

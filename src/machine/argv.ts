@@ -37,7 +37,8 @@ export interface MachineArguments {
   readonly incoming?: boolean | undefined;
   /** UNIX sockets; sun_path holds 107 bytes. */
   readonly qmpSocket: string;
-  readonly consoleSocket: string;
+  /** Two FIFOs by this name and `.out` or `.in`; in a recorded machine a file. */
+  readonly console: string;
   readonly commandsSocket: string;
   /** A second monitor, for a person. */
   readonly userMonitorSocket?: string | undefined;
@@ -92,11 +93,11 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ...["-kernel", machine.kernel],
     ...(machine.initrd === undefined ? [] : ["-initrd", machine.initrd]),
     ...["-append", machine.commandLine],
-    ...(recording ? [] : consoleArguments(machine.consoleSocket)),
+    ...(recording ? [] : consoleArguments(machine.console)),
     ...["-chardev", `socket,id=qmp,path=${escapeOption(machine.qmpSocket)},server=on,wait=off`],
     ...["-mon", "chardev=qmp,mode=control"],
     ...(machine.userMonitorSocket === undefined ? [] : userMonitor(machine.userMonitorSocket)),
-    ...(recording ? consoleFile(machine.consoleSocket) : ["-serial", "chardev:console"]),
+    ...(recording ? consoleFile(machine.console) : ["-serial", "chardev:console"]),
     // Without a port the guest's shell waits for ever, and does no harm: ssh is the way in.
     ...(recording
       ? []
@@ -147,9 +148,9 @@ function recordingArguments({ mode, log, paused, moves = plainMoves }: Recording
   ];
 }
 
-// QEMU waits for the console's listener before it makes anything else: the first byte is heard.
-function consoleArguments(socket: string): string[] {
-  return ["-chardev", `socket,id=console,path=${escapeOption(socket)},server=on,wait=on`];
+/** FIFOs, which keep what comes before anybody reads, the first byte too: see {@link SerialPipes}. */
+function consoleArguments(path: string): string[] {
+  return ["-chardev", `pipe,id=console,path=${escapeOption(path)}`];
 }
 
 /**

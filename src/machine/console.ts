@@ -1,13 +1,11 @@
-import type { Duplex } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import type { Within } from "../base/deadline.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import type { Pace } from "../base/pace.ts";
 import { withDeadline } from "../base/wait.ts";
 import { ConsoleLog } from "./console-log.ts";
-import { FileTail } from "./file-tail.ts";
 import type { Qmp } from "./qmp.ts";
-import { connectSocket } from "./socket.ts";
+import type { SerialLine } from "./serial-line.ts";
 
 /** What is kept in memory of the console; the file on disk has more of it. */
 const keptCharacters = 4 * 1024 * 1024;
@@ -27,12 +25,11 @@ export interface ConsoleLine {
  * The serial line of a machine: every byte goes to `logFile` as it comes, within limits, and lines to whoever listens. It
  * can type and send sysrq keys.
  *
- * QEMU waits for us before it starts the guest, so the first byte is there. QEMU's own `logfile=` is not
- * used: QEMU 7.2 writes a character twice whenever the socket was full for a moment.
+ * QEMU's own `logfile=` is not used: QEMU 7.2 writes a character twice whenever the line was full for a moment.
  */
 export class Console implements AsyncDisposable {
   readonly logFile: string;
-  readonly #socket: Duplex;
+  readonly #line: SerialLine;
   readonly #pace: Pace;
   readonly #log: ConsoleLog;
   readonly #decoder = new StringDecoder("utf8");
@@ -41,46 +38,19 @@ export class Console implements AsyncDisposable {
   #characters = 0;
   #dropped = 0;
   #rest = "";
-  #qmp: Qmp | undefined;
+  readonly #qmp: Qmp;
 
-  private constructor(socket: Duplex, logFile: string, pace: Pace) {
-    this.#socket = socket;
-    this.#pace = pace;
-    this.logFile = logFile;
-    this.#log = new ConsoleLog(logFile);
-    socket.on("data", (chunk: Buffer) => {
+  /** @param parts the line; the monitor, which sends breaks; where the log goes. */
+  constructor(line: SerialLine, parts: { readonly qmp: Qmp; readonly logFile: string; readonly pace: Pace }) {
+    this.#line = line;
+    this.#qmp = parts.qmp;
+    this.#pace = parts.pace;
+    this.logFile = parts.logFile;
+    this.#log = new ConsoleLog(parts.logFile);
+    line.output.on("data", (chunk: Buffer) => {
       this.#log.write(chunk);
       this.#receive(this.#decoder.write(chunk));
     });
-    // QEMU's exit is reported by the machine; the console only ends.
-    socket.on("error", () => {});
-  }
-
-  /** Connect as soon as QEMU has made the socket, which it does within milliseconds and tells nobody. */
-  static async connect(options: {
-    path: string;
-    logFile: string;
-    within: Within;
-    pace: Pace;
-    signal: AbortSignal;
-  }): Promise<Console> {
-    return new Console(await connectSocket(options.path, options), options.logFile, options.pace);
-  }
-
-  /** Follow a console that QEMU writes into a file: nothing can be typed there. */
-  static async follow(options: {
-    path: string;
-    logFile: string;
-    within: Within;
-    pace: Pace;
-    signal: AbortSignal;
-  }): Promise<Console> {
-    return new Console(await FileTail.open(options.path, options), options.logFile, options.pace);
-  }
-
-  /** The monitor that sends breaks; it is there only after the console. */
-  useMonitor(qmp: Qmp): void {
-    this.#qmp = qmp;
   }
 
   /** Why the log on disk is not whole, if it is not. */
@@ -129,7 +99,7 @@ export class Console implements AsyncDisposable {
 
   /** Type text on the serial line. */
   type(text: string): void {
-    this.#socket.write(text);
+    this.#line.input?.write(text);
   }
 
   /**
@@ -148,10 +118,11 @@ export class Console implements AsyncDisposable {
     const show = (chunk: Buffer): void => void output.write(chunk);
     const send = (keys: Buffer): void => {
       if (keys.includes(leavingKey)) leave();
-      else this.#socket.write(keys);
+      else this.#line.input?.write(keys);
     };
-    this.#socket.on("data", show);
-    this.#socket.once("close", leave);
+    const { output: printed } = this.#line;
+    printed.on("data", show);
+    printed.once("close", leave);
     signal.addEventListener("abort", leave, { once: true });
     input.setRawMode(true);
     input.on("data", send);
@@ -162,8 +133,8 @@ export class Console implements AsyncDisposable {
       input.removeListener("data", send);
       input.setRawMode(false);
       input.pause();
-      this.#socket.removeListener("data", show);
-      this.#socket.removeListener("close", leave);
+      printed.removeListener("data", show);
+      printed.removeListener("close", leave);
       signal.removeEventListener("abort", leave);
     }
   }
@@ -178,16 +149,14 @@ export class Console implements AsyncDisposable {
     key: string,
     options: { within?: Within | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    if (this.#socket instanceof FileTail)
-      throw new InfraError("nothing can be typed on the console of a recorded machine");
-    if (!this.#qmp) throw new InfraError("the machine's monitor is not connected yet");
+    if (!this.#line.input) throw new InfraError("nothing can be typed on the console of a recorded machine");
     await this.#qmp.call("chardev-send-break", { id: "console" }, options);
     this.type(key);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#socket instanceof FileTail) await this.#socket.rest();
-    this.#socket.destroy();
+    await this.#line.rest();
+    this.#line.output.destroy();
     this.#listeners.clear();
     await this.#log.end();
   }

@@ -19,6 +19,7 @@ import { Qmp } from "./qmp.ts";
 import { openRelay } from "./relay.ts";
 import { makeRunDirectory, type RunDirectory } from "./run-directory.ts";
 import { makeSeed, type Seed, writeSeedDisk } from "./seed.ts";
+import { followSerialFile, SerialPipes } from "./serial-line.ts";
 import { connectSocket } from "./socket.ts";
 import { thawMachine } from "./thaw.ts";
 
@@ -52,6 +53,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     const known = incoming?.identity?.seedDisk ?? options.recording?.seedDisk;
     if (known !== undefined) await copyFile(known, seedPath);
     else await writeSeedDisk(seedPath, seed);
+    using pipes = options.recording
+      ? undefined
+      : await SerialPipes.make(consolePath(directory), { signal: options.signal });
     const consoleLog = join(options.evidenceDir, "console.log");
     const state = await incoming?.open();
     const { platform } = options;
@@ -70,7 +74,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
         { serial: "dstate-seed", path: seedPath, format: "raw", access: "read-only" },
       ],
       qmpSocket: join(directory.own, "qmp"),
-      consoleSocket: join(directory.own, "console"),
+      console: consolePath(directory),
       commandsSocket: join(directory.own, "commands"),
       errorsSocket: join(directory.own, "errors"),
       // Another dstate asks the machine through it while this one waits for it.
@@ -89,6 +93,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       platform,
       directory,
       seed,
+      pipes,
       consoleLog,
       said,
       pace,
@@ -114,6 +119,7 @@ async function connectTo(
     platform: Platform;
     directory: RunDirectory;
     seed: Seed;
+    pipes: SerialPipes | undefined;
     consoleLog: string;
     said: string[];
     pace: Pace;
@@ -138,19 +144,19 @@ async function connectTo(
   const { signal } = options;
   const limits = { within, pace, signal };
   // QEMU waits for each of these in turn before it goes on; the order is its own.
-  const logFile = parts.consoleLog;
-  const [console, commands, errors] = await Promise.race([
+  const [commands, errors] = await Promise.race([
     early,
-    options.recording
-      ? Promise.all([Console.follow({ path: socket("console"), logFile, ...limits }), noSocket(), noSocket()])
-      : Promise.all([
-          Console.connect({ path: socket("console"), logFile, ...limits }),
-          connectSocket(socket("commands"), limits),
-          connectSocket(socket("errors"), limits),
-        ]),
+    Promise.all(
+      options.recording
+        ? [noSocket(), noSocket()]
+        : [connectSocket(socket("commands"), limits), connectSocket(socket("errors"), limits)],
+    ),
   ]);
   const qmp = await Promise.race([early, Qmp.connect(socket("qmp"), limits)]);
-  console.useMonitor(qmp);
+  const line =
+    parts.pipes?.connect() ??
+    (await Promise.race([early, followSerialFile(consolePath(parts.directory), limits)]));
+  const console = new Console(line, { qmp, logFile: parts.consoleLog, pace });
   const port = readSshPort(await qmp.human("info usernet", { signal }));
   const { way, ownNetwork } = confinement;
   const relay =
@@ -180,6 +186,10 @@ async function connectTo(
     exited,
     directory: parts.directory,
   });
+}
+
+function consolePath(directory: RunDirectory): string {
+  return join(directory.own, "console");
 }
 
 /** A way in that is not there. */

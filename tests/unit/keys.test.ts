@@ -51,7 +51,7 @@ const machine: MachineArguments = {
     { serial: "dstate-work", path: "/cache/work.ext4", format: "qcow2", access: "read-write" },
   ],
   qmpSocket: "/run/qmp",
-  consoleSocket: "/run/console",
+  console: "/run/console",
   commandsSocket: "/run/commands",
   errorsSocket: "/run/errors",
   network: "isolated",

@@ -1,14 +1,22 @@
+import { constants, openSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Socket } from "node:net";
+import { createServer, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { hostPace } from "../../src/base/pace.ts";
 import { Console } from "../../src/machine/console.ts";
 import { Qmp } from "../../src/machine/qmp.ts";
+import { SerialPipes } from "../../src/machine/serial-line.ts";
 import { askSysrq } from "../../src/machine/sysrq.ts";
 
-/** QEMU's two sockets, and a kernel behind them that answers keys as it is told to. */
+/** An end of a FIFO as QEMU opens it: both ways, so that it needs nobody at the other. */
+function openEnd(path: string, use: "readable" | "writable"): Socket {
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: use === "readable", writable: use === "writable" });
+}
+
+/** QEMU's serial line and monitor, and a kernel behind them that answers keys as it is told to. */
 async function fakeMachine(answers: Readonly<Record<string, string>>, lost = new Set<string>()) {
   const dir = await mkdtemp(join(tmpdir(), "dstate-sysrq-"));
   const sockets: Socket[] = [];
@@ -24,14 +32,6 @@ async function fakeMachine(answers: Readonly<Record<string, string>>, lost = new
     return server;
   };
   const servers = [
-    await listen("console", (socket) => {
-      socket.setEncoding("utf8");
-      socket.on("data", (key: string) => {
-        const answer = afterBreak && !lost.delete(key) ? answers[key] : undefined;
-        afterBreak = false;
-        if (answer !== undefined) socket.write(answer.replaceAll("\n", "\r\n"));
-      });
-    }),
     await listen("qmp", (socket) => {
       socket.setEncoding("utf8");
       socket.write('{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}}}\n');
@@ -44,14 +44,19 @@ async function fakeMachine(answers: Readonly<Record<string, string>>, lost = new
       });
     }),
   ];
-  const options = { within: "5s", pace: hostPace, signal: new AbortController().signal } as const;
-  const console = await Console.connect({
-    path: join(dir, "console"),
-    logFile: join(dir, "log"),
-    ...options,
+  const signal = new AbortController().signal;
+  using pipes = await SerialPipes.make(join(dir, "console"), { signal });
+  const printed = openEnd(join(dir, "console.out"), "writable");
+  const typed = openEnd(join(dir, "console.in"), "readable");
+  typed.setEncoding("utf8");
+  typed.on("data", (key: string) => {
+    const answer = afterBreak && !lost.delete(key) ? answers[key] : undefined;
+    afterBreak = false;
+    if (answer !== undefined) printed.write(answer.replaceAll("\n", "\r\n"));
   });
+  const options = { within: "5s", pace: hostPace, signal } as const;
   const qmp = await Qmp.connect(join(dir, "qmp"), options);
-  console.useMonitor(qmp);
+  const console = new Console(pipes.connect(), { qmp, logFile: join(dir, "log"), pace: hostPace });
   const exited = Promise.withResolvers<never>();
   return {
     console,
@@ -59,6 +64,7 @@ async function fakeMachine(answers: Readonly<Record<string, string>>, lost = new
     exited: exited.promise,
     async [Symbol.asyncDispose]() {
       qmp[Symbol.dispose]();
+      for (const end of [printed, typed]) end.destroy();
       await console[Symbol.asyncDispose]();
       for (const socket of sockets) socket.destroy();
       for (const server of servers) server.close();

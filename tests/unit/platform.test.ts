@@ -60,7 +60,7 @@ describe("another row is another architecture", () => {
       commandLine: "",
       disks: [],
       qmpSocket: "/q",
-      consoleSocket: "/c",
+      console: "/c",
       commandsSocket: "/d",
       errorsSocket: "/e",
       network: "isolated",

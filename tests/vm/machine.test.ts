@@ -148,6 +148,30 @@ describe("a machine", () => {
     await expect(waiting).rejects.toMatchObject({ kind: "exit" });
   });
 
+  test("its console keeps every line that a guest prints while nobody here can read", async () => {
+    await using vm = await bootVm();
+    const { console } = vm.machine;
+    await vm.guest.exec("echo on > /proc/sys/kernel/printk_devkmsg");
+    const from = console.mark;
+    const lines = Array.from({ length: 1000 }, (_, index) => `line ${index} of a thousand`);
+    const printing = vm.guest.exec(
+      'i=0; while [ $i -lt 1000 ]; do echo "line $i of a thousand" > /dev/kmsg; i=$((i + 1)); done',
+    );
+    await console.waitForLine("the first line", (line) => line.includes(lines[0] ?? ""), {
+      within: "30s",
+      from,
+    });
+    // As on a host that has no processor for us: the guest goes on, and no turn of the event loop comes.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    await printing;
+    await console.waitForLine("the last line", (line) => line.includes(lines.at(-1) ?? ""), {
+      within: "30s",
+      from,
+    });
+    const printed = console.since(from);
+    expect(lines.filter((line) => !printed.includes(line))).toEqual([]);
+  });
+
   test("sysrq over the serial line answers without ssh", async () => {
     await using vm = await bootVm();
     const mark = vm.machine.console.mark;
