@@ -1,6 +1,7 @@
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { DeadlineError } from "./errors.ts";
 import { hostPace, type Pace } from "./pace.ts";
+import { countStandstill } from "./standstill.ts";
 
 /**
  * How long something about a healthy guest or host may take: time that the host really gave. On a busy host it is
@@ -37,20 +38,21 @@ function isAllowance(within: Within): within is Allowance {
   return typeof within === "object";
 }
 
-/** A deadline that runs. */
+/** A deadline that runs, but for the time in which this process stands still: nothing can be in time then. */
 export class Deadline {
   readonly #start = performance.now();
   readonly #length: number;
   readonly #most: number;
   readonly #pace: Pace | undefined;
   readonly #lost: () => number;
+  readonly #stood = countStandstill();
 
   constructor(within: Within, pace: Pace = hostPace) {
     const stretches = isAllowance(within);
     this.#pace = stretches ? pace : undefined;
     this.#length = lengthOf(within) * (stretches && within.scales ? pace.factor : 1);
     this.#most = this.#length * (stretches ? mostStretch : 1);
-    this.#lost = stretches ? pace.count() : () => 0;
+    this.#lost = stretches ? pace.count() : this.#stood;
   }
 
   /** Milliseconds since it began. */
@@ -68,7 +70,7 @@ export class Deadline {
   get left(): number {
     const { elapsed } = this;
     if (elapsed < this.#length) return this.#length - elapsed;
-    const left = Math.min(this.#length - this.served, this.#most - elapsed);
+    const left = Math.min(this.#length - this.served, this.#most - (elapsed - this.#stood()));
     // Half of what is left is lost again on a busy host, and so on: a moment is nothing.
     return left < 10 ? 0 : left;
   }

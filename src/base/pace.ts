@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { countStandstill } from "./standstill.ts";
 
 /** How fast this host is, and how much of its time somebody gets: what deadlines about a healthy guest stretch by. */
 export interface Pace {
   /** How many times as long as in the table of time-outs things take here while nothing else runs: 1 or more. */
   readonly factor: number;
   /**
-   * Begin to count the time that is taken away: what is returned tells it, in milliseconds since now. Never more
-   * than has passed.
+   * Begin to count the time that is taken away, that in which nothing ran at all included: what is returned tells it,
+   * in milliseconds since now. Never more than has passed.
    */
   count(): () => number;
   /** Told when a deadline was reached and then stretched. */
@@ -58,7 +59,12 @@ export function processPace(
     ...options,
     count: () => {
       const from = look(freshFor);
-      return () => lostBetween(from, look(0));
+      const standstill = countStandstill();
+      return () => {
+        const stood = standstill();
+        const to = look(0);
+        return stood + lostBetween(from, { ...to, at: to.at - stood });
+      };
     },
   };
 }
@@ -84,7 +90,11 @@ export const hostPace: Pace = {
   factor: 1,
   count: () => {
     const start = performance.now();
-    return () => (performance.now() - start) * (1 - 1 / crowd());
+    const standstill = countStandstill();
+    return () => {
+      const stood = standstill();
+      return stood + (performance.now() - start - stood) * (1 - 1 / crowd());
+    };
   },
 };
 

@@ -87,7 +87,11 @@ export function openSession(): Session {
     view = undefined;
   };
   const stop = (name: string): void => {
-    if (interrupt.signal.aborted) process.exit(exitCode.interrupted);
+    if (interrupt.signal.aborted) {
+      // A terminal's end may be told twice, by the kernel and by the shell: nobody is impatient.
+      if (name === "SIGINT" || name === "SIGTERM") process.exit(exitCode.interrupted);
+      return;
+    }
     say(`\n${name}: ending orderly; once more ends at once`);
     interrupt.abort(new InterruptedError(`interrupted by ${name}`));
   };
@@ -101,9 +105,13 @@ export function openSession(): Session {
     console[name] = (...values: unknown[]) => say(sanitize(format(...values), { maxLength: 100_000 }));
   // Whoever reads our output, such as `head`, may have seen enough: that is no error of anybody's.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // The terminal is gone, which a signal tells as well.
+    if (error.code === "EIO") return;
     if (error.code !== "EPIPE") throw error;
     process.exit();
   });
+  // Whoever followed the progress is gone, or its disk is full: the work goes on.
+  process.stderr.on("error", () => {});
   return {
     width: process.stdout.columns ?? 120,
     get colour() {

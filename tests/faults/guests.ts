@@ -6,15 +6,13 @@ import { pause } from "../../src/base/wait.ts";
 import { chooseCell } from "../../src/lab/cell.ts";
 import { provideParts } from "../../src/lab/provide.ts";
 import { readRun } from "../../src/record/read-run.ts";
-import { defineRepro } from "../../src/repro/define.ts";
 import { runTrial } from "../../src/repro/trial.ts";
 import type { Chance, Fault, Injected } from "./fault.ts";
-
-const kernel = "6.1.129";
+import { tickingKernel, tickingRepro } from "./ticking.ts";
 
 /**
- * A trial whose workload ticks for two seconds and says at its end that it is done, while something is done to its guest
- * or its QEMU. It would reproduce if SIGKILL left the workload in D, which nothing here makes true.
+ * A trial of the ticking workload, while something is done to its guest or its QEMU. It would reproduce if SIGKILL left
+ * the workload in D, which nothing here makes true.
  */
 async function trialWith(
   dir: string,
@@ -26,42 +24,21 @@ async function trialWith(
     readonly after: number;
   },
 ): Promise<Injected> {
-  const repro = defineRepro({
-    id: "faulted",
-    title: "ticks for two seconds",
-    upstream: ["https://example.org"],
-    axes: { kernel: [kernel] },
-    cells: { bad: [{}], control: [{}] },
-    machine: { cpus: 1, memory: "512MiB" },
-    deadline: "1m",
-    trial: async ({ vm, signal: inner }) => {
-      const work =
-        "i=0; while [ $i -lt 20 ]; do sleep 0.1; echo tick; i=$((i+1)); done; echo all ticks are done";
-      const job = await vm.guest.spawn(work, { signal: inner });
+  const repro = tickingRepro({
+    during: async ({ vm, signal: inner }) => {
       await pause(fault.after);
       if (fault.inGuest !== undefined)
         await vm.guest.spawn(`setsid sh -c '${fault.inGuest}' >/dev/null 2>&1 </dev/null &`, {
           signal: inner,
         });
       await fault.onQemu?.(vm.machine.pid);
-      const ended = await job.untilExitOrStall({ deadline: "10s", quiet: "4s", signal: inner });
-      const killed =
-        ended.type === "exit" ? undefined : await job.kill("SIGKILL", { within: "3s", signal: inner });
-      await vm.powerOff({ within: "10s", signal: inner });
-      return {
-        done: job.stdout.text.includes("all ticks are done"),
-        ended: ended.type,
-        killed: killed?.state,
-      };
     },
     signature: ({ killed }) => killed === "D",
-    healthy: ({ ended, done }) => ended === "exit" && done,
-    summary: ({ ended, done }) => `${ended}, ${done ? "done" : "not done"}`,
   });
   const settings = { ...readSettings(), logsDir: join(dir, "logs"), runtimeDir: join(dir, "run") };
   await mkdir(settings.logsDir);
   const context = { settings, progress: silent, signal };
-  const cell = chooseCell(repro.axes, { kernel }, settings);
+  const cell = chooseCell(repro.axes, { kernel: tickingKernel }, settings);
   const parts = await provideParts(repro, cell, context);
   const trial = await runTrial(repro, cell, parts, context);
   const read = await readRun(trial.evidence);

@@ -6,8 +6,9 @@ import { chanceOf, type Fault } from "./fault.ts";
 import { fileFaults } from "./files.ts";
 import { guestFaults } from "./guests.ts";
 import { machineFaults } from "./machines.ts";
+import { runFaults } from "./runs.ts";
 
-export const faults: readonly Fault[] = [...fileFaults, ...machineFaults, ...guestFaults];
+export const faults: readonly Fault[] = [...fileFaults, ...machineFaults, ...guestFaults, ...runFaults];
 
 /** Of one fault, how it went. */
 export interface Tally {
@@ -66,7 +67,10 @@ async function leftOvers(dir: string): Promise<string | undefined> {
   for (const pid of await readdir("/proc")) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
     const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (command.includes(dir)) return `a process: ${command.replaceAll("\0", " ").slice(0, 200)}`;
+    // Whose words say nothing of it was told of it by its environment.
+    const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+    if (command.includes(dir) || environment.includes(dir))
+      return `a process: ${command.replaceAll("\0", " ").slice(0, 200)}`;
   }
   return undefined;
 }
