@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { type ImageKind, imageKinds } from "../base/settings.ts";
+import { billOfImage } from "../image/bill-of-materials.ts";
 import { imageStore } from "../image/debian.ts";
 import { guestSystems } from "../image/systems.ts";
 import { renderImages } from "../report/images.ts";
@@ -36,5 +37,21 @@ export function addImages(program: Command, session: Session): void {
     const image = await guestSystems[options.image].provide({}, context);
     const text = (): string => `${image.path}\n${image.provenance}`;
     session.result("images build", image, { json: options.json, text });
+  });
+  withNotes(
+    images
+      .command("sbom [image]")
+      .description("the bill of materials of a Debian image of the cache, in JSON (CycloneDX 1.5)"),
+    {
+      about: [
+        "It is what dpkg has in the image itself. IMAGE is the start of a name that `dstate images` shows; without it, " +
+          "the image that guests start from, which is made if it is not there.",
+      ],
+      examples: ["dstate images sbom > image.cdx.json"],
+    },
+  ).action(async (id: string | undefined) => {
+    const context = await session.context();
+    const bill = await billOfImage(id ?? (await guestSystems.debian.provide({}, context)).id, context);
+    session.print(JSON.stringify(bill, null, 1));
   });
 }
