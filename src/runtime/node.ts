@@ -12,12 +12,12 @@ import { guestPlatform } from "../platform/platforms.ts";
 import { sharedStore } from "../supply/registry/other-place.ts";
 import { writeDisk } from "./disk.ts";
 import { versionsInHeaders } from "./headers.ts";
+import { readPacked } from "./npm-pack.ts";
 import { compareVersions, nearestVersions } from "./version.ts";
 
 const { nodePackage } = guestPlatform;
 const recipe = 3;
 
-const packedSchema = z.array(z.object({ filename: z.string(), integrity: z.string() })).min(1);
 const aboutSchema = z.object({
   version: z.string(),
   npm: z.string().optional(),
@@ -175,8 +175,7 @@ async function unpack(name: string, version: string, to: string, context: Contex
       throw error;
     },
   );
-  const [file] = packedSchema.parse(JSON.parse(packed.stdout));
-  if (!file) throw new InfraError(`npm packed nothing for ${name}@${version}`);
+  const file = readPacked(packed.stdout, `${name}@${version}`);
   const tarball = join(draft, file.filename);
   await checkIntegrity(tarball, file.integrity, `${name}@${version}`);
   await command(["tar", "-xzf", tarball, "--no-same-owner", "-C", draft], {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeRootfs, readRootfs } from "../../src/image/rootfs.ts";
 import { contextOf } from "../../src/lab/open.ts";
 import { provideNode } from "../../src/runtime/node.ts";
+import { readPacked } from "../../src/runtime/npm-pack.ts";
 
 const home = fileURLToPath(new URL("../..", import.meta.url));
 const project = await mkdtemp(join(tmpdir(), "dstate-package-"));
@@ -72,7 +73,7 @@ async function ours(...names: string[]): Promise<string[]> {
 beforeAll(async () => {
   await good(["node", "scripts/build.mjs"], { cwd: home });
   const pack = ["npm", "pack", "--json", "--ignore-scripts", "--pack-destination", project];
-  const [{ filename }] = JSON.parse(await good(pack, { cwd: home }));
+  const { filename } = readPacked(await good(pack, { cwd: home }), "dstate");
   // What npm init writes: a project of CommonJS.
   await good(["npm", "init", "-y", "--init-type=commonjs"]);
   const others = await ours("vitest", "typescript");
