@@ -18,3 +18,13 @@ export function corrupt(dir: string, why: string): InfraError {
     evidence: dir,
   });
 }
+
+/** An entry that this dstate does not understand, and leaves alone. */
+export class NewerEntryError extends InfraError {
+  constructor(dir: string, form: number) {
+    super(`the cache entry ${dir} was written by a newer dstate: its manifest has the form ${form}`, {
+      next: "Use that dstate here, or set DSTATE_CACHE to another folder.",
+      evidence: dir,
+    });
+  }
+}

@@ -9,7 +9,16 @@ export const fileRecordSchema = z.object({
 });
 export type FileRecord = z.infer<typeof fileRecordSchema>;
 
-/** What an entry says of itself: its `manifest.json`. */
+/** The form of manifests that this dstate writes and reads. Those of it do not say their form. */
+const form = 1;
+
+/** @returns the form of a manifest that a newer dstate wrote; undefined: it is none of those. */
+export function newerForm(manifest: unknown): number | undefined {
+  const { data } = z.object({ form: z.int() }).safeParse(manifest);
+  return data !== undefined && data.form > form ? data.form : undefined;
+}
+
+/** What an entry says of itself: its `manifest.json`. A form that reads differently has a higher `form` in it. */
 export const manifestSchema = z.object({
   key: z.string(),
   createdAt: z.iso.datetime(),

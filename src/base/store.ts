@@ -11,8 +11,14 @@ import { lockFile } from "./lock.ts";
 import { onProcessExit } from "./on-exit.ts";
 import { isAlive, ownerOf, ownIdentity } from "./owner.ts";
 import { parseJson } from "./parse-json.ts";
-import { corrupt, ifCorrupt, NotThereError } from "./store-errors.ts";
-import { type FileRecord, type Manifest, manifestSchema, type OtherPlace } from "./store-manifest.ts";
+import { corrupt, ifCorrupt, NewerEntryError, NotThereError } from "./store-errors.ts";
+import {
+  type FileRecord,
+  type Manifest,
+  manifestSchema,
+  newerForm,
+  type OtherPlace,
+} from "./store-manifest.ts";
 import { timeouts } from "./timeouts.ts";
 import { forgetUses, isUsed, markUse } from "./uses.ts";
 import { withDeadline } from "./wait.ts";
@@ -73,7 +79,7 @@ export class Store {
   /**
    * A finished entry, or undefined when there is none. A file whose size or time changed since is hashed again.
    *
-   * @throws {InfraError} when the entry is there but is not what was put there.
+   * @throws {InfraError} when the entry is there but is not what was put there, or a newer dstate wrote it.
    */
   async find(key: string): Promise<StoreEntry | undefined> {
     try {
@@ -108,7 +114,10 @@ export class Store {
       }
       throw error;
     }
-    const parsed = manifestSchema.safeParse(parseJson(text));
+    const written = parseJson(text);
+    const newer = newerForm(written);
+    if (newer !== undefined) throw new NewerEntryError(dir, newer);
+    const parsed = manifestSchema.safeParse(written);
     if (!parsed.success) throw corrupt(dir, "its manifest.json is not readable");
     let bytes = 0;
     for (const file of parsed.data.files) {

@@ -4,6 +4,7 @@ import { DeadlineError, messageOf } from "../base/errors.ts";
 import { lockFile } from "../base/lock.ts";
 import type { Settings } from "../base/settings.ts";
 import { Store } from "../base/store.ts";
+import { NewerEntryError } from "../base/store-errors.ts";
 import { isUsed, lastUse } from "../base/uses.ts";
 
 /** A folder of the cache. */
@@ -81,7 +82,8 @@ export async function listCache(settings: Place, parts = cacheParts): Promise<Ca
 async function stateOf(store: Store, key: string): Promise<CacheEntry["state"]> {
   return await store.find(key).then(
     () => "whole",
-    () => "corrupt",
+    // Not for this dstate to judge, and nothing that has to go.
+    (error: unknown) => (error instanceof NewerEntryError ? "whole" : "corrupt"),
   );
 }
 
@@ -184,7 +186,7 @@ export interface Verified {
   readonly failure: string | undefined;
 }
 
-/** Hash every file of entries that are known by content. */
+/** Hash every file of entries that are known by content; those that a newer dstate wrote are left out. */
 export async function verifyCache(
   entries: readonly CacheEntry[],
   settings: Place,
@@ -195,11 +197,12 @@ export async function verifyCache(
     run.signal.throwIfAborted();
     if (cacheParts.find(({ name }) => name === entry.part)?.kind !== "store") continue;
     run.tell?.(entry);
-    const failure = await new Store(join(settings.cacheDir, entry.part)).verify(entry.key).then(
+    const error = await new Store(join(settings.cacheDir, entry.part)).verify(entry.key).then(
       () => undefined,
-      (error: unknown) => messageOf(error),
+      (error: unknown) => error,
     );
-    found.push({ entry, failure });
+    if (error instanceof NewerEntryError) continue;
+    found.push({ entry, failure: error === undefined ? undefined : messageOf(error) });
   }
   return found;
 }

@@ -38,17 +38,35 @@ const oldTrialSchema = z.object({
 export async function readRun(dir: string): Promise<StoredRun> {
   const text = await readFile(join(dir, "run.json"), "utf8").catch(() => undefined);
   if (text === undefined) return await readOldTrial(dir);
-  const parsed = runSchema.safeParse(parse(text));
+  const file = join(dir, "run.json");
+  const written = parse(text);
+  const version = versionOf(written);
+  if (version !== undefined && version > 1)
+    throw new InfraError(
+      `${file} was written by a newer dstate: its form has the version ${version}, and this one knows 1`,
+      { next: "Read it with that dstate." },
+    );
+  const parsed = runSchema.safeParse(
+    version === undefined ? written : { ...Object(written), schemaVersion: version },
+  );
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new InfraError(
-      `${join(dir, "run.json")} is not what this dstate writes: ${issue?.path.join(".")}: ${issue?.message}`,
-      { next: "If a newer dstate wrote it, read it with that one." },
-    );
+    throw new InfraError(`${file} is not what dstate writes: ${issue?.path.join(".")}: ${issue?.message}`, {
+      next: "It was changed or torn: the evidence of its trials is in the folders beside it.",
+    });
   }
   const record = parsed.data;
   const killed = record.state === "running" && !isAlive(record.owner);
   return { dir, record, state: killed ? "killed" : record.state };
+}
+
+/** Which form a run.json has. The first dstate that wrote one said it in another field. */
+function versionOf(written: unknown): number | undefined {
+  const { data } = z
+    .object({ schemaVersion: z.int().optional(), schema: z.string().optional() })
+    .safeParse(written);
+  const [, number] = /^dstate\/run\/(\d+)$/.exec(data?.schema ?? "") ?? [];
+  return data?.schemaVersion ?? (number === undefined ? undefined : Number(number));
 }
 
 async function readOldTrial(dir: string): Promise<StoredRun> {
