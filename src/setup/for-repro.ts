@@ -37,7 +37,7 @@ export async function setUpForRepro(
     context.signal.throwIfAborted();
   };
   const isAsked = context.settings.cacheRegistry !== undefined;
-  const [machines, toMake] = await sideBySide(context.signal, [
+  const [machines, first] = await sideBySide(context.signal, [
     async (signal) => {
       // Without a registry it is known at once what has to be made: all is installed in one go.
       const early = isAsked ? installMachines({ ...context, signal }) : undefined;
@@ -45,8 +45,34 @@ export async function setUpForRepro(
     },
     async (signal) => await takeAll(repro, cells, { ...context, signal }, probe),
   ]);
-  const rest = await installMissing(context, ["machines", ...needsToMake(toMake, cells)]);
-  return { installed: [...(machines?.installed ?? []), ...rest.installed], missing: rest.missing, toMake };
+  const rest = await installUntilSettled(first, {
+    install: async (parts) => await installMissing(context, ["machines", ...needsToMake(parts, cells)]),
+    look: async () => await takeAll(repro, cells, context),
+  });
+  return { ...rest, installed: [...(machines?.installed ?? []), ...rest.installed] };
+}
+
+/**
+ * Install what is needed to make some parts, and look again as long as that brings something new: a kernel that another
+ * host's compiler built does where there is none, and has to be built here when one came for a workload.
+ *
+ * @param first the parts that have to be made, as far as was known before.
+ */
+export async function installUntilSettled(
+  first: readonly PartName[],
+  how: {
+    readonly install: (parts: readonly PartName[]) => Promise<Installation>;
+    /** The parts that are nowhere now. */
+    readonly look: () => Promise<readonly PartName[]>;
+  },
+): Promise<ReproSetup> {
+  const { installed, missing } = await how.install(first);
+  const found = { installed, missing, toMake: first };
+  if (installed.length === 0) return found;
+  const more = (await how.look()).filter((part) => !first.includes(part));
+  if (more.length === 0) return found;
+  const rest = await installUntilSettled([...first, ...more], how);
+  return { ...rest, installed: [...installed, ...rest.installed] };
 }
 
 /** What every trial needs; what is wrong with that is told of all packages together, when it is known which. */
@@ -61,13 +87,13 @@ async function takeAll(
   repro: PartsRequest,
   cells: readonly Cell[],
   context: Context,
-  onKernel: (kernel: Kernel) => Promise<void>,
+  onKernel?: (kernel: Kernel) => Promise<void>,
 ): Promise<PartName[]> {
   const missing = await sideBySide(
     context.signal,
     cells.map(
       (cell, index) => async (signal: AbortSignal) =>
-        await takeParts(repro, cell, { ...context, signal }, index === 0 ? { onKernel } : {}),
+        await takeParts(repro, cell, { ...context, signal }, index === 0 && onKernel ? { onKernel } : {}),
     ),
   );
   return [...new Set(missing.flat())];

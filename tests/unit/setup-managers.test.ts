@@ -7,7 +7,8 @@ import { InfraError } from "../../src/base/errors.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
 import { parseRegistryAddress } from "../../src/base/registry-address.ts";
 import { readSettings } from "../../src/base/settings.ts";
-import { needsToMake, setUpForRepro } from "../../src/setup/for-repro.ts";
+import type { PartName } from "../../src/lab/take.ts";
+import { installUntilSettled, needsToMake, setUpForRepro } from "../../src/setup/for-repro.ts";
 import { findManager, findNeeds, howToInstall, installMissing } from "../../src/setup/install.ts";
 import { installLine, namePackages, packageManagers } from "../../src/setup/managers.ts";
 import { needs, needsFor, packagesFor } from "../../src/setup/needs.ts";
@@ -125,4 +126,18 @@ test("who may not install is told in one line what is needed to make all that is
     for (const name of ["qemu-system-x86", "bison", "mmdebstrap"]) expect(next).toContain(name);
     expect(next).not.toContain("gdb");
   }
+});
+
+test("a kernel of another host's compiler is one to build here, once a compiler came for a workload", async () => {
+  const host = new Set<string>();
+  const done = await installUntilSettled(["workload"], {
+    install: async (parts) => {
+      const wanted = parts.includes("kernel") ? ["g++", "bison"] : ["g++"];
+      const installed = wanted.filter((name) => !host.has(name));
+      for (const name of installed) host.add(name);
+      return { installed, missing: [] };
+    },
+    look: async () => (host.has("g++") ? (["kernel", "workload"] satisfies PartName[]) : ["workload"]),
+  });
+  expect(done).toEqual({ installed: ["g++", "bison"], missing: [], toMake: ["workload", "kernel"] });
 });
