@@ -40,6 +40,10 @@ export const campaignSchema = z.object({
   rate: z.number().optional(),
   /** Else what trials of the same repro in other bad cells had shown of it. */
   learned: z.object({ reproduced: z.int(), clean: z.int() }).optional(),
+  /** Files or folders whose commits were likelier than others before any trial. */
+  suspects: z.array(z.string()).optional(),
+  /** And how much likelier each candidate was; 1 in the mean. */
+  weights: z.array(z.number().positive()).optional(),
   candidates: z.array(
     z.object({ name: z.string(), detail: z.string(), cell: z.string(), parents: z.array(z.int()) }),
   ),

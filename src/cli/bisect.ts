@@ -4,42 +4,26 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { Context } from "../base/context.ts";
 import { exitCode, UsageError } from "../base/errors.ts";
 import type { BisectState } from "../campaign/bisect/bisect.ts";
-import {
-  type Candidate,
-  commitCandidates,
-  kernelCandidates,
-  nodeCandidates,
-} from "../campaign/bisect/candidates.ts";
 import { readLog, writeLog } from "../campaign/bisect/log.ts";
-import { mergeNoOps } from "../campaign/bisect/no-op.ts";
 import { otherFailures } from "../campaign/bisect/other-failures.ts";
-import { type GitRange, gitRange, isRange, parseRange } from "../campaign/bisect/range.ts";
 import { answerOf, commitOf, type RunBisectOptions, recall, runBisect } from "../campaign/bisect/run.ts";
 import { followUpstream, type Upstream } from "../campaign/bisect/upstream.ts";
 import { type Campaign, Ledger } from "../campaign/ledger.ts";
 import { hostRoom, undisturbedJobs } from "../campaign/pool.ts";
-import { BuildError } from "../kernel/build.ts";
-import { compiledFiles } from "../kernel/compiled-files.ts";
-import { changeKernel } from "../kernel/selector.ts";
-import { chooseCell } from "../lab/cell.ts";
-import { provideParts } from "../lab/provide.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { type AnswerFacts, describeAnswer } from "../report/bisect-answer.ts";
 import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior.ts";
 import { bisectRecord } from "../report/run-facts.ts";
 import { describeUpstream } from "../report/upstream-commit.ts";
-import type { Repro } from "../repro/define.ts";
 import { findRepro } from "../repro/find.ts";
-import { knownLibuv } from "../runtime/node.ts";
+import { candidatesOf, commitsOf, type RangeOptions, suspicionOf } from "./bisect-range.ts";
 import { withNotes } from "./help.ts";
 import { openQueueFor, type QueueOptions, queueOption } from "./queue.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
-import { addCellOptions, type CellOptions, changesOf, choiceOf, positiveInteger } from "./selectors.ts";
+import { addCellOptions, positiveInteger } from "./selectors.ts";
 import type { Session } from "./session.ts";
 
-interface BisectCommandOptions extends CellOptions, ReportOptions, QueueOptions {
-  readonly git?: string;
-  readonly range?: string;
+interface BisectCommandOptions extends RangeOptions, ReportOptions, QueueOptions {
   readonly fixed?: boolean;
   readonly twoSided?: boolean;
   readonly confidence: number;
@@ -62,6 +46,11 @@ export function addBisect(program: Command, session: Session): void {
     .option("--two-sided", "good ones fail too, only less often; neither rate is known")
     .option("--git <tree>", "bisect over the commits of a kernel tree; with --range")
     .option("--range <A..B>", "the revisions for --git, the older one first")
+    .option(
+      "--suspect <path>",
+      "commits that change this file or folder are likelier to be the one; `stacks`: the files of its stacks; may be repeated",
+      (path: string, others: readonly string[] = []) => [...others, path],
+    )
     .option("--confidence <p>", "stop when one answer is this likely", probability, 0.99)
     .option("--budget <n>", "new trials at the most", positiveInteger, 1000)
     .option("--confirm", "take the commit that was found back on the right end, and try that")
@@ -102,6 +91,7 @@ export function addBisect(program: Command, session: Session): void {
     await using queue = await openQueueFor(options, found, context);
     const jobs = options.jobs ?? queue.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = await Ledger.open(context);
+    const suspicion = await suspicionOf(options, { found, candidates }, ledger, context);
     const { id, campaign, result, confirmation, sameAsParent } = await recorded(
       reproRun("bisect", found),
       options,
@@ -112,6 +102,7 @@ export function addBisect(program: Command, session: Session): void {
         const done = await runBisect(
           {
             ...options,
+            ...suspicion,
             direction,
             jobs,
             found,
@@ -206,105 +197,6 @@ export function addBisect(program: Command, session: Session): void {
       { json, text },
     );
   };
-}
-
-async function candidatesOf(
-  repro: Repro,
-  options: BisectCommandOptions,
-  context: Context,
-): Promise<Pick<RunBisectOptions, "range" | "candidates" | "details">> {
-  const { kernel, node } = options;
-  const asked = [isRange(kernel), isRange(node), options.git !== undefined];
-  if (asked.filter(Boolean).length !== 1) {
-    throw new UsageError("a bisection needs one range, over kernels, Node releases or commits", {
-      next: "Write --kernel A..B, --node A..B, or --git TREE --range A..B.",
-    });
-  }
-  const commits = commitsOf(options);
-  if (isRange(kernel) && !commits) {
-    const cell = chooseCell(
-      repro.axes,
-      { ...choiceOf(options), kernel: undefined, kernelChanges: undefined },
-      context.settings,
-    );
-    return {
-      range: `kernel ${kernel}`,
-      candidates: withChanges(await kernelCandidates(parseRange(kernel), cell, context), options),
-    };
-  }
-  if (isRange(node)) {
-    const cell = chooseCell(repro.axes, { ...choiceOf(options), node: undefined }, context.settings);
-    const candidates = await nodeCandidates(parseRange(node), cell, context);
-    const details = async (): Promise<readonly string[]> => {
-      const libuv = await knownLibuv(context);
-      return candidates.map(({ name }) => (libuv.has(name) ? `libuv ${libuv.get(name)}` : ""));
-    };
-    const known = await details();
-    return {
-      range: `node ${node}`,
-      candidates: candidates.map((candidate, index) => ({ ...candidate, detail: known[index] ?? "" })),
-      details,
-    };
-  }
-  if (!commits)
-    throw new UsageError("--git needs --range A..B", {
-      next: "For example --range v6.1.106..v6.1.115.",
-    });
-  const cell = chooseCell(
-    repro.axes,
-    { ...choiceOf(options), kernel: undefined, kernelChanges: undefined },
-    context.settings,
-  );
-  const { ends } = commits;
-  const tree = resolve(commits.tree);
-  const all = await commitCandidates(tree, ends, cell, context);
-  return {
-    range: `git ${ends.left}..${ends.right}`,
-    candidates:
-      changesOf(options) === "" ? await withoutNoOps(all, tree, repro, context) : withChanges(all, options),
-  };
-}
-
-/** Commits without those whose kernel is their parent's: the right end is built first, and says what is compiled. */
-async function withoutNoOps(
-  candidates: readonly Candidate[],
-  tree: string,
-  repro: Repro,
-  context: Context,
-): Promise<readonly Candidate[]> {
-  const end = candidates.at(-1)?.cell;
-  if (!end) return candidates;
-  try {
-    const { kernel } = await provideParts(repro, end, context);
-    const compiled = await compiledFiles(tree, { fragments: repro.kernelFragments?.(end) ?? [] }, context);
-    // Objects of another line of releases, or from before, say nothing about this one.
-    if (compiled?.version !== kernel.version) return candidates;
-    const { candidates: kept, merged } = await mergeNoOps(candidates, tree, compiled, context);
-    if (merged > 0) {
-      const text = `${merged} of ${candidates.length - 1} commits change nothing that this configuration compiles: they need no trial`;
-      context.progress({ type: "note", text });
-    }
-    return kept;
-  } catch (error) {
-    // An end that does not build is passed over later on, with its reason.
-    if (error instanceof BuildError) return candidates;
-    throw error;
-  }
-}
-
-/** The range of commits that was asked for, in either way of writing it. */
-function commitsOf({ git, range, kernel }: BisectCommandOptions): GitRange | undefined {
-  if (git !== undefined && range !== undefined) return { tree: git, ends: parseRange(range) };
-  return git === undefined && kernel !== undefined ? gitRange(kernel) : undefined;
-}
-
-/** Candidates whose kernels are built with the user's changes, each of them. */
-function withChanges(candidates: readonly Candidate[], options: BisectCommandOptions): readonly Candidate[] {
-  const changes = changesOf(options);
-  return candidates.map((candidate) => {
-    const { kernel } = candidate.cell;
-    return { ...candidate, cell: { ...candidate.cell, kernel: changeKernel(kernel, changes) } };
-  });
 }
 
 /** Where a commit of a stable tree comes from, when the answer is one. */

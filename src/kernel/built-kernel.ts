@@ -108,7 +108,10 @@ export async function storeBuilt(
     async (dir, signal) => {
       if (typeof compiler !== "string") throw compiler;
       const fragments = keyOf(text);
-      const alike = (await storedKernels(context)).find(({ about }) => about.fragments === fragments);
+      // A build that was taken up again counted only what it still had to make.
+      const objects = (await storedKernels(context)).flatMap(({ about }) =>
+        about.fragments === fragments && about.objects !== undefined ? [about.objects] : [],
+      );
       const make: Make = async (place) =>
         await longStep(
           context,
@@ -119,7 +122,7 @@ export async function storeBuilt(
               out: dir,
               options: configuration.options,
               name: title,
-              expected: alike?.about.objects,
+              expected: objects.length > 0 ? Math.max(...objects) : undefined,
               failureLog: join(context.settings.logsDir, `kernel-build-${key}.log`),
               step,
               signal,

@@ -1,6 +1,13 @@
 import { type ChooseOptions, chooseTest } from "./choose.ts";
 import type { History } from "./history.ts";
-import { type Belief, expectedRate, initialBelief, type Observation, observe } from "./posterior.ts";
+import {
+  type Belief,
+  expectedRate,
+  initialBelief,
+  type Observation,
+  observe,
+  type Weights,
+} from "./posterior.ts";
 import { type RatePrior, RateTable } from "./rates.ts";
 import {
   chooseTwoSided,
@@ -13,9 +20,14 @@ import {
 /** What is believed: that good candidates never show the failure, or that they may, only less often. */
 export type AnyBelief = Belief | TwoSidedBelief;
 
-/** @param prior of a bad candidate's rate; undefined: both rates are unknown. */
-export function beginBelief(history: History, prior: RatePrior | undefined): AnyBelief {
-  return prior ? initialBelief(history, new RateTable(prior)) : initialTwoSided(history);
+/**
+ * @param prior of a bad candidate's rate; undefined: both rates are unknown.
+ * @param weights for each hypothesis how likely it is before any trial, relative to the others.
+ */
+export function beginBelief(history: History, prior: RatePrior | undefined, weights?: Weights): AnyBelief {
+  return prior
+    ? initialBelief(history, new RateTable(prior), weights)
+    : initialTwoSided(history, undefined, weights && { weights });
 }
 
 /** The belief after trials, in whatever order. The given belief is used up. */

@@ -40,6 +40,8 @@ export interface BisectOptions {
   readonly prior: RatePrior;
   /** Good candidates may show the failure too, only less often, and neither rate is known. */
   readonly twoSided?: boolean | undefined;
+  /** For each candidate, how likely it is to be the one before any trial, relative to each other, 1 in the mean. */
+  readonly weights?: readonly number[] | undefined;
   readonly confidence: number;
   /** New trials at the most. */
   readonly budget: number;
@@ -72,6 +74,12 @@ export interface BisectResult extends BisectState {
   readonly stopped: "concluded" | "budget" | "nothing-left";
 }
 
+/** What was asked, as far as an answer depends on it. */
+export type Asked = Pick<
+  BisectOptions,
+  "candidates" | "direction" | "prior" | "twoSided" | "weights" | "confidence"
+>;
+
 /** A candidate whose trials fail on our side this often in a row is passed over. */
 const patience = 3;
 /** And one whose trials could not be judged this often in a row, for whatever reason. */
@@ -86,7 +94,7 @@ const switchesConfidence = 0.99;
  * @param trials for each candidate, in any order: the order of trials changes nothing.
  */
 export function stateOf(
-  options: Pick<BisectOptions, "candidates" | "direction" | "prior" | "twoSided" | "confidence">,
+  options: Asked,
   trials: readonly (readonly Pick<TestedTrial, "outcome">[])[],
   skipped: readonly boolean[],
 ): BisectState {
@@ -102,7 +110,11 @@ export function stateOf(
       observed.push({ test: testOf(candidate), outcome });
     }
   }
-  const begun = beginBelief(history, options.twoSided === true ? undefined : options.prior);
+  const { weights } = options;
+  // That an end is not what it is called is as likely as ever.
+  const byHypothesis =
+    weights && Array.from({ length: history.candidates + 2 }, (_, index) => weights[asSeen(index)] ?? 1);
+  const begun = beginBelief(history, options.twoSided === true ? undefined : options.prior, byHypothesis);
   const belief = observeAll(begun, observed);
   // Where good ones fail too, anything is explained by one switch.
   const several = isTwoSided(belief)

@@ -3,11 +3,11 @@ import type { Context } from "../../base/context.ts";
 import { timeouts } from "../../base/timeouts.ts";
 import { type CompiledFiles, foldersOf } from "../../kernel/compiled-files.ts";
 import type { Candidate } from "./candidates.ts";
+import { idOfCommit, type TouchedPaths, touchedPaths } from "./commit-paths.ts";
 
 /** What commits touch, and what there is at the end of their range. */
 export interface CommitPaths {
-  /** For each commit's id, the paths that it changes; a merge has none of its own. */
-  readonly touched: ReadonlyMap<string, readonly string[]>;
+  readonly touched: TouchedPaths;
   /** Every path at the right end. */
   readonly there: ReadonlySet<string>;
 }
@@ -86,26 +86,11 @@ export async function mergeNoOps(
   const { signal } = context;
   const git = async (...argv: readonly string[]): Promise<string> =>
     (await command(["git", "-C", tree, ...argv], { within: timeouts.host.git, signal })).stdout;
-  const idOf = ({ cell }: Candidate): string => /^git:.*@([0-9a-f]{40})/s.exec(cell.kernel)?.[1] ?? "";
-  const [left, right] = [candidates[0], candidates.at(-1)];
-  if (!left || !right) return { candidates, merged: 0 };
-  const log = await git(
-    "-c",
-    "core.quotePath=false",
-    "log",
-    "--no-renames",
-    "--name-only",
-    "--format=%x00%H",
-    `${idOf(left)}..${idOf(right)}`,
-  );
-  const touched = new Map(
-    log.split("\0").flatMap((part) => {
-      const [id = "", ...paths] = part.split("\n").filter(Boolean);
-      return id === "" ? [] : [[id, paths] as const];
-    }),
-  );
-  const names = await git("-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", idOf(right));
+  const right = candidates.at(-1);
+  if (!right) return { candidates, merged: 0 };
+  const touched = await touchedPaths(candidates, tree, context);
+  const names = await git("-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", idOfCommit(right));
   const nothing = noOpCommits({ touched, there: new Set(names.split("\n")) }, compiled.files);
-  const kept = withoutCommits(candidates, (candidate) => nothing.has(idOf(candidate)));
+  const kept = withoutCommits(candidates, (candidate) => nothing.has(idOfCommit(candidate)));
   return { candidates: kept, merged: candidates.length - kept.length };
 }

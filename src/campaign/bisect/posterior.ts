@@ -7,10 +7,15 @@ export interface Observation {
   readonly outcome: "clean" | "reproduced";
 }
 
+/** For each hypothesis, how likely it is before any trial, relative to the others; above 0. */
+export type Weights = readonly number[];
+
 /** What is believed of the first bad candidate after the observations so far. */
 export interface Belief {
   readonly history: History;
   readonly table: RateTable;
+  /** For each hypothesis, the log of how much more likely than others it was before any trial; absent: none was. */
+  readonly suspicion?: Float64Array | undefined;
   /** Reproductions so far. */
   readonly reproduced: number;
   /** For each hypothesis, clean trials at points that are bad under it. */
@@ -25,12 +30,17 @@ export interface Belief {
   readonly row: RateRow;
 }
 
-/** The belief before any trial: every hypothesis is as likely as any other. */
-export function initialBelief(history: History, table: RateTable): Belief {
+/**
+ * The belief before any trial: every hypothesis is as likely as any other, but for what weights say.
+ *
+ * @param weights for each hypothesis how likely it is, relative to the others.
+ */
+export function initialBelief(history: History, table: RateTable, weights?: Weights): Belief {
   const size = history.candidates + 2;
   return weigh({
     history,
     table,
+    suspicion: weights && Float64Array.from(weights, Math.log),
     reproduced: 0,
     clean: new Int32Array(size),
     excluded: new Uint8Array(size),
@@ -85,21 +95,23 @@ export function expectedRate(belief: Belief): number {
 }
 
 function weigh(belief: Belief): Belief {
-  const { clean, excluded, probability, first, last } = belief;
+  const { clean, excluded, probability, first, last, suspicion } = belief;
   let most = 0;
   for (let hypothesis = first; hypothesis <= last; hypothesis += 1)
     most = Math.max(most, clean[hypothesis] ?? 0);
   const row = belief.table.row(belief.reproduced, most);
+  const logOf = (hypothesis: number): number =>
+    (row.evidence[clean[hypothesis] ?? 0] ?? 0) + (suspicion?.[hypothesis] ?? 0);
   // Under the last hypothesis nothing is bad: no rate can explain a reproduction, and clean needs none.
   let top = Number.NEGATIVE_INFINITY;
   for (let hypothesis = first; hypothesis <= last; hypothesis += 1)
-    if (excluded[hypothesis] === 0) top = Math.max(top, row.evidence[clean[hypothesis] ?? 0] ?? 0);
+    if (excluded[hypothesis] === 0) top = Math.max(top, logOf(hypothesis));
   probability.fill(0);
   if (top === Number.NEGATIVE_INFINITY) return { ...belief, row };
   let sum = 0;
   for (let hypothesis = first; hypothesis <= last; hypothesis += 1) {
     if (excluded[hypothesis] === 1) continue;
-    const p = Math.exp((row.evidence[clean[hypothesis] ?? 0] ?? 0) - top);
+    const p = Math.exp(logOf(hypothesis) - top);
     probability[hypothesis] = p;
     sum += p;
   }

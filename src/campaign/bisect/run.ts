@@ -7,13 +7,21 @@ import type { FoundRepro } from "../../repro/find.ts";
 import { definitionOf } from "../cell-key.ts";
 import type { Campaign, Ledger } from "../ledger.ts";
 import { type OpenTries, openTries } from "../tries.ts";
-import { type BisectOptions, type BisectResult, type BisectState, bisect, stateOf } from "./bisect.ts";
+import {
+  type Asked,
+  type BisectOptions,
+  type BisectResult,
+  type BisectState,
+  bisect,
+  stateOf,
+} from "./bisect.ts";
 import type { Candidate } from "./candidates.ts";
 import { type Confirmation, confirmAnswer } from "./confirm.ts";
 import type { Direction } from "./direction.ts";
 import { type SeenRate, seenRate } from "./learned-rate.ts";
 import { knownRate, learnedRate, type RatePrior, unknownRate } from "./rates.ts";
 import { isSameAsParent } from "./same-kernel.ts";
+import { suspicions } from "./suspicion.ts";
 
 export interface RunBisectOptions {
   readonly found: FoundRepro;
@@ -24,6 +32,10 @@ export interface RunBisectOptions {
   readonly direction?: Direction | undefined;
   /** Good candidates may show the failure too, only less often. */
   readonly twoSided?: boolean | undefined;
+  /** Files, or folders, whose commits are likelier than others to be the one. */
+  readonly suspects?: readonly string[] | undefined;
+  /** What each candidate's commit changes: for `suspects`. */
+  readonly touched?: readonly (readonly string[])[] | undefined;
   readonly confidence: number;
   readonly budget: number;
   /** Reproduction rate of a bad candidate, where the user knows it. */
@@ -68,6 +80,7 @@ export async function runBisect(
   context: Context,
 ): Promise<RunBisectResult> {
   const { found, candidates, direction = "broke", twoSided = false } = options;
+  const suspects = [...(options.suspects ?? [])];
   if (candidates.length < 2) throw new UsageError(`the range ${options.range} is empty`);
   // What ends the bisection ends the trials beside it, too.
   const stop = new AbortController();
@@ -97,6 +110,7 @@ export async function runBisect(
     ...question,
     ...(options.rate === undefined ? {} : { rate: options.rate }),
     ...(learned === undefined ? {} : { learned }),
+    ...(suspects.length === 0 ? {} : { suspects, weights: [...suspicions(options.touched ?? [], suspects)] }),
     candidates: candidates.map(({ name, detail, parents }, index) => ({
       name,
       detail,
@@ -111,6 +125,7 @@ export async function runBisect(
     direction,
     twoSided,
     prior: priorOf(campaign),
+    weights: campaign.weights,
     confidence: options.confidence,
     budget: options.budget,
     jobs: options.jobs,
@@ -188,11 +203,9 @@ export function recall(campaign: Campaign, ledger: Ledger): BisectState {
 }
 
 /** A bisection of the ledger as {@link stateOf} takes it. */
-export function planOf(
-  campaign: Campaign,
-): Pick<BisectOptions, "candidates" | "direction" | "prior" | "twoSided" | "confidence"> {
-  const { candidates, direction, twoSided, confidence } = campaign;
-  return { candidates, direction, twoSided, prior: priorOf(campaign), confidence };
+export function planOf(campaign: Campaign): Asked {
+  const { candidates, direction, twoSided, weights, confidence } = campaign;
+  return { candidates, direction, twoSided, weights, prior: priorOf(campaign), confidence };
 }
 
 /** What was believed of the reproduction rate when a bisection began. */

@@ -1,5 +1,5 @@
 import type { History } from "./history.ts";
-import type { Observation } from "./posterior.ts";
+import type { Observation, Weights } from "./posterior.ts";
 import { coinEntropy } from "./rates.ts";
 
 /** Trials on the two sides of a switch that somebody supposes. */
@@ -30,6 +30,8 @@ export interface TwoSidedBelief {
   readonly model: "two-sided";
   readonly history: History;
   readonly rates: RatePairModel;
+  /** As in a {@link Belief}. */
+  readonly suspicion?: Float64Array | undefined;
   readonly total: { readonly reproduced: number; readonly clean: number };
   /** For each hypothesis, trials at points that are bad under it. */
   readonly reproduced: Int32Array;
@@ -82,18 +84,20 @@ export function orderedRates(): RatePairModel {
 /**
  * The belief before any trial.
  *
+ * @param options.weights as for a bisection with a known good end.
  * @param options.endsDiffer take for granted that there is a first bad one. Default: it is one more hypothesis.
  */
 export function initialTwoSided(
   history: History,
   rates: RatePairModel = orderedRates(),
-  { endsDiffer = false }: { readonly endsDiffer?: boolean } = {},
+  { endsDiffer = false, weights }: { readonly endsDiffer?: boolean; readonly weights?: Weights } = {},
 ): TwoSidedBelief {
   const size = history.candidates + 2;
   return weigh({
     model: "two-sided",
     history,
     rates,
+    suspicion: weights && Float64Array.from(weights, Math.log),
     total: { reproduced: 0, clean: 0 },
     reproduced: new Int32Array(size),
     clean: new Int32Array(size),
@@ -120,7 +124,7 @@ export function observeTwoSided(
 }
 
 function weigh(belief: TwoSidedBelief): TwoSidedBelief {
-  const { last, total, reproduced, clean, probability, badRate, goodRate } = belief;
+  const { last, total, reproduced, clean, probability, badRate, goodRate, suspicion } = belief;
   // Hypotheses between two tests that were made are alike: there are only a few kinds.
   const known = new Map<number, SplitEvidence>();
   let top = Number.NEGATIVE_INFINITY;
@@ -136,10 +140,11 @@ function weigh(belief: TwoSidedBelief): TwoSidedBelief {
       });
       known.set(key, found);
     }
-    logs[hypothesis] = found.log;
+    const log = found.log + (suspicion?.[hypothesis] ?? 0);
+    logs[hypothesis] = log;
     badRate[hypothesis] = found.bad;
     goodRate[hypothesis] = found.good;
-    top = Math.max(top, found.log);
+    top = Math.max(top, log);
   }
   probability.fill(0);
   let sum = 0;
