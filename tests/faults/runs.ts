@@ -174,7 +174,7 @@ const controlC = (run: Started): void => void run.process.stdin?.write("\x03");
  */
 export const runFaultsWith = (suspended: (chance: Chance) => number): readonly Fault[] => [
   {
-    name: "the host of a run is suspended, and goes on",
+    name: "the host of a whole run is suspended, and goes on",
     holds: "clean all the same: the time in which nothing ran is nobody's stall",
     machine: true,
     inject: async (chance, dir) =>
@@ -190,7 +190,7 @@ export const runFaultsWith = (suspended: (chance: Chance) => number): readonly F
       }),
   },
   {
-    name: "the terminal of a run is gone",
+    name: "the terminal of a whole run is gone",
     holds: "it ends orderly, and its run says interrupted",
     machine: true,
     inject: async (chance, dir) =>
@@ -204,7 +204,7 @@ export const runFaultsWith = (suspended: (chance: Chance) => number): readonly F
       }),
   },
   {
-    name: "the terminal of a run is gone without a word",
+    name: "the terminal of a whole run is gone without a word",
     holds: "it goes on to its end, with nobody who reads it",
     machine: true,
     inject: async (chance, dir) =>
@@ -218,7 +218,7 @@ export const runFaultsWith = (suspended: (chance: Chance) => number): readonly F
       }),
   },
   {
-    name: "a run is interrupted",
+    name: "Ctrl-C is typed at a whole run",
     holds: "it ends orderly, and its run says interrupted",
     machine: true,
     inject: async (chance, dir) =>
@@ -232,7 +232,7 @@ export const runFaultsWith = (suspended: (chance: Chance) => number): readonly F
       }),
   },
   {
-    name: "a run is interrupted twice",
+    name: "Ctrl-C is typed at a whole run, twice",
     holds: "it ends at once, and nobody takes its run for one that was done",
     machine: true,
     inject: async (chance, dir) =>
@@ -250,7 +250,7 @@ export const runFaultsWith = (suspended: (chance: Chance) => number): readonly F
       }),
   },
   {
-    name: "the parent of a run is killed",
+    name: "the parent of a whole run is killed",
     holds: "it goes on to its end",
     machine: true,
     inject: async (chance, dir) =>

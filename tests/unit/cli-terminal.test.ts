@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -151,8 +152,58 @@ describe("a terminal", () => {
   });
 });
 
+describe("a session", () => {
+  /** Run lines of a command, whose standard error has a reader until its first line. */
+  async function runUnread(lines: string): Promise<{ exitCode: number | null; stdout: string }> {
+    const child = spawn(process.execPath, [await stepsFile(lines)], {
+      cwd: dir,
+      env: { ...process.env, ...env },
+    });
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.once("data", () => child.stderr.destroy());
+    const exitCode = await new Promise<number | null>((resolve) => child.once("close", resolve));
+    return { exitCode, stdout };
+  }
+
+  test("goes on to its result when nobody reads its progress any more", async () => {
+    const ended = await runUnread(
+      `for (let index = 0; index < 200; index += 1)
+        await step(context.progress, "step " + index, () => new Promise((done) => setImmediate(done)));
+      session.print("the result");`,
+    );
+    expect(ended).toEqual({ exitCode: 0, stdout: "the result\n" });
+  });
+
+  test.each([
+    ["by two SIGHUP, which the kernel and a shell send", ["SIGHUP", "SIGHUP"], "orderly"],
+    ["by two SIGINT, which an impatient person sends", ["SIGINT", "SIGINT"], ""],
+    ["by SIGHUP and SIGINT", ["SIGHUP", "SIGINT"], ""],
+  ])("that is ended %s", async (_how, names, said) => {
+    const { stdout } = await runUnread(
+      `const alive = setInterval(() => {}, 1000);
+      for (const name of ${JSON.stringify(names)}) {
+        const told = new Promise((resolve) => process.once(name, resolve));
+        process.kill(process.pid, name);
+        await told;
+      }
+      clearInterval(alive);
+      if (context.signal.aborted) session.print("orderly");`,
+    );
+    expect(stdout.trim()).toBe(said);
+  });
+});
+
 /** Run lines of a command in a terminal. */
 async function runSteps(lines: string, more: NodeJS.ProcessEnv = {}): ReturnType<typeof runInTerminal> {
+  const argv = [process.execPath, await stepsFile(lines)];
+  return await runInTerminal(argv, { cwd: dir, env: { ...env, ...more } });
+}
+
+/** A program that has a session and does some lines in it. */
+async function stepsFile(lines: string): Promise<string> {
   const file = join(dir, `steps-${Math.random().toString(36).slice(2)}.mjs`);
   await writeFile(
     file,
@@ -165,7 +216,7 @@ async function runSteps(lines: string, more: NodeJS.ProcessEnv = {}): ReturnType
     ${lines}
     session[Symbol.dispose]();`,
   );
-  return await runInTerminal([process.execPath, file], { cwd: dir, env: { ...env, ...more } });
+  return file;
 }
 
 test.each([
