@@ -164,6 +164,12 @@ function noUserNamespaces(cause: CommandError): InfraError {
   );
 }
 
+/**
+ * For `sed -E`: takes the user and password out of addresses. An archive of the host's that wants them is named in the
+ * guest's sources.list, and whoever has the image, or the guest, is not to have them.
+ */
+export const withoutPasswords = "s#://[^/@[:space:]]+@#://#g";
+
 /** One session of fakeroot around unpacking and mke2fs, so that owners survive without root. */
 async function writeImage(
   dir: string,
@@ -176,7 +182,7 @@ async function writeImage(
   await writeRootfs(rootfs, ours);
   const script = `
 set -eu
-tree=$1 tar=$2 rootfs=$3 out=$4
+tree=$1 tar=$2 rootfs=$3 out=$4 without=$5
 mkdir "$tree"
 tar -xf "$tar" -C "$tree" --exclude=./dev/*
 cp -a --no-preserve=ownership "$rootfs"/. "$tree"/
@@ -184,13 +190,14 @@ mkdir -p "$tree/opt/node" "$tree/srv/work" "$tree/run" "$tree/proc" "$tree/sys" 
 chown -R 0:0 "$tree/etc/systemd/system" "$tree/usr/local" "$tree/etc/ssh"
 rm -f "$tree"/etc/ssh/ssh_host_* "$tree"/var/log/*.log "$tree"/var/cache/ldconfig/aux-cache "$tree"/var/lib/systemd/random-seed
 rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/*
+if grep -q @ "$tree/etc/apt/sources.list"; then sed -i -E "$without" "$tree/etc/apt/sources.list"; fi
 : > "$tree/etc/machine-id"
 find "$tree" -newermt @0 -exec touch -h -d @0 {} +
 mke2fs -q -t ext4 -d "$tree" -L dstate-root -U d57a7e00-0000-4000-8000-000000000001 -m 0 \\
   -O '^has_journal,^metadata_csum_seed' -E hash_seed=d57a7e00-0000-4000-8000-000000000002,lazy_itable_init=0,root_owner=0:0 \\
   -I 256 "$out" 1500M
 `;
-  const argv = ["sh", "-c", script, "sh", tree, tar, ours, join(dir, "root.ext4")];
+  const argv = ["sh", "-c", script, "sh", tree, tar, ours, join(dir, "root.ext4"), withoutPasswords];
   await command(process.getuid?.() === 0 ? argv : ["fakeroot", "--", ...argv], {
     within: timeouts.host.image,
     signal,

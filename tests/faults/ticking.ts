@@ -30,14 +30,14 @@ export function tickingRepro({ during, signature }: Ticking): Repro<Ticked> {
     axes: { kernel: [tickingKernel] },
     cells: { bad: [{}], control: [{}] },
     machine: { cpus: 1, memory: "512MiB" },
-    deadline: "1m",
+    deadline: "2m",
     trial: async (context) => {
       const { vm, signal } = context;
       const work =
         "i=0; while [ $i -lt 20 ]; do sleep 0.1; echo tick; i=$((i+1)); done; echo all ticks are done";
       const job = await vm.guest.spawn(work, { signal });
       await during(context);
-      const ended = await job.untilExitOrStall({ deadline: "10s", quiet: "4s", signal });
+      const ended = await job.untilExitOrStall({ deadline: "30s", quiet: "4s", signal });
       const killed = ended.type === "exit" ? undefined : await job.kill("SIGKILL", { within: "3s", signal });
       await vm.powerOff({ within: "10s", signal });
       return {
