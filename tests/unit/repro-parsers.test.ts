@@ -12,6 +12,8 @@ import { readTrace } from "../repros/musl-membarrier-eintr/trial.ts";
 import seccomp from "../repros/seccomp-thread-create/repro.ts";
 import { parseCounts } from "../repros/sockmap-fionread/counts.ts";
 import tls from "../repros/static-tls-exhaustion/repro.ts";
+import etxtbsy from "../repros/uring-close-etxtbsy/repro.ts";
+import { isHealthy, isReported, parseRounds } from "../repros/uring-close-etxtbsy/rounds.ts";
 
 test("a trace shows membarrier refused, signal 34, and the poll that it ended", () => {
   const traced = readTrace(
@@ -67,6 +69,7 @@ test.each([
   ["musl-membarrier-eintr", musl],
   ["seccomp-thread-create", seccomp],
   ["static-tls-exhaustion", tls],
+  ["uring-close-etxtbsy", etxtbsy],
 ])("every bad and control cell of %s exists, each once", (_, repro) => {
   const cells = [...repro.cells.bad, ...repro.cells.control].map((choice) => chooseCell(repro.axes, choice));
   expect(new Set(cells.map((cell) => JSON.stringify(cell))).size).toBe(cells.length);
@@ -102,4 +105,24 @@ test("what FIONREAD and epoll said is read, and anything else is nothing that wa
   expect(parseCounts(`noise\n${line}\n`)).toEqual(JSON.parse(line));
   expect(parseCounts("attaching the BPF program: Operation not permitted\n")).toBeUndefined();
   expect(parseCounts('{"rounds":50,"right":0}')).toBeUndefined();
+});
+
+test("a program that stays busy is the defect only if no process has it open and node has a ring", () => {
+  const line = (changes: object): string =>
+    JSON.stringify({
+      ...{ rounds: 5, first: 0, briefly: 0, lasting: 5, other: 0, holders: 0, ring: true, longest: 3100 },
+      ...changes,
+    });
+  const judge = (text: string): readonly boolean[] => {
+    const seen = parseRounds(text);
+    return seen ? [isReported(seen), isHealthy(seen)] : [];
+  };
+  expect(judge(`warning: something\n${line({})}\n`)).toEqual([true, false]);
+  expect(judge(line({ holders: 1 }))).toEqual([false, false]);
+  expect(judge(line({ ring: false }))).toEqual([false, false]);
+  expect(judge(line({ lasting: 0, briefly: 5 }))).toEqual([false, false]);
+  expect(judge(line({ lasting: 0, first: 5 }))).toEqual([false, true]);
+  // Cut short, or not adding up: nothing that was seen.
+  for (const text of [line({}).slice(0, 40), line({ first: 2 }), ""])
+    expect(parseRounds(text)).toBeUndefined();
 });
