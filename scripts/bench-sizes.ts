@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { commitCandidates } from "../src/campaign/bisect/candidates.ts";
+import { type Candidate, commitCandidates } from "../src/campaign/bisect/candidates.ts";
 import { chooseTest } from "../src/campaign/bisect/choose.ts";
 import { mergedHistory } from "../src/campaign/bisect/history.ts";
 import { initialBelief } from "../src/campaign/bisect/posterior.ts";
@@ -140,41 +140,52 @@ async function maps(): Promise<void> {
 
 async function commits(): Promise<void> {
   console.log(
-    "\n| commits of a range | to read them | to choose the first one to try | the same with a merge every tenth |\n|---|---|---|---|",
+    "\n| commits of a range | to read them | to choose the first one to try | with merges of nine: to read | candidates | to choose |\n|---|---|---|---|---|---|",
   );
   for (const count of [100, 1_000, 10_000, 100_000]) {
-    const tree = join(dir, `tree-${count}`);
-    spawnSync("git", ["init", "--quiet", "--initial-branch=main", tree]);
-    const who = "a <a@example.org> 1700000000 +0000";
-    const lines = [];
-    for (let commit = 1; commit <= count; commit += 1)
-      lines.push(
-        `commit refs/heads/main\nmark :${commit}\ncommitter ${who}\ndata 7\nsubject\n${commit === 1 ? "" : `from :${commit - 1}\n`}M 100644 inline Makefile\ndata ${String(commit).length}\n${commit}\n`,
+    const cells: string[] = [count.toLocaleString("en")];
+    for (const merged of [false, true]) {
+      const tree = join(dir, `tree-${count}-${merged}`);
+      makeTree(tree, count, merged);
+      const cell = { kernel: "6.1.1", node: undefined, env: {}, image: "debian" as const, axes: {} };
+      let found: readonly Candidate[] = [];
+      const read = await took(async () => {
+        found = await commitCandidates(tree, { left: "first", right: "main" }, cell, context);
+      });
+      const parents = found.map((candidate) => candidate.parents);
+      const choose = await took(() =>
+        chooseTest(initialBelief(mergedHistory(parents), new RateTable(ratesFrom(0.1)))),
       );
-    spawnSync("git", ["-C", tree, "fast-import", "--quiet"], { input: lines.join("\n") });
-    spawnSync("git", ["-C", tree, "tag", "first", `main~${count - 1}`]);
-    spawnSync("git", ["-C", tree, "reset", "--quiet", "--hard", "main"]);
-    const cell = { kernel: "6.1.1", node: undefined, env: {}, image: "debian" as const, axes: {} };
-    const time = await took(async () => {
-      const found = await commitCandidates(tree, { left: "first", right: "main" }, cell, context);
-      if (found.length !== count) throw new Error(`${found.length} commits`);
-    });
-    const [row, merged] = [
-      choice(count, Number.POSITIVE_INFINITY),
-      count > 10_000 ? undefined : choice(count, 10),
-    ];
-    console.log(
-      `| ${count.toLocaleString("en")} | ${ms(time)} | ${ms(await row)} | ${merged === undefined ? "not tried" : ms(await merged)} |`,
-    );
+      cells.push(ms(read), ...(merged ? [(found.length - 1).toLocaleString("en")] : []), ms(choose));
+    }
+    console.log(`| ${cells.join(" | ")} |`);
   }
 }
 
-/** How long a bisection thinks before its first trial. */
-async function choice(count: number, every: number): Promise<number> {
-  const parents = Array.from({ length: count + 1 }, (_, index) =>
-    index === 0 ? [] : index % every === 0 && index > every ? [index - 1, index - every] : [index - 1],
-  );
-  return await took(() => chooseTest(initialBelief(mergedHistory(parents), new RateTable(ratesFrom(0.1)))));
+/** A history in a row, or one whose main line merges a branch of nine commits after the other. */
+function makeTree(tree: string, count: number, merged: boolean): void {
+  spawnSync("git", ["init", "--quiet", "--initial-branch=main", tree]);
+  const who = "a <a@example.org> 1700000000 +0000";
+  const lines: string[] = [];
+  let main = 0;
+  for (let mark = 1; mark <= count; mark += 1) {
+    const isMerge = merged && mark % 10 === 0;
+    const isSide = merged && !isMerge && mark > 1;
+    const begins = mark % 10 === 1;
+    const from = isMerge || begins ? main : mark - 1;
+    lines.push(
+      `commit refs/heads/${isSide ? "side" : "main"}\nmark :${mark}\ncommitter ${who}\ndata 7\nsubject\n` +
+        `${from === 0 ? "" : `from :${from}\n`}${isMerge && mark > 10 ? `merge :${mark - 1}\n` : ""}` +
+        `M 100644 inline ${isSide ? "side" : "Makefile"}\ndata ${String(mark).length}\n${mark}\n`,
+    );
+    if (!isSide) main = mark;
+  }
+  spawnSync("git", ["-C", tree, "fast-import", "--quiet"], { input: lines.join("\n") });
+  const [first] = spawnSync("git", ["-C", tree, "rev-list", "--max-parents=0", "main"])
+    .stdout.toString()
+    .split("\n");
+  spawnSync("git", ["-C", tree, "tag", "first", first ?? ""]);
+  spawnSync("git", ["-C", tree, "reset", "--quiet", "--hard", "main"]);
 }
 
 try {

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Context } from "../base/context.ts";
 import { UsageError } from "../base/errors.ts";
 import {
+  broughtBy,
   type Candidate,
   commitCandidates,
   kernelCandidates,
@@ -9,7 +10,7 @@ import {
 } from "../campaign/bisect/candidates.ts";
 import { idOfCommit, touchedPaths } from "../campaign/bisect/commit-paths.ts";
 import { mergeNoOps } from "../campaign/bisect/no-op.ts";
-import { type GitRange, gitRange, isRange, parseRange } from "../campaign/bisect/range.ts";
+import { type Ends, type GitRange, gitRange, isRange, parseRange } from "../campaign/bisect/range.ts";
 import type { RunBisectOptions } from "../campaign/bisect/run.ts";
 import { filesOfFunctions, functionsInStacks } from "../campaign/bisect/stack-files.ts";
 import { definitionOf } from "../campaign/cell-key.ts";
@@ -17,7 +18,7 @@ import type { Ledger } from "../campaign/ledger.ts";
 import { BuildError } from "../kernel/build.ts";
 import { compiledFiles } from "../kernel/compiled-files.ts";
 import { changeKernel } from "../kernel/selector.ts";
-import { chooseCell } from "../lab/cell.ts";
+import { type Cell, chooseCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import type { Repro } from "../repro/define.ts";
 import type { FoundRepro } from "../repro/find.ts";
@@ -79,14 +80,48 @@ export async function candidatesOf(
     { ...choiceOf(options), kernel: undefined, kernelChanges: undefined },
     context.settings,
   );
-  const { ends } = commits;
-  const tree = resolve(commits.tree);
+  return await commitsBetween(resolve(commits.tree), commits.ends, cell, { repro, options }, context);
+}
+
+async function commitsBetween(
+  tree: string,
+  ends: Ends,
+  cell: Cell,
+  { repro, options }: { readonly repro: Repro; readonly options: RangeOptions },
+  context: Context,
+): Promise<Pick<RunBisectOptions, "range" | "candidates">> {
   const all = await commitCandidates(tree, ends, cell, context);
   return {
     range: `git ${ends.left}..${ends.right}`,
     candidates:
       changesOf(options) === "" ? await withoutNoOps(all, tree, repro, context) : withChanges(all, options),
   };
+}
+
+/**
+ * What the commit that a bisection found brought, where it is a merge that stood for all of that: the next range.
+ *
+ * @param found the commit, and the line on which it was found.
+ * @returns undefined where the answer is an answer.
+ */
+export async function insideOf(
+  found: { readonly candidate: Candidate; readonly line: readonly Candidate[] },
+  asked: { readonly repro: Repro; readonly options: RangeOptions },
+  context: Context,
+): Promise<Pick<RunBisectOptions, "range" | "candidates"> | undefined> {
+  const commits = commitsOf(asked.options);
+  if (!commits || found.candidate.parents.length !== 1) return undefined;
+  const tree = resolve(commits.tree);
+  const id = idOfCommit(found.candidate);
+  const ends = await broughtBy(id, tree, context);
+  if (!ends) return undefined;
+  const inside = await commitsBetween(tree, ends, found.candidate.cell, asked, context);
+  const known = new Set(found.line.map(idOfCommit));
+  const brought = inside.candidates.filter((candidate) => !known.has(idOfCommit(candidate))).length;
+  if (brought === 0) return undefined;
+  const text = `${found.candidate.name} is a merge (${found.candidate.detail}): on with the ${brought} commits that it brought`;
+  context.progress({ type: "note", text });
+  return { ...inside, range: `git ${ends.left.slice(0, 12)}..${ends.right.slice(0, 12)}` };
 }
 
 /** Commits without those whose kernel is their parent's: the right end is built first, and says what is compiled. */

@@ -16,7 +16,7 @@ import { describeConclusion, renderPosterior, rowsOf } from "../report/posterior
 import { bisectRecord } from "../report/run-facts.ts";
 import { describeUpstream } from "../report/upstream-commit.ts";
 import { findRepro } from "../repro/find.ts";
-import { candidatesOf, commitsOf, type RangeOptions, suspicionOf } from "./bisect-range.ts";
+import { candidatesOf, commitsOf, insideOf, type RangeOptions, suspicionOf } from "./bisect-range.ts";
 import { withNotes } from "./help.ts";
 import { openQueueFor, type QueueOptions, queueOption } from "./queue.ts";
 import { type ReportOptions, recorded, reportOption, reproRun } from "./recording.ts";
@@ -84,14 +84,17 @@ export function addBisect(program: Command, session: Session): void {
     const context = await session.context();
     const found = await findRepro(name);
     const { repro } = found;
-    const { range, candidates, details } = await candidatesOf(repro, options, context);
+    let asked: Pick<RunBisectOptions, "range" | "candidates" | "details"> = await candidatesOf(
+      repro,
+      options,
+      context,
+    );
     // A trial beside another, not knowing what that one shows, tells less: it has to cost nothing.
     const direction = options.fixed === true ? "mended" : "broke";
     const shape = shapeOf(repro.machine);
     await using queue = await openQueueFor(options, found, context);
     const jobs = options.jobs ?? queue.jobs ?? undisturbedJobs(shape, hostRoom(context.settings));
     using ledger = await Ledger.open(context);
-    const suspicion = await suspicionOf(options, { found, candidates }, ledger, context);
     const { id, campaign, result, confirmation, sameAsParent } = await recorded(
       reproRun("bisect", found),
       options,
@@ -99,29 +102,35 @@ export function addBisect(program: Command, session: Session): void {
       async (run) => {
         const tell = (id: string, campaign: Campaign): void =>
           run.tell({ bisect: bisectRecord(id, campaign, ledger) });
-        const done = await runBisect(
-          {
-            ...options,
-            ...suspicion,
-            direction,
-            jobs,
-            found,
-            range,
-            candidates,
-            details,
-            run,
-            open: queue.open,
-            onTrial: tell,
-          },
-          ledger,
-          context,
-        );
-        tell(done.id, done.campaign);
-        return done;
+        for (let newTrials = 0; ; ) {
+          const done = await runBisect(
+            {
+              ...options,
+              ...(await suspicionOf(options, { found, ...asked }, ledger, context)),
+              ...asked,
+              budget: options.budget - newTrials,
+              direction,
+              jobs,
+              found,
+              run,
+              open: queue.open,
+              onTrial: tell,
+            },
+            ledger,
+            context,
+          );
+          tell(done.id, done.campaign);
+          newTrials += done.result.newTrials;
+          const line = asked.candidates;
+          const candidate = line[answerOf(done.result) ?? -1];
+          const inside = candidate && (await insideOf({ candidate, line }, { repro, options }, context));
+          if (!inside) return { ...done, result: { ...done.result, newTrials } };
+          asked = inside;
+        }
       },
     );
     const { newTrials } = result;
-    const upstream = await upstreamOf(result, candidates, options, context);
+    const upstream = await upstreamOf(result, asked.candidates, options, context);
     const answer = { confirmation, sameAsParent, others: await otherFailures(campaign, ledger) };
     show("bisect", { id, campaign, state: result, json: options.json, newTrials, upstream, answer });
     process.exitCode = result.conclusion.type === "found" ? exitCode.clean : exitCode.inconclusive;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { command } from "../../src/base/command.ts";
 import { silent } from "../../src/base/progress.ts";
 import { readSettings } from "../../src/base/settings.ts";
-import { commitCandidates } from "../../src/campaign/bisect/candidates.ts";
+import { broughtBy, commitCandidates } from "../../src/campaign/bisect/candidates.ts";
 import { mergeNoOps, noOpCommits, withoutCommits } from "../../src/campaign/bisect/no-op.ts";
 import { dependencies } from "../../src/kernel/compiled-files.ts";
 
@@ -108,5 +108,57 @@ describe("a range of a tree", () => {
     expect(kept.map(({ detail }) => detail)).toEqual(["the left end", "kernel/fork.c", "drivers/x.c"]);
     expect(kept.map(({ parents }) => parents)).toEqual([[], [0], [1]]);
     expect(merged).toBe(3);
+  });
+});
+
+describe("a long history with merges", () => {
+  let tree: string;
+  const context = { settings: readSettings(), progress: silent, signal: new AbortController().signal };
+  const git = async (...argv: string[]): Promise<string> =>
+    (await command(["git", "-C", tree, ...argv], { within: "10s" })).stdout.trim();
+  beforeAll(async () => {
+    tree = await mkdtemp(join(tmpdir(), "dstate-merges-"));
+    const script = `
+      git init -q -b main . && git config user.name t && git config user.email t@example.org
+      commit() { echo "$1" >> "$1"; git add -A; git commit -qm "$1"; }
+      commit base; git branch start
+      git checkout -q -b net; commit net1; commit net2
+      git checkout -q main; commit main1; git merge -q --no-ff -m "merge net" net
+      git checkout -q -b mm start; commit mm1
+      git checkout -q main; git merge -q --no-ff -m "merge mm" mm; commit main2`;
+    await command(["sh", "-ec", script], { within: "60s", cwd: tree });
+  });
+  afterAll(async () => await rm(tree, { recursive: true, force: true }));
+
+  test("is first the right end's own line, in a row, each merge standing for what it brought", async () => {
+    const ends = { left: "start", right: "main" };
+    const whole = await commitCandidates(tree, ends, cell, context);
+    expect(whole).toHaveLength(8);
+    const line = await commitCandidates(tree, ends, cell, context, { mostWithMerges: 3 });
+    expect(line.map(({ detail }) => detail)).toEqual([
+      "the left end",
+      "main1",
+      "merge net",
+      "merge mm",
+      "main2",
+    ]);
+    expect(line.map(({ parents }) => parents)).toEqual([[], [0], [1], [2], [3]]);
+  });
+
+  test("goes on with what the merge brought that was found, and with nothing where none was", async () => {
+    const merge = await git("rev-parse", "main~2");
+    const inside = await broughtBy(merge, tree, context);
+    if (!inside) throw new Error("it is a merge");
+    const brought = await commitCandidates(tree, inside, cell, context);
+    expect(brought.map(({ detail }) => detail)).toEqual(["the left end", "net1", "net2", "merge net"]);
+    expect(brought.map(({ parents }) => parents)).toEqual([[], [0], [1], [0, 2]]);
+    expect(await broughtBy(await git("rev-parse", "main"), tree, context)).toBeUndefined();
+  });
+
+  test("in a row is never cut short", async () => {
+    const row = await commitCandidates(tree, { left: "start", right: "net" }, cell, context, {
+      mostWithMerges: 1,
+    });
+    expect(row.map(({ detail }) => detail)).toEqual(["the left end", "net1", "net2"]);
   });
 });

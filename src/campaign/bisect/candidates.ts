@@ -98,8 +98,17 @@ function inARow(list: readonly { name: string; cell: Cell }[]): Candidate[] {
 }
 
 /**
- * The commits of a kernel tree that B has and A has not, parents first, as `git bisect` sees them.
+ * Of a history with merges every commit's ancestors are kept, a bit for each pair: 3 MB for so many commits, and a
+ * hundred times that for ten times as many.
+ */
+const mostWithMerges = 5000;
+
+/**
+ * The commits of a kernel tree that B has and A has not, parents first, as `git bisect` sees them. Of a long history with
+ * merges it is those on B's own line, each merge standing for all that it brought: what a merge brought is a range of
+ * its own, see {@link broughtBy}.
  *
+ * @param options.mostWithMerges from how many commits on a history with merges is long.
  * @throws {UsageError} when an end is unknown, A is no ancestor of B, or an end is what is checked out in a work tree
  *   with changes.
  */
@@ -108,6 +117,7 @@ export async function commitCandidates(
   ends: Ends,
   cell: Cell,
   context: Context,
+  options: { readonly mostWithMerges?: number } = {},
 ): Promise<Candidate[]> {
   const { signal } = context;
   const [left, right] = [
@@ -142,11 +152,25 @@ export async function commitCandidates(
           : `Their last commit in common is ${base.slice(0, 12)}.`,
     });
   }
-  const log = await git("log", "--topo-order", "--reverse", "--format=%H%x09%P%x09%s", `${left}..${right}`);
-  const rows = log
-    .trim()
-    .split("\n")
-    .map((line) => line.split("\t"));
+  const rowsOf = async (...which: readonly string[]): Promise<string[][]> => {
+    const argv = [
+      "log",
+      "--topo-order",
+      "--reverse",
+      "--format=%H%x09%P%x09%s",
+      ...which,
+      `${left}..${right}`,
+    ];
+    const text = await git(...argv);
+    return text
+      .trim()
+      .split("\n")
+      .map((line) => line.split("\t"));
+  };
+  const all = await rowsOf();
+  const isLong = all.length > (options.mostWithMerges ?? mostWithMerges);
+  const isMerged = all.some(([, parents = ""]) => parents.includes(" "));
+  const rows = isLong && isMerged ? await rowsOf("--first-parent") : all;
   const numbers = new Map([[left, 0], ...rows.map(([id = ""], index) => [id, index + 1] as const)]);
   const of = (id: string, subject: string, parents: readonly number[]): Candidate => ({
     name: id.slice(0, 12),
@@ -158,9 +182,30 @@ export async function commitCandidates(
     of(left, "the left end", []),
     ...rows.map(([id = "", parents = "", ...subject]) =>
       of(id, subject.join("\t"), [
-        // What lies outside the range is as good, or as bad, as the left end.
-        ...new Set(parents.split(" ").map((parent) => numbers.get(parent) ?? 0)),
+        // What lies outside the range is as good, or as bad, as the left end; what a merge brought lies in it.
+        ...new Set(
+          parents
+            .split(" ")
+            .slice(0, rows === all ? undefined : 1)
+            .map((parent) => numbers.get(parent) ?? 0),
+        ),
       ]),
     ),
   ];
+}
+
+/**
+ * The range of what a merge brought, where a commit is one: from its first parent to itself.
+ *
+ * @returns undefined for a commit that is no merge.
+ */
+export async function broughtBy(
+  commit: string,
+  tree: string,
+  { signal }: Pick<Context, "signal">,
+): Promise<Ends | undefined> {
+  const argv = ["git", "-C", tree, "rev-list", "--parents", "--max-count=1", commit];
+  const { stdout } = await command(argv, { within: timeouts.host.git, signal });
+  const [, first, second] = stdout.trim().split(" ");
+  return first === undefined || second === undefined ? undefined : { left: first, right: commit };
 }
