@@ -187,8 +187,9 @@ export class Machine implements AsyncDisposable {
     this.shell.commands.destroy();
     this.shell.errors.destroy();
     await this.console[Symbol.asyncDispose]();
-    this.#onExit[Symbol.dispose]();
     await this.#directory[Symbol.asyncDispose]();
+    // Last: who is told to end at once in the middle of that does the rest of it at once.
+    this.#onExit[Symbol.dispose]();
   }
 
   #endNow(): void {

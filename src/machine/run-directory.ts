@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -39,7 +39,7 @@ export async function makeRunDirectory(root: string): Promise<RunDirectory> {
   const owner = ownIdentity();
   const path = await mkdtemp(join(root, "m-"));
   const own = join(path, "q");
-  const record = join(path, "owner.json");
+  const record = join(path, ownerFile);
   const also: string[] = [];
   let qemu: Owner | undefined;
   const write = async (): Promise<void> => await writeFile(record, JSON.stringify({ owner, qemu, also }));
@@ -57,12 +57,24 @@ export async function makeRunDirectory(root: string): Promise<RunDirectory> {
       await write();
     },
     removeNow: () => {
-      for (const each of [path, ...also]) rmSync(each, { recursive: true, force: true });
+      const rest = readdirSync(path).filter((name) => name !== ownerFile);
+      for (const each of [...also, ...rest.map((name) => join(path, name)), path])
+        rmSync(each, { recursive: true, force: true });
     },
-    [Symbol.asyncDispose]: async () => {
-      for (const each of [path, ...also]) await rm(each, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: async () => await remove(path, also),
   };
+}
+
+const ownerFile = "owner.json";
+
+/**
+ * Remove a machine's folders. What names their owner goes last: of whoever is killed in the middle of it, a later start
+ * can remove the rest.
+ */
+async function remove(path: string, also: readonly string[]): Promise<void> {
+  const rest = (await readdir(path).catch(() => [])).filter((name) => name !== ownerFile);
+  for (const each of [...also, ...rest.map((name) => join(path, name)), path])
+    await rm(each, { recursive: true, force: true });
 }
 
 /**
@@ -98,13 +110,13 @@ export async function reap(root: string): Promise<number> {
   for (const name of await readdir(root).catch(() => [] as string[])) {
     if (!name.startsWith("m-")) continue;
     const path = join(root, name);
-    const text = await readFile(join(path, "owner.json"), "utf8").catch(() => "");
+    const text = await readFile(join(path, ownerFile), "utf8").catch(() => "");
     const record = recordSchema.safeParse(parseJson(text));
     // No record yet: the folder may be a second old. One without an owner for long is nobody's.
     if (!record.success || isAlive(record.data.owner)) continue;
     const { qemu, also = [] } = record.data;
     if (qemu && isAlive(qemu)) process.kill(qemu.pid, "SIGKILL");
-    for (const each of [path, ...also]) await rm(each, { recursive: true, force: true });
+    await remove(path, also);
     count += 1;
   }
   return count;
