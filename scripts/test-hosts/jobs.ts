@@ -74,7 +74,9 @@ async function afterSetup(
 }
 
 function flagship({ code, output }: Ended): JobResult {
-  if (code === 0) return { good: true, result: "6.1.115 reproduced, 6.1.129 clean" };
+  const verdicts = [...output.matchAll(/done: trial: kernel (\S+?),.*: (reproduced|clean) \(/g)];
+  const told = verdicts.map(([, kernel, outcome]) => `${kernel} ${outcome}`).join(", ");
+  if (code === 0) return { good: true, result: told };
   return { good: false, result: `exit code ${code}: ${lastWords(output)}` };
 }
 

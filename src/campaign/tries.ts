@@ -1,5 +1,6 @@
 import type { Context } from "../base/context.ts";
-import { isFixedSelector } from "../kernel/selector.ts";
+import { isFixedSelector, parseKernelSelector } from "../kernel/selector.ts";
+import { sourceOf } from "../kernel/sources/index.ts";
 import { storedKernels } from "../kernel/stored.ts";
 import type { Cell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
@@ -15,6 +16,8 @@ export interface Tries<Observation = unknown> {
   key(cell: Cell): Promise<string>;
   /** Whether the cell's kernel is on this machine. */
   isBuilt(cell: Cell): boolean;
+  /** Whether it is not, and has to be built: a package is only fetched. */
+  mustBuild(cell: Cell): boolean;
   /** Get what the cell needs. @throws {InfraError} when it cannot be had. */
   provide(cell: Cell): Promise<void>;
   /** @throws {InfraError} when the cell's parts cannot be had, or the trial cannot be recorded. */
@@ -66,6 +69,7 @@ export async function openTries<Observation>(
   return {
     key: async (cell) => keys.get(JSON.stringify(cell)) ?? (await nameOf(cell)),
     isBuilt: (cell) => built.has(cell.kernel),
+    mustBuild: ({ kernel }) => !built.has(kernel) && sourceOf(parseKernelSelector(kernel)).isBuilt,
     provide: async (cell) => {
       await provideParts(repro, cell, context);
       built.add(cell.kernel);

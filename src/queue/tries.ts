@@ -119,6 +119,7 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
       },
       // What workers have, and what they have built for us: another kernel costs its build.
       isBuilt: (cell) => built.has(cell.kernel),
+      mustBuild: ({ kernel }) => !built.has(kernel) && sourceOf(parseKernelSelector(kernel)).isBuilt,
       provide,
       run: async (cell, about = {}) => {
         // Nobody would take a trial of a kernel that nobody has.

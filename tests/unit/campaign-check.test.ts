@@ -26,7 +26,7 @@ const trialOf = (cell: Cell): TrialResult => ({
 });
 
 /** Trials that end when they are told to, and what was done in which order. */
-class World implements Pick<Tries, "provide" | "run"> {
+class World implements Pick<Tries, "provide" | "run" | "mustBuild"> {
   readonly done: string[] = [];
   readonly waits = new Map<string, PromiseWithResolvers<void>>();
   stopped: AbortSignal | undefined;
@@ -40,6 +40,13 @@ class World implements Pick<Tries, "provide" | "run"> {
   async provide({ kernel }: Cell): Promise<void> {
     this.done.push(`get ${kernel}`);
     await this.wait(`get ${kernel}`).promise;
+  }
+
+  /** Those whose kernel has to be built. */
+  building: readonly string[] = ["bad", "good"];
+
+  mustBuild({ kernel }: Cell): boolean {
+    return this.building.includes(kernel);
   }
 
   stall: () => void = () => {};
@@ -94,6 +101,17 @@ describe("a check", () => {
     await expect.poll(() => world.done).toContain("try good");
     for (const what of ["try good", "try bad"]) world.wait(what).resolve();
     expect(await trials).toHaveLength(2);
+  });
+
+  test("tries the cell whose kernel is there while that of the other is built, and tells them in the cells' order", async () => {
+    const world = new World();
+    world.building = ["bad"];
+    const trials = checkCells(plan, { jobs: 1, spare: 0 }, signal, async () => world);
+    await expect.poll(() => [...world.done].sort()).toEqual(["get bad", "get good"]);
+    for (const what of ["get good", "try good"]) world.wait(what).resolve();
+    await expect.poll(() => world.done.at(-1)).toBe("tried good");
+    for (const what of ["get bad", "try bad"]) world.wait(what).resolve();
+    expect((await trials).map(({ summary }) => summary)).toEqual(["bad", "good"]);
   });
 
   test("ends with what failed first, when the other cell has been told to stop and has ended", async () => {

@@ -93,6 +93,7 @@ describe("the shards of a map", () => {
       return {
         key: async (tried) => nameCell(ledger, about(tried)),
         isBuilt: () => true,
+        mustBuild: () => false,
         provide: async () => {},
         run: async (tried) => {
           const patch = Number(tried.kernel.split(".")[2]);

@@ -23,6 +23,8 @@ export default defineRepro({
   cells: {
     bad: [{ kernel: "6.1.115", node: "20.9.0" }],
     control: [
+      // Debian's own of the same line, mended since: nothing to build, so `npm start` has its verdict first.
+      { kernel: "deb:6.1", node: "20.9.0" },
       { kernel: "6.1.129", node: "20.9.0" },
       { kernel: "6.1.106", node: "20.9.0" },
       { kernel: "6.1.115", node: "20.9.0", env: { UV_USE_IO_URING: "0" } },
