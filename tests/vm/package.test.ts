@@ -21,12 +21,15 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** A user's environment: this Node, no program of the checkout, and nothing that npm tells the scripts it runs. */
+/**
+ * A user's environment: this Node, no program of the checkout, and nothing that npm tells the scripts it runs. How the
+ * registry is reached stays: npm asks again for ten minutes where it does not trust it.
+ */
 const env = {
   ...Object.fromEntries(
     Object.entries(process.env).filter(
       ([name]) =>
-        !/^(npm_(?!config_)|npm_config_(local_prefix|ignore_scripts)|INIT_CWD|VITEST|NODE_|FORCE_COLOR)/.test(
+        !/^(npm_(?!config_)|npm_config_(local_prefix|ignore_scripts)|INIT_CWD|VITEST|NODE_(?!EXTRA_CA_CERTS)|FORCE_COLOR)/.test(
           name,
         ),
     ),
