@@ -1,7 +1,7 @@
 import type { Duplex, Readable } from "node:stream";
 import type { Client, ClientChannel, ConnectConfig } from "ssh2";
-import ssh2 from "ssh2";
 import { InfraError, messageOf } from "../base/errors.ts";
+import { ssh2 } from "../base/ssh2.ts";
 import { pause } from "../base/wait.ts";
 import { ConnectionLost } from "../machine/fault.ts";
 import type { Seed } from "../machine/seed.ts";

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 // nanotar: typed, no dependencies, writes tar in memory.
 import { createTar } from "nanotar";
-import ssh2 from "ssh2";
+import { ssh2 } from "../base/ssh2.ts";
 
 /** A fixed size, so that a restored machine finds the disk it was frozen with. */
 const seedDiskBytes = 64 * 1024;

@@ -212,7 +212,11 @@ async function addCompiler(to: string, libraries: Set<string>, signal: AbortSign
 async function addNpm(to: string): Promise<void> {
   const cli = await realpath(await placeOf("npm"));
   const folder = dirname(dirname(cli));
-  await cp(folder, join(to, "lib/npm"), { recursive: true, dereference: true });
-  const script = `#!${store}/bin/sh\nexec ${store}/bin/node ${store}/lib/npm/bin/npm-cli.js "$@"\n`;
+  // Debian has the modules of its npm beside it, each a package.
+  const isAlone = basename(dirname(folder)) === "node_modules";
+  const from = isAlone ? folder : dirname(folder);
+  const modules = join(to, "lib/node_modules");
+  await cp(from, isAlone ? join(modules, "npm") : modules, { recursive: true, verbatimSymlinks: true });
+  const script = `#!${store}/bin/sh\nexec ${store}/bin/node ${store}/lib/node_modules/npm/bin/npm-cli.js "$@"\n`;
   await writeFile(join(to, "bin/npm"), script, { mode: 0o755 });
 }
