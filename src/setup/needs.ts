@@ -33,6 +33,7 @@ export const needs: readonly Need[] = [
   need(guestPlatform.qemu.program, guestPlatform.qemu.debianPackage, "runs the machines", "machines"),
   need("qemu-img", "qemu-utils", "layers of disks", "machines"),
   need("setpriv", "util-linux", "ends QEMU when dstate dies", "machines"),
+  need("mkfifo", "coreutils", "keeps what a console prints", "machines"),
   need("flock", "util-linux", "lets one process at a time make a cache entry", "images"),
   need("mke2fs", "e2fsprogs", "writes file systems without root", "images"),
   need("mmdebstrap", "mmdebstrap", "makes Debian images without root", "images"),

@@ -93,7 +93,7 @@ describe("what a host needs for a repro whose parts", () => {
     packagesFor(needsFor(["machines", ...needsToMake(parts, [cellOf("6.1.115")])]));
 
   test("are all there is no compiler, and nothing to make an image with", () => {
-    expect(packages()).toEqual(["qemu-system-x86", "qemu-utils", "util-linux"]);
+    expect(packages()).toEqual(["coreutils", "qemu-system-x86", "qemu-utils", "util-linux"]);
   });
 
   test("lack the kernel is a compiler, unless it is a package's", () => {
