@@ -47,8 +47,26 @@ function systemFolders(program: string): string[] {
   return [
     ...ofLibraries,
     ...["/lib64", "/usr/lib64", "/usr/share/qemu", "/usr/share/seabios", "/nix/store"],
-    ...(program.startsWith("/usr/local/") ? ["/usr/local/lib", "/usr/local/share/qemu"] : []),
+    ...(program.startsWith("/usr/local/") ? ["/usr/local/lib"] : []),
+    ...firmwareBeside(program),
   ];
+}
+
+/**
+ * Where a QEMU that lies elsewhere than it was built for has its firmware. It would find that by its own place, which it
+ * asks /proc for; a confined program has none, so it is told (`-L`).
+ *
+ * @param program by its whole path.
+ * @see https://www.qemu.org/docs/master/system/invocation.html (-L)
+ * @example firmwareBeside("/opt/qemu/bin/qemu-system-x86_64") // ["/opt/qemu/share/qemu"], if it is there
+ */
+export function firmwareBeside(program: string): string[] {
+  const prefix = dirname(dirname(program));
+  // A distribution's knows its own, which may be several folders.
+  if (prefix === "/usr" || prefix.startsWith("/nix/store/")) return [];
+  return ["share/qemu", "share/seabios"]
+    .map((folder) => join(prefix, folder))
+    .filter((folder) => existsSync(folder));
 }
 
 /**

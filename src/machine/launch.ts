@@ -6,6 +6,7 @@ import { type Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { bareEnvironment } from "../base/program.ts";
 import { type Confinement, filterArguments } from "../confine/confinement.ts";
+import { firmwareBeside } from "../confine/view.ts";
 import { layersOf, prepareLayers } from "./layers.ts";
 import type { MachineOptions } from "./options.ts";
 import { probeConfinement } from "./probe-confinement.ts";
@@ -42,7 +43,8 @@ export async function launch(
   await prepareLayers(options.layersDir, { runtimeRoot });
   await mkdir(layers, { mode: 0o700 });
   await directory.extend(layers);
-  const words = [...(confinement.filter ? filterArguments : []), ...argv];
+  const firmware = firmwareBeside(program).flatMap((folder) => ["-L", folder]);
+  const words = [...firmware, ...(confinement.filter ? filterArguments : []), ...argv];
   const confined = await prepareSandbox({
     confinement,
     program,
