@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { CommandError, command } from "../../src/base/command.ts";
 import type { Duration } from "../../src/base/duration.ts";
+import { readSettings } from "../../src/base/settings.ts";
 
 /**
  * A host that has none of the places of ordinary Linux, as NixOS has none: `/usr`, `/lib64` and `/lib` are empty, and
@@ -52,11 +53,11 @@ const store = "/tools";
 const loader = "/lib64/ld-linux-x86-64.so.2";
 const ownLoader = `${store}/ld-linux-x86-64.so.2`;
 
-/** Namespaces of its own and pivot_root; nothing of this machine's system is left in sight. */
+/** Namespaces of its own and pivot_root, which util-linux 2.42 has no program for; nothing of this machine's system is left in sight. */
 const enterScript = `
 set -eu
-root=$1 folder=$2
-shift 2
+root=$1 folder=$2 busybox=$3
+shift 3
 mount --bind "$root" "$root"
 for place in dev sys; do mount --rbind "/$place" "$root/$place"; done
 mount -t proc proc "$root/proc"
@@ -69,7 +70,7 @@ done
 shift
 cd "$root"
 mkdir -p .outside
-pivot_root . .outside
+"$busybox" pivot_root . .outside
 cd "$folder"
 exec ${store}/bin/sh -c '
   ${store}/bin/umount -l /.outside
@@ -129,7 +130,7 @@ export async function openBareHost(options: BareHostOptions): Promise<BareHost> 
     run: async (argv, { within, signal, env }) => {
       const unshare = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child"];
       const binds = [home, ...shared, ...(await there(networkFiles))];
-      const inside = ["sh", "-c", enterScript, "sh", root, home, ...binds, "--"];
+      const inside = ["sh", "-c", enterScript, "sh", root, home, readSettings().busybox, ...binds, "--"];
       const clean = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));
       const own = { ...network, HOME: process.env.HOME, PATH: `${store}/bin`, ...env };
       const settings = Object.entries(own).flatMap(([name, value]) =>
