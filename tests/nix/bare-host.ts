@@ -193,19 +193,24 @@ async function librariesOf(path: string, signal: AbortSignal): Promise<string[]>
 
 /** gcc finds its parts from where it is itself. */
 async function addCompiler(to: string, libraries: Set<string>, signal: AbortSignal): Promise<void> {
-  const place = async (name: string): Promise<string> =>
-    (await command(["gcc", `-print-prog-name=${name}`], { within: "10s", signal })).stdout.trim();
-  const folder = dirname(await place("cc1"));
-  const inside = join(to, "lib/gcc/x86_64-linux-gnu", basename(folder));
-  await mkdir(inside, { recursive: true });
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const wanted = ["cc1", "collect2", "lto-wrapper", "liblto_plugin.so", "include"].includes(entry.name);
-    if (!wanted && !/^(crt.*\.o|libgcc.*)$/.test(entry.name)) continue;
-    await cp(join(folder, entry.name), join(inside, entry.name), { recursive: true, dereference: true });
-  }
-  for (const program of ["cc1", "collect2", "lto-wrapper"]) {
-    await adopt(join(inside, program));
-    for (const library of await librariesOf(join(folder, program), signal)) libraries.add(library);
+  const ask = async (option: string): Promise<string> =>
+    dirname((await command(["gcc", option], { within: "10s", signal })).stdout.trim());
+  // Both are one folder with an older gcc; a newer one has its programs in libexec.
+  const folders = [
+    { from: await ask("-print-prog-name=cc1"), wanted: /^(cc1|collect2|lto-wrapper|liblto_plugin\.so)$/ },
+    { from: await ask("-print-libgcc-file-name"), wanted: /^(include|crt.*\.o|lib(gcc|atomic).*)$/ },
+  ];
+  for (const { from, wanted } of folders) {
+    const [, above = "lib"] = /\/(lib|libexec)\/gcc\//.exec(from) ?? [];
+    const inside = join(to, above, "gcc/x86_64-linux-gnu", basename(from));
+    await mkdir(inside, { recursive: true });
+    for (const { name } of await readdir(from, { withFileTypes: true })) {
+      if (!wanted.test(name)) continue;
+      await cp(join(from, name), join(inside, name), { recursive: true, dereference: true });
+      if (!["cc1", "collect2", "lto-wrapper"].includes(name)) continue;
+      await adopt(join(inside, name));
+      for (const library of await librariesOf(join(from, name), signal)) libraries.add(library);
+    }
   }
 }
 
