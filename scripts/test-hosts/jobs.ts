@@ -206,7 +206,9 @@ async function sharedCaches(system: System, user: User): Promise<Bind[]> {
     const present = new Set(await readdir(from));
     for (const entry of await readdir(join(cacheDir, name)).catch(() => [])) {
       if (entry.startsWith(".") || present.has(entry)) continue;
-      await cp(join(cacheDir, name, entry), join(from, entry), { recursive: true, preserveTimestamps: true });
+      // Links stay as they are: else they would lead into this user's cache, which is not the root's.
+      const how = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+      await cp(join(cacheDir, name, entry), join(from, entry), how);
     }
     await ownAs(user, from, system.context.signal);
     binds.push({ from, to: `/${homeOf(user)}/.cache/dstate/${name}`, mode: "rw" });

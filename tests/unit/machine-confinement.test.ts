@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { bareEnvironment } from "../../src/base/program.ts";
 import { readSettings } from "../../src/base/settings.ts";
 import { type Confinement, confinedCommand, someIds } from "../../src/confine/confinement.ts";
 import { layOut } from "../../src/confine/view.ts";
@@ -170,7 +171,8 @@ describe("a program in QEMU's place", () => {
     );
     execFileSync("chown", ["-R", `${ids.uid}:${ids.gid}`, dir]);
     const { spawn } = await import("node:child_process");
-    const child = spawn(first, rest, { ...ids, stdio: ["ignore", "ignore", "pipe"] });
+    const env = bareEnvironment(settings);
+    const child = spawn(first, rest, { ...ids, env, stdio: ["ignore", "ignore", "pipe"] });
     const said = await text(child.stderr);
     expect(said.match(/^.*(?=: could$)/gm)).toEqual(needed);
   });
