@@ -64,7 +64,9 @@ export class SerialPipes implements Disposable {
       output,
       input,
       rest: async () => {
-        const within = timeouts.machine.lastWords;
+        // It ends with QEMU, at once unless this host has no processor for us: then a shorter wait would lose lines.
+        const within = timeouts.machine.sockets;
+        // Somebody else still holds the other end: the log is as far as it was read.
         await withDeadline("the rest of the console", { within }, () => ended).catch(() => {});
       },
     };
