@@ -35,7 +35,7 @@ export interface StoreEntry {
 export interface MakeOptions {
   readonly within: Within;
   readonly signal: AbortSignal;
-  /** Told once when another process is making the same entry and we wait for it. */
+  /** Told once when the same entry is being made by somebody else, in this process or another, and we wait for it. */
   readonly onWait?: (() => void) | undefined;
   /** Another name under which the store's {@link OtherPlace} may have an entry that is as good, with another key. */
   readonly alias?: string | undefined;
@@ -162,7 +162,9 @@ export class Store {
       const locks = join(this.root, ".locks");
       await mkdir(locks, { recursive: true });
       await this.sweep();
-      await using _lock = await lockFile(join(locks, key), { ...options, signal });
+      // Who only takes makes nothing that anybody would wait for: it looks, and gives the lock back.
+      const onWait = this.#takeOnly ? undefined : options.onWait;
+      await using _lock = await lockFile(join(locks, key), { within: options.within, onWait, signal });
       const meanwhile = await this.find(key).catch(async (error: unknown) => {
         ifCorrupt(error);
         options.onCorrupt?.(messageOf(error));
@@ -178,7 +180,7 @@ export class Store {
         await mkdir(draft);
         const owner = join(draft, ownerFile);
         await writeFile(owner, JSON.stringify(own));
-        const earlier = { owner, signal, onWait: options.onWait };
+        const earlier = { owner, signal, onWait };
         await using _earlier = await besideEarlierVersions(join(this.root, `.lock-${key}`), earlier);
         const theirs = await this.find(key);
         if (theirs) return theirs;

@@ -83,7 +83,7 @@ export async function provideDebianImage(context: Context, options: DebianImageO
       signal: context.signal,
       onCorrupt: sayMadeAnew(context),
       onWait: () =>
-        context.progress({ type: "note", text: "another dstate is making the image; waiting for it" }),
+        context.progress({ type: "note", text: "the image is being made already; waiting for it" }),
     },
     async (dir, signal) =>
       await longStep(context, timing(wanted.suite), async (progress) => {

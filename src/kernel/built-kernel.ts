@@ -103,7 +103,7 @@ export async function storeBuilt(
       onCorrupt: sayMadeAnew(context),
       alias: ofAnyCompiler,
       onWait: () =>
-        context.progress({ type: "note", text: `another dstate is building Linux ${title}; waiting for it` }),
+        context.progress({ type: "note", text: `Linux ${title} is being built already; waiting for it` }),
     },
     async (dir, signal) => {
       if (typeof compiler !== "string") throw compiler;

@@ -54,7 +54,7 @@ export async function storePackaged(input: PackagedInput, context: Context): Pro
   const { init, modules, busyboxSha256 } = recipe;
   const key = `${input.name}-${keyOf([recipeVersion, format, hashes, init, modules, busyboxSha256])}`;
   const onWait = (): void =>
-    context.progress({ type: "note", text: `another dstate is unpacking ${title}; waiting for it` });
+    context.progress({ type: "note", text: `${title} is being unpacked already; waiting for it` });
   const limits = {
     within: timeouts.make.download,
     signal: context.signal,

@@ -29,7 +29,7 @@ export async function fetchFile(
       signal: context.signal,
       onCorrupt: sayMadeAnew(context),
       onWait: () =>
-        context.progress({ type: "note", text: `another dstate is fetching ${file.name}; waiting for it` }),
+        context.progress({ type: "note", text: `${file.name} is being fetched already; waiting for it` }),
     },
     async (dir, signal) =>
       await step(context.progress, `download ${file.name}`, async ({ update }) => {

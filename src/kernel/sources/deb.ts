@@ -88,7 +88,7 @@ async function provideDebianKernel(
       onWait: () =>
         context.progress({
           type: "note",
-          text: `another dstate is getting Debian's ${kernel.version}; waiting for it`,
+          text: `Debian's ${kernel.version} is being fetched already; waiting for it`,
         }),
     },
     async (dir, signal) => {
