@@ -160,8 +160,17 @@ function quietView(stream: NodeJS.WriteStream): ProgressView {
 function describe(step: Running): string {
   const share = step.share === undefined ? "" : ` ${Math.floor(step.share * 100)} %`;
   const detail = step.detail === undefined ? "" : `: ${step.detail}`;
-  const of = step.expected ? ` of ${expectationText(step.expected)}` : leftOf(step);
-  return `${step.title}${share}, ${elapsed(step)}${of}${detail}`;
+  return `${step.title}${share}, ${elapsed(step)}${outlook(step)}${detail}`;
+}
+
+/** What was measured here is known best; then how far it came until now; a guess that was passed says nothing. */
+function outlook(step: Running): string {
+  const { expected } = step;
+  const passed = expected !== undefined && Date.now() - step.since > expected.milliseconds;
+  if (expected && expected.measured > 0 && !passed) return ` of ${expectationText(expected)}`;
+  const left = leftOf(step);
+  if (left !== "" || !expected) return left;
+  return passed ? ", longer than expected" : ` of ${expectationText(expected)}`;
 }
 
 /** How long it takes yet, by how far it came until now: said only when that is something to go by. */

@@ -1,5 +1,5 @@
 import { PassThrough } from "node:stream";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type Progress, type Step, step } from "../../src/base/progress.ts";
 import { slowProgress } from "../../src/base/slow-progress.ts";
 import { viewProgress } from "../../src/report/progress.ts";
@@ -33,6 +33,37 @@ describe("progress without a terminal", () => {
       "build Linux git:T@v5.10.170: about 5m, at a guess",
       expect.stringMatching(/^done: build Linux git:T@v5\.10\.170: 4\.3 MiB \(\d+m?s\)$/),
     ]);
+  });
+
+  test.each([
+    ["keeps to a guess while nothing is known", 30, undefined, "build, 30s of about 5m, at a guess"],
+    ["goes by how far it came rather than by a guess", 105, 0.25, "build 25 %, 1m 45s, about 5m 15s left"],
+    [
+      "says of a guess that was passed only that it was",
+      405,
+      undefined,
+      "build, 6m 45s, longer than expected",
+    ],
+    ["goes by how far it came when a guess was passed", 405, 0.8, "build 80 %, 6m 45s, about 1m 41s left"],
+  ])("%s", async (_, seconds, share, line) => {
+    vi.useFakeTimers();
+    try {
+      const lines = await plainLines(
+        async (progress) =>
+          await step(
+            progress,
+            "build",
+            async (build: Step) => {
+              if (share !== undefined) build.update({ share });
+              vi.advanceTimersByTime(seconds * 1000);
+            },
+            { expected: { milliseconds: 300_000, measured: 0 } },
+          ),
+      );
+      expect(lines.at(-2)).toBe(`  ... ${line}`);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("keeps what is printed elsewhere a line of its own, also where nothing else is wanted", async () => {
