@@ -5,6 +5,7 @@ import { trace } from "./debug.ts";
 import { InfraError } from "./errors.ts";
 import { hostTroubleIn } from "./host-trouble.ts";
 import { onProcessExit } from "./on-exit.ts";
+import { letOthersFirst } from "./priority.ts";
 import { hostEnvironment } from "./program.ts";
 import { withDeadline } from "./wait.ts";
 
@@ -24,6 +25,8 @@ export interface CommandOptions {
    * SIGTERM, and by SIGKILL only when it is still there after some seconds. Default `at-once`.
    */
   readonly ending?: "at-once" | "orderly";
+  /** Whether everything else on the host goes first: for long work beside which somebody waits for something else. */
+  readonly inBackground?: boolean;
   /** What to say when the program is missing, for example which package has it. */
   readonly install?: string;
   /** Open files that the program gets as its descriptors 3, 4, ...: see {@link Lock}. */
@@ -120,6 +123,7 @@ export async function command(argv: readonly string[], options: CommandOptions):
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: options.onlyEnv ?? hostEnvironment(options.env),
     });
+    if (options.inBackground === true && child.pid !== undefined) letOthersFirst(child.pid);
     let insist: NodeJS.Timeout | undefined;
     const end = (): void => {
       killGroup(child.pid, orderly ? "SIGTERM" : "SIGKILL");

@@ -113,6 +113,8 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
       within: timeouts.make.build,
       signal,
       install,
+      // The image, and the trial of a cell that needs no build, are what is waited for meanwhile.
+      inBackground: true,
       ...(build.cache ? { env: { CCACHE_DIR: build.cache.dir } } : {}),
       ...(build.lock ? { inherit: [build.lock.descriptor] } : {}),
       onOutput: (text) => {

@@ -127,6 +127,14 @@ describe("processes", () => {
     await expect(command([program], { within: "10s" })).rejects.toThrow("is there, but what it names");
   });
 
+  test("a program in the background, and what it starts, lets everything else go first", async () => {
+    // Both in one program: a kernel takes a group's nice value of an ordinary user ten times a second at the most.
+    const grouped = "/proc/self/autogroup";
+    const isNice = `until [ "$(nice)" = 10 ]; do :; done`;
+    const inGroup = `until ! [ -e ${grouped} ] || grep -q 'nice 10$' ${grouped}; do :; done`;
+    await command(["sh", "-c", `${isNice}; ${inGroup}`], { within: "30s", inBackground: true });
+  });
+
   test("a program that ends before it has read its input tells why by its exit code", async () => {
     const input = "x".repeat(4_000_000);
     await expect(command(["sh", "-c", "exec <&-; exit 4"], { within: "10s", input })).rejects.toMatchObject({
