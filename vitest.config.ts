@@ -29,8 +29,10 @@ export default defineConfig({
           maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
           // After the unit tests, which fill every core.
           sequence: { groupOrder: 1 },
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          // The first test that wants a kernel builds it, and others wait for that: there are two, and a slow machine
+          // takes twelve minutes each. Every wait in a test has a deadline of its own.
+          testTimeout: 2_400_000,
+          hookTimeout: 2_400_000,
           expect: { poll: { timeout: 60_000 } },
         },
       },

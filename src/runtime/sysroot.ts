@@ -87,11 +87,13 @@ async function extract({ suite, packages, gcc, dir }: Extraction, context: Conte
     `deb ${main} ${suite}-updates main`,
     `deb ${security} ${suite}-security main`,
   ];
-  await command(["mmdebstrap", ...how, `--include=${packages.join(",")}`, suite, tar, ...sources], {
+  const argv = ["mmdebstrap", ...how, `--include=${packages.join(",")}`, suite, tar, ...sources];
+  // It refuses root since Debian 13, for a script of a package would act on this host. Here none is run.
+  await command(process.getuid?.() === 0 ? ["fakeroot", "--", ...argv] : argv, {
     within: timeouts.make.sysroot,
     signal,
     ending: "orderly",
-    install: "Install mmdebstrap: `dstate setup`.",
+    install: "Install mmdebstrap and fakeroot: `dstate setup`.",
   });
   const root = join(dir, "root");
   await mkdir(root);

@@ -90,4 +90,4 @@ test("a matrix on real machines: rates, exit code, one JSON document, and earlie
 
   const fresh = await matrix("--axis", "shows=nothing", "--trials", "1", "--fresh", "--json");
   expect(documentIn("matrix", fresh.stdout).cells[0]?.trials.map(({ earlier }) => earlier)).toEqual([false]);
-}, 600_000);
+});

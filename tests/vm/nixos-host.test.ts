@@ -48,7 +48,7 @@ const wanted = [
 let host: BareHost;
 let cache: string;
 beforeAll(async () => {
-  const signal = AbortSignal.timeout(600_000);
+  const signal = AbortSignal.timeout(2_400_000);
   const context = testContext(signal);
   // What this host makes with Debian's own tools is made before.
   await provideParts({ id: "nixos-host" }, chooseCell({ kernel: [kernel] }, { image: "debian" }), context);
