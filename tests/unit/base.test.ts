@@ -129,10 +129,12 @@ describe("processes", () => {
 
   test("a program in the background, and what it starts, lets everything else go first", async () => {
     // Both in one program: a kernel takes a group's nice value of an ordinary user ten times a second at the most.
-    const grouped = "/proc/self/autogroup";
-    const isNice = `until [ "$(nice)" = 10 ]; do :; done`;
-    const inGroup = `until ! [ -e ${grouped} ] || grep -q 'nice 10$' ${grouped}; do :; done`;
-    await command(["sh", "-c", `${isNice}; ${inGroup}`], { within: "30s", inBackground: true });
+    const waits = `
+      const { existsSync, readFileSync } = require("node:fs");
+      while (require("node:os").getPriority() !== 10);
+      const grouped = "/proc/self/autogroup";
+      while (existsSync(grouped) && !/nice 10$/m.test(readFileSync(grouped, "utf8")));`;
+    await command([process.execPath, "-e", waits], { within: "30s", inBackground: true });
   });
 
   test("a program that ends before it has read its input tells why by its exit code", async () => {
