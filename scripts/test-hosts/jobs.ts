@@ -29,8 +29,11 @@ export interface JobResult {
   readonly result: string;
 }
 
-/** The stores whose keys name everything they depend on, the compiler too: all systems use the same. */
-const shared = ["downloads", "kernels", "runtimes", "sysroots", "debian-indexes"];
+/**
+ * The stores whose keys name everything they depend on, the compiler too: all systems use the same. What mmdebstrap
+ * makes is not among them: each system has its own release of that.
+ */
+const shared = ["downloads", "kernels", "runtimes", "debian-indexes"];
 
 /** Do a job in a system. What fails there is a result; what fails around it is thrown. */
 export async function doJob(job: Job, system: System): Promise<JobResult> {
