@@ -43,6 +43,6 @@ export function damage(bytes: Buffer, chance: Chance): Buffer {
   if (chance.below(2) === 0) return bytes.subarray(0, chance.below(bytes.length));
   const damaged = Buffer.from(bytes);
   const from = chance.below(damaged.length);
-  damaged.fill(chance.below(256), from, from + 1 + chance.below(200));
+  damaged.fill(chance.below(256), from, Math.min(from + 1 + chance.below(200), damaged.length));
   return damaged;
 }
