@@ -1,31 +1,27 @@
-import { parseArgs } from "node:util";
+import { Option } from "commander";
 import { silent } from "../src/base/progress.ts";
 import { readSettings } from "../src/base/settings.ts";
 import { mixture, planOf } from "../tests/clean/mixture.ts";
 import { runHealthy } from "../tests/clean/run.ts";
 import { type HealthyTrial, lieOf, renderHealthy } from "../tests/clean/tally.ts";
+import { testCommand, wholeNumber } from "./test-command.ts";
 
-const { values } = parseArgs({
-  options: {
-    count: { type: "string", default: "300" },
-    jobs: { type: "string", default: "2" },
-    only: { type: "string" },
-    help: { type: "boolean", default: false },
-  },
-});
-if (values.help) {
-  console.log(`npm run test:clean -- [--count N] [--jobs N] [--only TEXT]
-
-Runs trials of repros in cells that do not have their bug, a mixture of all: none may be reproduced, and none clean whose
-workload did not come to its end. --only takes the repros whose name has the text.`);
-  process.exit();
-}
-const cells = mixture.filter(({ repro }) => repro.includes(values.only ?? ""));
-if (cells.length === 0) {
-  console.error(`there is no repro with "${values.only}" in its name`);
-  process.exit(2);
-}
-const plan = planOf(cells, Number(values.count));
+const program = testCommand(
+  "clean",
+  "Run trials of repros in cells that do not have their bug, a mixture of all: none may be reproduced, and none clean whose workload did not come to its end.\n\nExit code 1: an outcome was not true.",
+)
+  .addOption(new Option("--count <n>", "how many trials").argParser(wholeNumber).default(300))
+  .addOption(new Option("--jobs <n>", "how many at a time").argParser(wholeNumber).default(2))
+  .option("--only <text>", "the repros whose name has the text", "");
+await program.parseAsync();
+const values = program.opts<{ readonly count: number; readonly jobs: number; readonly only: string }>();
+const cells = mixture.filter(({ repro }) => repro.includes(values.only));
+if (cells.length === 0)
+  program.error(
+    `no repro's name has "${values.only}": ${[...new Set(mixture.map(({ repro }) => repro))].join(", ")}`,
+  );
+if (values.jobs === 0) program.error("--jobs takes 1 or more");
+const plan = planOf(cells, values.count);
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort(new Error("interrupted")));
 const begun = performance.now();
@@ -40,7 +36,7 @@ try {
   const { dir } = await runHealthy(
     plan,
     {
-      jobs: Number(values.jobs),
+      jobs: values.jobs,
       tell: (ended) => {
         done.push(ended);
         const { name, trial } = ended;

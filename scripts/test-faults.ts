@@ -1,33 +1,36 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { Option } from "commander";
 import { faults, injectAll, renderTallies } from "../tests/faults/run.ts";
+import { testCommand, wholeNumber } from "./test-command.ts";
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string" },
-    count: { type: "string", default: "520" },
-    only: { type: "string" },
-    "no-machines": { type: "boolean", default: false },
-    write: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-if (values.help) {
-  console.log(`npm run test:faults -- [--seed N] [--count N] [--only TEXT] [--no-machines] [--write]
-
-Breaks what dstate stands on, at moments that the seed chooses, and sees what becomes of it.
---only takes the faults whose name has the text; --write puts the table into docs/reliability.md.`);
-  process.exit();
-}
-const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6));
+const program = testCommand(
+  "faults",
+  "Break what dstate stands on, at moments that the seed chooses, and see what becomes of it.\n\nExit code 1: an outcome was wrong, or something was left over.",
+)
+  .addOption(new Option("--seed <n>", "of the moments; default: another each time").argParser(wholeNumber))
+  .addOption(new Option("--count <n>", "how many injections").argParser(wholeNumber).default(520))
+  .option("--only <text>", "the faults whose name has the text", "")
+  .option("--no-machines", "leave out those that need a machine")
+  .option("--write", "put the table into docs/reliability.md");
+await program.parseAsync();
+const values = program.opts<{
+  readonly seed?: number;
+  readonly count: number;
+  readonly only: string;
+  readonly machines: boolean;
+  readonly write?: boolean;
+}>();
+const seed = values.seed ?? Math.floor(Math.random() * 1e6);
 const chosen = faults.filter(
-  ({ name, machine }) => name.includes(values.only ?? "") && !(values["no-machines"] && machine === true),
+  ({ name, machine }) => name.includes(values.only) && (values.machines || machine !== true),
 );
+if (chosen.length === 0)
+  program.error(`no fault's name has "${values.only}":\n${faults.map(({ name }) => `  ${name}`).join("\n")}`);
 console.log(`seed ${seed}, ${values.count} injections of ${chosen.length} faults`);
 const begun = performance.now();
 const tallies = await injectAll({
   seed,
-  count: Number(values.count),
+  count: values.count,
   faults: chosen,
   signal: new AbortController().signal,
   tell: (line) => console.log(line),

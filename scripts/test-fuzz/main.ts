@@ -1,31 +1,30 @@
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
 import { build } from "vite";
 import { CommandError, command } from "../../src/base/command.ts";
 import { keyOf } from "../../src/base/store.ts";
 import { contextOf } from "../../src/lab/open.ts";
 import { targets } from "../../tests/fuzz/targets.ts";
+import { testCommand } from "../test-command.ts";
 import { newLibc } from "./libc.ts";
 
 const home = fileURLToPath(new URL("../..", import.meta.url));
 const names = Object.keys(targets);
 
-const program = new Command("npm run test:fuzz --")
-  .description(
-    `Fuzz what parses bytes of guests, networks and files, guided by coverage (Jazzer.js), and keep a small corpus in the cache.\n\nTargets:\n${names.map((name) => `  ${name.padEnd(14)} ${targets[name]?.about}`).join("\n")}`,
-  )
+const program = testCommand(
+  "fuzz",
+  `Fuzz what parses bytes of guests, networks and files, guided by coverage (Jazzer.js), and keep a small corpus in the cache.\n\nTargets:\n${names.map((name) => `  ${name.padEnd(14)} ${targets[name]?.about}`).join("\n")}`,
+)
   .argument("[target...]", "which; default: all, one after the other")
   .option("--minutes <n>", "for each target", Number, 20)
   .addHelpText("after", "\nExit code 1: something was found; its input is named.");
 await program.parseAsync();
 const chosen = program.args.length > 0 ? program.args : names;
 const unknown = chosen.find((name) => !names.includes(name));
-if (unknown !== undefined)
-  program.error(`there is no target ${unknown}: ${names.join(", ")}`, { exitCode: 2 });
+if (unknown !== undefined) program.error(`there is no target ${unknown}: ${names.join(", ")}`);
 const { minutes } = program.opts<{ minutes: number }>();
-if (!(minutes > 0)) program.error("--minutes takes a number above 0", { exitCode: 2 });
+if (!(minutes > 0)) program.error("--minutes takes a number above 0");
 
 const context = contextOf({});
 const { signal } = context;
