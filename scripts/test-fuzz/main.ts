@@ -71,7 +71,7 @@ try {
       join(dir, "fuzz-bundle.cjs"),
       "-i",
       "fuzz-bundle",
-      "--sync",
+      ...(targets[name]?.closesLater ? [] : ["--sync"]),
       ...(targets[name]?.namesPaths ? ["--disableBugDetectors", "path-traversal"] : []),
       "--",
     ];
