@@ -33,6 +33,8 @@ export const recordingSchema = z.object({
     hostname: z.string(),
     /** How its threads were moved; a recording of which nothing is said has QEMU's shift at 2. */
     moves: z.object({ shift: z.int().min(0).max(10), entropy: z.int().optional() }).optional(),
+    /** Whether a debugger can go back in it. In older recordings it cannot. */
+    steppable: z.boolean().optional(),
   }),
   ...standsOn,
 });
@@ -82,15 +84,14 @@ export async function startRecorded(
     disks.push({ serial: disk.serial, path, format: "qcow2", access: "read-write" });
     told.push({ kind: "layer", serial: disk.serial, file, base: disk.path });
   }
-  // A debugger finds its functions where the kernel's image has them.
-  const commandLine = `${options.commandLine} nokaslr`;
+  const commandLine = [options.commandLine, ...options.platform.kernelParameters.recorded].join(" ");
   const machine = await startMachine({
     ...options,
     commandLine,
     accelerator: { type: "tcg" },
     cpus: 1,
     disks,
-    recording: { mode: "record", log: join(dir, files.log), moves },
+    recording: { mode: "record", log: join(dir, files.log), moves, steppable: true },
   }).catch((error: unknown) => {
     throw cannotRecord(error);
   });
@@ -101,7 +102,7 @@ export async function startRecorded(
     schemaVersion: 1,
     recordedAt: new Date().toISOString(),
     qemu: machine.qmp.version,
-    machine: { memory, commandLine, network, hostname, moves },
+    machine: { memory, commandLine, network, hostname, moves, steppable: true },
     kernel: parts.kernel,
     image,
     disks: told,
@@ -227,6 +228,7 @@ export async function startReplay(dir: string, context: Context): Promise<Replay
             log: join(dir, files.log),
             paused: true,
             moves: recording.machine.moves,
+            steppable: recording.machine.steppable,
             seedDisk: join(dir, files.seed),
           },
           host: settings,

@@ -58,6 +58,8 @@ export interface RecordingArguments {
   readonly paused?: boolean | undefined;
   /** How the guest's threads are moved against each other. Default: as in every recording. */
   readonly moves?: Moves | undefined;
+  /** Whether a debugger can go back in it: what devices do when a state is loaded is left out. A replay is as its recording. */
+  readonly steppable?: boolean | undefined;
 }
 
 /** What moves the slices that a recorded guest's threads get. */
@@ -87,6 +89,7 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ...["-machine", `${qemu.machine}${machine.memoryFile === undefined ? "" : ",memory-backend=memory"}`],
     ...memoryArguments(machine),
     ...(recording ? recordingArguments(recording) : ["-accel", accelArgument(machine)]),
+    ...(recording?.steppable === true ? qemu.steppable.flatMap((each) => ["-global", each]) : []),
     ...["-cpu", qemu.processor[machine.accelerator.type]],
     ...["-smp", `${machine.cpus}`],
     ...["-m", `${Math.ceil(machine.memory / 1024 ** 2)}M`],
@@ -111,9 +114,9 @@ export function qemuArguments(machine: MachineArguments): string[] {
       "-netdev",
       `user,id=net,hostfwd=tcp:127.0.0.1:0-:22,restrict=${machine.network === "isolated" ? "on" : "off"}`,
     ],
-    ...["-device", `virtio-net-pci,netdev=net,romfile=${recording ? `,tx=timer${byTheGuest}` : ""}`],
+    ...["-device", `virtio-net-pci,netdev=net,romfile=${recording ? recordedNetwork(recording) : ""}`],
     ...(recording ? ["-object", "filter-replay,id=recorded-net,netdev=net"] : []),
-    ...["-device", `virtio-rng-pci${recording ? byTheGuest : ""}`],
+    ...["-device", `virtio-rng-pci${recording ? recordedRandomness(recording) : ""}`],
     // What these tell differs from start to start.
     ...(recording ? [] : qemu.devices.flatMap((device) => ["-device", device])),
     // The state comes later, over the monitor.
@@ -126,6 +129,16 @@ export function qemuArguments(machine: MachineArguments): string[] {
  * loop has its turn: that is not the same twice.
  */
 const byTheGuest = ",ioeventfd=off";
+
+/** A network card that tells of itself when its state is loaded does what it did not do then: the replay stands still. */
+function recordedNetwork({ steppable }: RecordingArguments): string {
+  return `,tx=timer${byTheGuest}${steppable === true ? ",guest_announce=off" : ""}`;
+}
+
+/** The timer that limits how much is given is not part of a state. It rings after as many milliseconds: in 46 days. */
+function recordedRandomness({ steppable }: RecordingArguments): string {
+  return `${byTheGuest}${steppable === true ? ",period=4000000000" : ""}`;
+}
 
 function accelArgument(machine: MachineArguments): string {
   return machine.accelerator.type === "tcg" ? "tcg,thread=multi" : "kvm";

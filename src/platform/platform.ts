@@ -9,7 +9,7 @@ export interface Platform {
   /** The console that the kernel and the guest's system talk on, below `/dev`. */
   readonly console: string;
   /** What the kernel's command line says on this architecture only, word by word, by what runs its instructions. */
-  readonly kernelParameters: Readonly<Record<AcceleratorType, readonly string[]>>;
+  readonly kernelParameters: Readonly<Record<AcceleratorType | "recorded", readonly string[]>>;
   readonly kernelBuild: KernelBuildNames;
   readonly bootImage: BootImageFormat;
   readonly cLibraries: Readonly<Record<"glibc" | "musl", CLibraryNames>>;
@@ -55,6 +55,8 @@ export interface QemuNames {
   readonly leftOutFeatures: readonly LeftOutFeature[];
   /** Devices that only this architecture has, as `-device` takes them. */
   readonly devices: readonly string[];
+  /** Defaults, as `-global` takes them, without which QEMU goes back to no earlier state of a replay. */
+  readonly steppable: readonly string[];
 }
 
 /** Where a kernel that did not move itself lies. */

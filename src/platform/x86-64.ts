@@ -51,6 +51,9 @@ export const x86_64: Platform = {
     leftOutFeatures,
     // Tells a guest that goes on from a frozen state that it is another one now: it reseeds its random pool.
     devices: ["vmgenid,guid=auto"],
+    // It speeds up Windows XP. When its state is loaded it waits for the processor, which in a replay waits for whoever
+    // loads the state: QEMU 7.2 stands still for ever.
+    steppable: ["apic.vapic=off"],
   },
   console: "ttyS0",
   kernelParameters: {
@@ -58,6 +61,13 @@ export const x86_64: Platform = {
     tcg: [...forBusyHosts, "lpj=10000000"],
     // Measuring it takes no time there, and delays are as long as they should be.
     kvm: forBusyHosts,
+    recorded: [
+      // A debugger finds its functions where the kernel's image has them.
+      "nokaslr",
+      // One processor that counts its instructions has no APIC timer: the kernel measures it for 0.4 s in a loop of
+      // pauses, each of which QEMU writes down (56 MB and a minute of each replay), and finds it unfit.
+      "nolapic_timer",
+    ],
   },
   kernelBuild: { arch: "x86_64", archFolder: "x86", compilerPrefix: "", target: "vmlinux", image: "vmlinux" },
   bootImage: {

@@ -24,25 +24,27 @@ test("paths with commas survive QEMU's option lists, and nothing listens beyond 
   expect(argv.join(" ")).toContain("snapshot=on");
 });
 
+/** What is recorded, and else of no importance. */
+const recorded = {
+  platform: guestPlatform,
+  accelerator: { type: "tcg" },
+  cpus: 1,
+  memory: 2 ** 30,
+  kernel: "/k",
+  commandLine: "console=ttyS0",
+  disks: [
+    { serial: "dstate-root", path: "/root", format: "qcow2", access: "read-write" },
+    { serial: "dstate-node", path: "/node", format: "raw", access: "read-only" },
+  ],
+  qmpSocket: "/q",
+  console: "/c",
+  commandsSocket: "/d",
+  errorsSocket: "/e",
+  network: "isolated",
+} as const;
+
 test("a recorded machine has every disk and its network behind what writes them down, and nothing that differs from start to start", () => {
-  const machine = {
-    platform: guestPlatform,
-    accelerator: { type: "tcg" },
-    cpus: 1,
-    memory: 2 ** 30,
-    kernel: "/k",
-    commandLine: "console=ttyS0",
-    disks: [
-      { serial: "dstate-root", path: "/root", format: "qcow2", access: "read-write" },
-      { serial: "dstate-node", path: "/node", format: "raw", access: "read-only" },
-    ],
-    qmpSocket: "/q",
-    console: "/c",
-    commandsSocket: "/d",
-    errorsSocket: "/e",
-    network: "isolated",
-  } as const;
-  const record = qemuArguments({ ...machine, recording: { mode: "record", log: "/l,og" } });
+  const record = qemuArguments({ ...recorded, recording: { mode: "record", log: "/l,og" } });
   const words = record.join(" ");
   expect(words).toContain("-icount shift=2,rr=record,rrfile=/l,,og,rrsnapshot=start");
   for (const device of record.filter((word) => word.startsWith("virtio-blk"))) {
@@ -51,7 +53,17 @@ test("a recorded machine has every disk and its network behind what writes them 
   }
   expect(words).toContain("filter-replay,id=recorded-net,netdev=net");
   expect(words).not.toMatch(/thread=multi|guid=auto|virtserialport|snapshot=on/);
-  const replay = qemuArguments({ ...machine, recording: { mode: "replay", log: "/l,og", paused: true } });
+  const replay = qemuArguments({ ...recorded, recording: { mode: "replay", log: "/l,og", paused: true } });
   // The same machine, to the last word; but for which way, and that it waits.
   expect(replay.filter((word) => word !== "-S").join(" ")).toBe(words.replace("rr=record", "rr=replay"));
+});
+
+test("what makes a replay stand still when a debugger goes back is left out of it, where it was left out of its recording", () => {
+  const recording = { mode: "replay", log: "/log" } as const;
+  const machine = { ...recorded, recording };
+  expect(qemuArguments(machine).join(" ")).not.toMatch(/apic\.vapic|guest_announce|period=/);
+  const argv = qemuArguments({ ...machine, recording: { ...recording, steppable: true } });
+  expect(argv[argv.indexOf("apic.vapic=off") - 1]).toBe("-global");
+  expect(argv).toContainEqual(expect.stringMatching(/^virtio-net-pci,.*,guest_announce=off/));
+  expect(argv).toContainEqual(expect.stringMatching(/^virtio-rng-pci,.*,period=\d{10}/));
 });

@@ -36,9 +36,10 @@ const other: Platform = {
     processor: { tcg: "max,pauth-impdef=on", kvm: "host" },
     leftOutFeatures: [],
     devices: [],
+    steppable: [],
   },
   console: "ttyAMA0",
-  kernelParameters: { tcg: [], kvm: [] },
+  kernelParameters: { tcg: [], kvm: [], recorded: [] },
   kernelBuild: {
     arch: "arm64",
     archFolder: "arm64",
