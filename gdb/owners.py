@@ -1,10 +1,11 @@
-"""A command for gdb in a replay: `owners LOCK [N]` goes back from here, and tells who took and gave a mutex.
+"""A command for gdb in a replay: `owners LOCK [N]` tells who took and gave a mutex before this instruction.
 
-Each line is a write or a read of the mutex' owner word, the latest first: the instruction's number in the recording, the
-task that did it, the functions it was in, and who owned the mutex after it. A task that unlocks what another task holds, or
-what nobody holds, is told as that.
+It goes from state to state that the replay left behind, the latest first, and does once more what came after each. A line
+is a change of the mutex' owner, the latest first: the instruction's number in the recording, the task that did it, who
+owned the mutex before and after, and the functions it was in. A task that unlocks what another task holds, or what nobody
+holds, is told as that, and is where the command ends: the machine stands at that instruction then.
 
-https://sourceware.org/gdb/current/onlinedocs/gdb.html/Breakpoints-In-Python.html
+https://sourceware.org/gdb/current/onlinedocs/gdb.html/Python-API.html
 """
 
 import re
@@ -74,8 +75,66 @@ def show(event, before):
     print(f"    {' < '.join(names)}")
 
 
+class Walk:
+    """A replay, from one state to the next, with all accesses to a mutex' owner word."""
+
+    def __init__(self, lock):
+        gdb.lookup_type("struct mutex")
+        self.lock = lock
+        self.word = gdb.lookup_type("unsigned long").pointer()
+
+    def owner(self):
+        return int(gdb.Value(self.lock).cast(self.word).dereference()) & ~FLAGS
+
+    def between(self, state, end):
+        """Each change of the owner, and each unlocking, from a state to an instruction: (before, event)."""
+        load(state)
+        watch = gdb.Breakpoint(
+            f"*(unsigned long *){self.lock:#x}", gdb.BP_WATCHPOINT, wp_class=gdb.WP_ACCESS, internal=True
+        )
+        watch.silent = True
+        found = []
+        try:
+            gdb.execute(f"monitor replay_break {end}", to_string=True)
+            before = self.owner()
+            while True:
+                gdb.execute("continue", to_string=True)
+                here = instruction()
+                if here >= end:
+                    return found
+                after = self.owner()
+                if after != before or "unlock" in (gdb.newest_frame().name() or ""):
+                    found.append((before, (current(), after, functions(), here)))
+                before = after
+        finally:
+            watch.delete()
+
+
+def states():
+    """What the replay left behind: (instruction, name), the latest first."""
+    said = gdb.execute("monitor info snapshots", to_string=True)
+    found = {int(line.split()[-1]): line.split()[1] for line in said.splitlines() if re.search(r":\d\d\.\d+ +\d+$", line)}
+    return sorted(found.items(), reverse=True)
+
+
+def load(state):
+    refused = gdb.execute(f"monitor loadvm {state}", to_string=True).strip()
+    if refused:
+        raise gdb.GdbError(f"QEMU does not go back to the state {state}: {refused}")
+    gdb.execute("maintenance flush register-cache", to_string=True)
+    gdb.execute("maintenance flush dcache", to_string=True)
+
+
+def stand_at(number):
+    """Go to an instruction: from the last state before it."""
+    load(next(name for at, name in states() if at <= number))
+    if instruction() < number:
+        gdb.execute(f"monitor replay_break {number}", to_string=True)
+        gdb.execute("continue", to_string=True)
+
+
 class Owners(gdb.Command):
-    """Go back from here, and tell who took and gave a mutex: owners LOCK [HOW OFTEN]."""
+    """Tell who took and gave a mutex before this instruction: owners LOCK [HOW OFTEN]."""
 
     def __init__(self):
         super().__init__("owners", gdb.COMMAND_RUNNING)
@@ -83,31 +142,26 @@ class Owners(gdb.Command):
     def invoke(self, argument, _from_tty):
         words = gdb.string_to_argv(argument)
         if not 1 <= len(words) <= 2:
-            raise gdb.GdbError("expected the address of a mutex, and how many accesses: owners $rdi 5")
+            raise gdb.GdbError("expected the address of a mutex, and how many changes: owners $rdi 5")
         lock = int(gdb.parse_and_eval(f"(unsigned long)({words[0]})"))
-        most = int(words[1]) if len(words) == 2 else 5
-        gdb.lookup_type("struct mutex")
-        word = gdb.lookup_type("unsigned long").pointer()
-
-        def owner():
-            return int(gdb.Value(lock).cast(word).dereference()) & ~FLAGS
-
-        print(f"{instruction()}  here  {task_at(owner())} owns it")
-        access = gdb.Breakpoint(
-            f"*(unsigned long *){lock:#x}", gdb.BP_WATCHPOINT, wp_class=gdb.WP_ACCESS, internal=True
-        )
-        later = None
-        try:
-            for _ in range(most + 1):
-                said = gdb.execute("reverse-continue", to_string=True)
-                if "No more reverse-execution history" in said:
-                    print("this is the first instruction of the recording")
-                    return
-                if later is not None:
-                    show(later, owner())
-                later = (current(), owner(), functions(), instruction())
-        finally:
-            access.delete()
+        most = int(words[1]) if len(words) == 2 else 20
+        walk = Walk(lock)
+        end = here = instruction()
+        print(f"{here}  here  {task_at(walk.owner())} owns it", flush=True)
+        shown = 0
+        for at, state in states():
+            if at >= end:
+                continue
+            for before, event in reversed(walk.between(state, end)):
+                if not any("mutex" in name for name in event[2]):
+                    print(f"{event[3]}  before this it was no mutex: {' < '.join(event[2])}")
+                    return stand_at(event[3])
+                show(event, before)
+                shown += 1
+                if judge(event, before) or shown == most:
+                    return stand_at(event[3])
+            end = at
+        print("this is the first instruction of the recording")
 
 
 Owners()

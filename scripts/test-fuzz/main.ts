@@ -58,12 +58,7 @@ try {
     const found = join(context.settings.logsDir, "fuzz", name);
     await mkdir(found, { recursive: true });
     const jazzer = join(fuzzer, "node_modules/@jazzer.js/core/dist/cli.js");
-    const limits = [
-      `-max_total_time=${Math.round(minutes * 60)}`,
-      "-timeout=10",
-      "-rss_limit_mb=2048",
-      "-max_len=65536",
-    ];
+    const limits = [`-max_total_time=${Math.round(minutes * 60)}`, "-rss_limit_mb=2048", "-max_len=65536"];
     const argv = [
       ...starter,
       process.execPath,
@@ -71,6 +66,8 @@ try {
       join(dir, "fuzz-bundle.cjs"),
       "-i",
       "fuzz-bundle",
+      // Milliseconds for an input; libFuzzer's own option is overruled by its five seconds.
+      ...["--timeout", "10000"],
       ...(targets[name]?.closesLater ? [] : ["--sync"]),
       ...(targets[name]?.namesPaths ? ["--disableBugDetectors", "path-traversal"] : []),
       "--",
@@ -98,7 +95,9 @@ try {
     );
     const runs =
       /number_of_executed_units:\s*(\d+)/.exec(last)?.[1] ?? /#(\d+)\s+DONE/.exec(last)?.[1] ?? "?";
-    const peak = /peak_rss_mb:\s*(\d+)/.exec(last)?.[1] ?? "?";
+    // Not every end comes with statistics; what it had at each step is always said.
+    const peak =
+      /peak_rss_mb:\s*(\d+)/.exec(last)?.[1] ?? [...last.matchAll(/rss: (\d+)Mb/g)].at(-1)?.[1] ?? "?";
     const covered = [...last.matchAll(/cov: (\d+)/g)].at(-1)?.[1] ?? "?";
     const kept = (await readdir(corpus)).length;
     const bytes = await sizeOf(corpus);

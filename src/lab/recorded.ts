@@ -33,8 +33,8 @@ export const recordingSchema = z.object({
     hostname: z.string(),
     /** How its threads were moved; a recording of which nothing is said has QEMU's shift at 2. */
     moves: z.object({ shift: z.int().min(0).max(10), entropy: z.int().optional() }).optional(),
-    /** Whether a debugger can go back in it. In older recordings it cannot. */
-    steppable: z.boolean().optional(),
+    /** When its clock begins; that of an older recording is the host's, and no debugger can go back there. */
+    begins: z.iso.datetime().optional(),
   }),
   ...standsOn,
 });
@@ -84,6 +84,7 @@ export async function startRecorded(
     disks.push({ serial: disk.serial, path, format: "qcow2", access: "read-write" });
     told.push({ kind: "layer", serial: disk.serial, file, base: disk.path });
   }
+  const begins = new Date().toISOString();
   const commandLine = [options.commandLine, ...options.platform.kernelParameters.recorded].join(" ");
   const machine = await startMachine({
     ...options,
@@ -91,7 +92,7 @@ export async function startRecorded(
     accelerator: { type: "tcg" },
     cpus: 1,
     disks,
-    recording: { mode: "record", log: join(dir, files.log), moves, steppable: true },
+    recording: { mode: "record", log: join(dir, files.log), moves, begins },
   }).catch((error: unknown) => {
     throw cannotRecord(error);
   });
@@ -100,9 +101,9 @@ export async function startRecorded(
   const { packages: _packages, ...image } = parts.image;
   const recording: Recording = {
     schemaVersion: 1,
-    recordedAt: new Date().toISOString(),
+    recordedAt: begins,
     qemu: machine.qmp.version,
-    machine: { memory, commandLine, network, hostname, moves, steppable: true },
+    machine: { memory, commandLine, network, hostname, moves, begins },
     kernel: parts.kernel,
     image,
     disks: told,
@@ -228,7 +229,7 @@ export async function startReplay(dir: string, context: Context): Promise<Replay
             log: join(dir, files.log),
             paused: true,
             moves: recording.machine.moves,
-            steppable: recording.machine.steppable,
+            begins: recording.machine.begins,
             seedDisk: join(dir, files.seed),
           },
           host: settings,

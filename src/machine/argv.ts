@@ -58,8 +58,11 @@ export interface RecordingArguments {
   readonly paused?: boolean | undefined;
   /** How the guest's threads are moved against each other. Default: as in every recording. */
   readonly moves?: Moves | undefined;
-  /** Whether a debugger can go back in it: what devices do when a state is loaded is left out. A replay is as its recording. */
-  readonly steppable?: boolean | undefined;
+  /**
+   * When its clock begins, in UTC. The clock goes by the guest's instructions then, not by the host's, and what devices do
+   * when a state is loaded is left out: a debugger can go back. Recordings of older versions have none.
+   */
+  readonly begins?: string | undefined;
 }
 
 /** What moves the slices that a recorded guest's threads get. */
@@ -89,7 +92,7 @@ export function qemuArguments(machine: MachineArguments): string[] {
     ...["-machine", `${qemu.machine}${machine.memoryFile === undefined ? "" : ",memory-backend=memory"}`],
     ...memoryArguments(machine),
     ...(recording ? recordingArguments(recording) : ["-accel", accelArgument(machine)]),
-    ...(recording?.steppable === true ? qemu.steppable.flatMap((each) => ["-global", each]) : []),
+    ...(recording?.begins === undefined ? [] : qemu.steppable.flatMap((each) => ["-global", each])),
     ...["-cpu", qemu.processor[machine.accelerator.type]],
     ...["-smp", `${machine.cpus}`],
     ...["-m", `${Math.ceil(machine.memory / 1024 ** 2)}M`],
@@ -131,13 +134,13 @@ export function qemuArguments(machine: MachineArguments): string[] {
 const byTheGuest = ",ioeventfd=off";
 
 /** A network card that tells of itself when its state is loaded does what it did not do then: the replay stands still. */
-function recordedNetwork({ steppable }: RecordingArguments): string {
-  return `,tx=timer${byTheGuest}${steppable === true ? ",guest_announce=off" : ""}`;
+function recordedNetwork({ begins }: RecordingArguments): string {
+  return `,tx=timer${byTheGuest}${begins === undefined ? "" : ",guest_announce=off"}`;
 }
 
 /** The timer that limits how much is given is not part of a state. It rings after as many milliseconds: in 46 days. */
-function recordedRandomness({ steppable }: RecordingArguments): string {
-  return `${byTheGuest}${steppable === true ? ",period=4000000000" : ""}`;
+function recordedRandomness({ begins }: RecordingArguments): string {
+  return `${byTheGuest}${begins === undefined ? "" : ",period=4000000000"}`;
 }
 
 function accelArgument(machine: MachineArguments): string {
@@ -151,12 +154,16 @@ export const firstState = "start";
  * The guest's clock counts instructions. It also runs on while the guest sleeps, at the host's pace: with `sleep=off`
  * it would run away while disks work.
  */
-function recordingArguments({ mode, log, paused, moves = plainMoves }: RecordingArguments): string[] {
+function recordingArguments({ mode, log, paused, moves = plainMoves, begins }: RecordingArguments): string[] {
   const { shift, entropy } = moves;
   return [
     ...["-accel", "tcg,thread=single"],
     ...["-icount", `shift=${shift},rr=${mode},rrfile=${escapeOption(log)},rrsnapshot=${firstState}`],
     ...(entropy === undefined ? [] : ["-seed", `${entropy}`]),
+    // Timers by the host's clock ring when QEMU's main loop has its turn.
+    ...(begins === undefined
+      ? []
+      : ["-rtc", `base=${begins.slice(0, "2026-11-27T20:15:00".length)},clock=vm`]),
     ...(paused === true ? ["-S"] : []),
   ];
 }

@@ -61,9 +61,10 @@ test("a recorded machine has every disk and its network behind what writes them 
 test("what makes a replay stand still when a debugger goes back is left out of it, where it was left out of its recording", () => {
   const recording = { mode: "replay", log: "/log" } as const;
   const machine = { ...recorded, recording };
-  expect(qemuArguments(machine).join(" ")).not.toMatch(/apic\.vapic|guest_announce|period=/);
-  const argv = qemuArguments({ ...machine, recording: { ...recording, steppable: true } });
+  expect(qemuArguments(machine).join(" ")).not.toMatch(/apic\.vapic|guest_announce|period=|-rtc/);
+  const argv = qemuArguments({ ...machine, recording: { ...recording, begins: "2026-11-27T20:15:00.123Z" } });
   expect(argv[argv.indexOf("apic.vapic=off") - 1]).toBe("-global");
+  expect(argv[argv.indexOf("-rtc") + 1]).toBe("base=2026-11-27T20:15:00,clock=vm");
   expect(argv).toContainEqual(expect.stringMatching(/^virtio-net-pci,.*,guest_announce=off/));
   expect(argv).toContainEqual(expect.stringMatching(/^virtio-rng-pci,.*,period=\d{10}/));
 });
