@@ -12,6 +12,8 @@ import re
 
 import gdb
 
+# gdb runs all scripts in one namespace: no name here may be one of stuck.py.
+
 FLAGS = 7
 DEEP = 6
 
@@ -69,7 +71,7 @@ def judge(event, before):
     return ""
 
 
-def show(event, before):
+def tell(event, before):
     task, owner, names, number = event
     print(f"{number}  {task_at(task)}  {task_at(before)} -> {task_at(owner)}  {judge(event, before)}".rstrip())
     print(f"    {' < '.join(names)}")
@@ -156,7 +158,7 @@ class Owners(gdb.Command):
                 if not any("mutex" in name for name in event[2]):
                     print(f"{event[3]}  before this it was no mutex: {' < '.join(event[2])}")
                     return stand_at(event[3])
-                show(event, before)
+                tell(event, before)
                 shown += 1
                 if judge(event, before) or shown == most:
                     return stand_at(event[3])

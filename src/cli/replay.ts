@@ -39,7 +39,7 @@ export function addReplay(program: Command, session: Session): void {
   withNotes(command, {
     about: [
       "What its console says is held against the recording's, bit by bit; exit code 125 if they differ, or if it did not come to where it was to stop.",
-      "In gdb, reverse-stepi and reverse-continue may walk back in it, where QEMU comes to an end with them: minutes behind its last state. A run is recorded with `dstate run REPRO --record`.",
+      "In gdb, reverse-stepi and reverse-continue walk back in it, and `owners LOCK` goes back to the unlock that was wrong. A run is recorded with `dstate run REPRO --record`.",
     ],
     examples: [
       "dstate replay last",
@@ -61,7 +61,7 @@ export function addReplay(program: Command, session: Session): void {
     const atStart = options.gdb === true && goal === undefined;
     const end = atStart
       ? undefined
-      : await runTo({ until: goal, leaveStates: options.gdb }, replayed, context);
+      : await runTo(goal, options.gdb === true ? replayed.quietMoments : [], replayed, context);
     const compared = await compare(trial, replayed, end);
     const stopped =
       end?.type === "stop"
@@ -106,7 +106,8 @@ async function recordedTrial({ dir, record }: StoredRun): Promise<string> {
 }
 
 async function runTo(
-  where: { readonly until: ReplayGoal | undefined; readonly leaveStates: boolean | undefined },
+  until: ReplayGoal | undefined,
+  states: readonly number[],
   { machine }: Replayed,
   context: Context,
 ): Promise<ReplayEnd> {
@@ -115,7 +116,11 @@ async function runTo(
     context.progress,
     "replay",
     async () =>
-      await withDeadline("the replay", limits, async (signal) => await replay(machine, { ...where, signal })),
+      await withDeadline(
+        "the replay",
+        limits,
+        async (signal) => await replay(machine, { until, states, signal }),
+      ),
   );
 }
 
@@ -197,7 +202,9 @@ async function letGdbCome(
   const owners = join(context.settings.homeDir, "gdb", "owners.py");
   session.print(gdbLine(image, await openDebugger(machine, context), context, [`source ${owners}`]));
   session.say(
-    "in gdb, `owners LOCK` tells who owns a mutex and looks for who took and gave it, by reverse-continue, which may take many minutes; the machine stands here until Ctrl-C",
+    recording.machine.begins === undefined
+      ? "this recording is an older dstate's: gdb cannot go back in it; the machine stands here until Ctrl-C"
+      : "in gdb, `stuck` shows the tasks in D, and `owners LOCK` goes back through who took and gave a mutex; the machine stands here until Ctrl-C",
   );
   signal.throwIfAborted();
   const interrupted = new Promise<void>((resolve) =>

@@ -13,6 +13,7 @@ import { type Moves, plainMoves } from "../machine/argv.ts";
 import { type Lease, takeRoom } from "../machine/lease.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { MachineOptions } from "../machine/options.ts";
+import { quietMoments } from "../machine/replay-log.ts";
 import { makeRunDirectory } from "../machine/run-directory.ts";
 import { startMachine } from "../machine/start.ts";
 import { guestPlatform } from "../platform/platforms.ts";
@@ -186,6 +187,8 @@ export async function runnableRecording(dir: string, signal: AbortSignal): Promi
 export interface Replayed extends AsyncDisposable {
   readonly machine: Machine;
   readonly recording: Recording;
+  /** The instructions at which it can leave a state, for a debugger to go back to. */
+  readonly quietMoments: readonly number[];
   /** What its console says goes there. */
   readonly dir: string;
 }
@@ -242,6 +245,9 @@ export async function startReplay(dir: string, context: Context): Promise<Replay
     return {
       machine,
       recording,
+      // An older recording cannot go back to a state.
+      quietMoments:
+        recording.machine.begins === undefined ? [] : quietMoments(await readFile(join(dir, files.log))),
       dir: evidenceDir,
       [Symbol.asyncDispose]: async () => {
         await machine[Symbol.asyncDispose]();

@@ -50,8 +50,8 @@ export async function replay(
   machine: Replaying,
   options: {
     readonly until?: ReplayGoal | undefined;
-    /** Leave states on the way, from which a debugger goes back: else it begins anew for each step back. */
-    readonly leaveStates?: boolean | undefined;
+    /** Leave states at these instructions, from which a debugger goes back: else it begins anew for each step back. */
+    readonly states?: readonly number[] | undefined;
     readonly signal: AbortSignal;
   },
 ): Promise<ReplayEnd> {
@@ -64,7 +64,7 @@ export async function replay(
   try {
     return await Promise.race([
       aborted.promise,
-      runTo(machine, options.until, { leaveStates: options.leaveStates === true, signal: inner }),
+      runTo(machine, options.until, { states: options.states ?? [], signal: inner }),
       watchSteps(machine, inner),
       machine.exited.then((exit): ReplayEnd => {
         if (exit.code !== 0)
@@ -85,38 +85,35 @@ export async function replay(
 async function runTo(
   machine: Replaying,
   goal: ReplayGoal | undefined,
-  options: { readonly leaveStates: boolean; readonly signal: AbortSignal },
+  options: { readonly states: readonly number[]; readonly signal: AbortSignal },
 ): Promise<ReplayEnd> {
   const { qmp } = machine;
   const { signal } = options;
-  const reached = Promise.withResolvers<string | undefined>();
+  const wanted = Promise.withResolvers<string>();
   using _lines = machine.console.onLine(({ text }) => {
-    if (goal?.type === "line" && goal.isWanted(text)) reached.resolve(text);
-  });
-  using _stops = qmp.onEvent(({ name }) => {
-    const resolve = (is: boolean): void => (is ? reached.resolve(undefined) : undefined);
-    if (name === "STOP") void standsAt(machine, goal, { signal }).then(resolve, () => {});
+    if (goal?.type === "line" && goal.isWanted(text)) wanted.resolve(text);
   });
   try {
     using stub = goal?.type === "address" ? await stopAt(goal.addresses, machine, { signal }) : undefined;
-    if (goal?.type === "instruction")
-      await qmp.call("replay-break", { icount: goal.instruction }, { signal });
-    await qmp.call("cont", {}, { signal });
-    let next = betweenStates;
-    for (let state = 1; ; state += 1) {
-      const after = options.leaveStates ? pause(next, signal).then((): "state" => "state") : never();
-      const first = await Promise.race([reached.promise.then((line) => ({ line })), after]);
-      await qmp.call("stop", {}, { signal });
-      if (first !== "state") {
-        if (goal?.type === "address")
-          for (const address of goal.addresses) await stub?.forget(address, { signal });
-        const instruction = await instructionOf(machine, { signal });
-        return { type: "stop", instruction, ...(first.line === undefined ? {} : { line: first.line }) };
+    const end = goal?.type === "instruction" ? goal.instruction : undefined;
+    const begin = await instructionOf(machine, { signal });
+    const ahead = options.states.filter((moment) => moment > begin && moment < (end ?? Infinity));
+    for (;;) {
+      const [next = end] = ahead;
+      if (next !== undefined) await qmp.call("replay-break", { icount: next }, { signal });
+      const line = await goOn(machine, wanted.promise, signal);
+      const instruction = await instructionOf(machine, { signal });
+      if (line === undefined && instruction === next && ahead.length > 0) {
+        ahead.shift();
+        await qmp.human(`savevm at-${instruction}`, { within: timeouts.machine.freeze, signal });
+        continue;
       }
-      // While it waits for something that was recorded, QEMU leaves none.
-      const refused = await qmp.human(`savevm way-${state}`, { within: timeouts.machine.freeze, signal });
-      next = refused.trim() === "" ? betweenStates : beforeNextTry;
-      if (!(await standsAt(machine, goal, { signal }))) await qmp.call("cont", {}, { signal });
+      if (line === undefined && !(await standsAt(machine, goal, { signal }))) continue;
+      // A debugger that comes is not to be stopped by what we wanted.
+      if (next !== undefined && instruction < next) await qmp.call("replay-delete-break", {}, { signal });
+      if (goal?.type === "address")
+        for (const address of goal.addresses) await stub?.forget(address, { signal });
+      return { type: "stop", instruction, ...(line === undefined ? {} : { line }) };
     }
   } catch (error) {
     // At its end QEMU closes what it is asked through; how it ended is the story.
@@ -125,9 +122,21 @@ async function runTo(
   }
 }
 
-/** Milliseconds of a replay: to go back is to do once more what was done since, twice. */
-const betweenStates = 10_000;
-const beforeNextTry = 200;
+/** Lets the machine go on until it stands still. @returns the line that it was stopped for. */
+async function goOn(
+  { qmp }: Replaying,
+  wanted: Promise<string>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const stopped = Promise.withResolvers<undefined>();
+  using _stops = qmp.onEvent(({ name }) => {
+    if (name === "STOP") stopped.resolve(undefined);
+  });
+  await qmp.call("cont", {}, { signal });
+  const line = await Promise.race([wanted, stopped.promise]);
+  if (line !== undefined) await qmp.call("stop", {}, { signal });
+  return line;
+}
 
 /** Whether a machine stands still at its goal, and for no other reason. */
 async function standsAt(

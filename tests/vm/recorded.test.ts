@@ -44,9 +44,10 @@ describe("a recorded machine", () => {
     const { machine } = again;
     const places = await placesFor(parseUntil("__handle_sysrq"), again.recording.kernel, context);
     const ask = async (what: string): Promise<ReplayEnd> =>
-      await replay(machine, { signal, until: goalOf(parseUntil(what), places), leaveStates: true });
+      await replay(machine, { signal, until: goalOf(parseUntil(what), places), states: again.quietMoments });
     const before = stopOf(await ask("__handle_sysrq"));
     expect(machine.console.text).not.toContain("sysrq: Show Blocked State");
+    expect(await machine.qmp.human("savevm before", { within: "60s", signal })).toBe("");
     const at = { machine, kernel: again.recording.kernel, places };
     const seconds = await guestSeconds({}, at, { signal });
     // From there, and in the same machine, to the line that the function prints.
@@ -60,6 +61,10 @@ describe("a recorded machine", () => {
     // It stands still there.
     expect(await instructionOf(machine, { signal })).toBe(after.instruction);
     const further = after.instruction + 1_000_000;
+    expect(stopOf(await ask(`${further}`)).instruction).toBe(further);
+    // Back, by the state that was left there, and once more to where it was.
+    expect(await machine.qmp.human("loadvm before", { within: "60s", signal })).toBe("");
+    expect(await instructionOf(machine, { signal })).toBe(before.instruction);
     expect(stopOf(await ask(`${further}`)).instruction).toBe(further);
   });
 

@@ -44,16 +44,18 @@ test("gdb goes back from the hang to the unlock by whom the lock was not held", 
   const { vmlinux } = await debugImageFor(kernel, {}, context);
   const until = parseUntil("io_uring_del_tctx_node");
   const goal = goalOf(until, await placesFor(until, kernel, context));
-  expect((await replay(machine, { until: goal, leaveStates: true, signal })).type).toBe("stop");
-  const script = fileURLToPath(new URL("../../gdb/owners.py", import.meta.url));
+  expect((await replay(machine, { until: goal, states: replayed.quietMoments, signal })).type).toBe("stop");
+  const script = (name: string): string => fileURLToPath(new URL(`../../gdb/${name}.py`, import.meta.url));
   const commands = [
-    "set filename-display basename",
+    // Both, as the line of `dstate replay --gdb` has them.
+    `source ${script("stuck")}`,
     `target remote ${await openDebugger(machine, context)}`,
-    `source ${script}`,
+    `source ${script("owners")}`,
     // What the exiting thread waits for, for ever.
     "hbreak __mutex_lock_slowpath",
     "continue",
     "delete",
+    "stuck",
     "owners $rdi",
     "backtrace 4",
   ];
@@ -61,6 +63,7 @@ test("gdb goes back from the hang to the unlock by whom the lock was not held", 
     ["gdb", "-nx", "-batch", ...commands.flatMap((each) => ["-ex", each]), vmlinux],
     { within: "10m", signal },
   );
+  expect(stdout).toMatch(/^iou-sqp-\d+:\d+\n#0 .*__schedule/ms);
   expect(stdout).toMatch(/^\d+ {2}here {2}node:\d+ owns it$/m);
   const [wrong] = /^\d+ {2}node:\d+ {2}nobody -> nobody {2}WRONG: unlocks what nobody holds\n.*$/m.exec(
     stdout,
