@@ -86,7 +86,10 @@ class Walk:
         self.word = gdb.lookup_type("unsigned long").pointer()
 
     def owner(self):
-        return int(gdb.Value(self.lock).cast(self.word).dereference()) & ~FLAGS
+        try:
+            return int(gdb.Value(self.lock).cast(self.word).dereference()) & ~FLAGS
+        except gdb.MemoryError:
+            raise gdb.GdbError(f"there is no memory at {self.lock:#x}: expected the address of a mutex, as `stuck` shows it")
 
     def between(self, state, end):
         """Each change of the owner, and each unlocking, from a state to an instruction: (before, event)."""
@@ -96,6 +99,12 @@ class Walk:
         )
         watch.silent = True
         found = []
+        stops = []
+
+        def remember(event):
+            stops.append(event)
+
+        gdb.events.stop.connect(remember)
         try:
             gdb.execute(f"monitor replay_break {end}", to_string=True)
             before = self.owner()
@@ -104,11 +113,14 @@ class Walk:
                 here = instruction()
                 if here >= end:
                     return found
+                if isinstance(stops[-1], gdb.SignalEvent):
+                    raise gdb.GdbError(f"interrupted: the machine stands at {here}, between {state} and {end}")
                 after = self.owner()
                 if after != before or "unlock" in (gdb.newest_frame().name() or ""):
                     found.append((before, (current(), after, functions(), here)))
                 before = after
         finally:
+            gdb.events.stop.disconnect(remember)
             watch.delete()
 
 
@@ -143,7 +155,7 @@ class Owners(gdb.Command):
 
     def invoke(self, argument, _from_tty):
         words = gdb.string_to_argv(argument)
-        if not 1 <= len(words) <= 2:
+        if not 1 <= len(words) <= 2 or not (words[1:] or ["1"])[0].isdigit():
             raise gdb.GdbError("expected the address of a mutex, and how many changes: owners $rdi 5")
         lock = int(gdb.parse_and_eval(f"(unsigned long)({words[0]})"))
         most = int(words[1]) if len(words) == 2 else 20
