@@ -1,17 +1,18 @@
 import { Option } from "commander";
 import { silent } from "../src/base/progress.ts";
 import { readSettings } from "../src/base/settings.ts";
+import { positiveInteger } from "../src/cli/selectors.ts";
 import { mixture, planOf } from "../tests/clean/mixture.ts";
 import { runHealthy } from "../tests/clean/run.ts";
 import { type HealthyTrial, lieOf, renderHealthy } from "../tests/clean/tally.ts";
-import { testCommand, wholeNumber } from "./test-command.ts";
+import { testCommand } from "./test-command.ts";
 
 const program = testCommand(
   "clean",
   "Run trials of repros in cells that do not have their bug, a mixture of all: none may be reproduced, and none clean whose workload did not come to its end.\n\nExit code 1: an outcome was not true.",
 )
-  .addOption(new Option("--count <n>", "how many trials").argParser(wholeNumber).default(300))
-  .addOption(new Option("--jobs <n>", "how many at a time").argParser(wholeNumber).default(2))
+  .addOption(new Option("--count <n>", "how many trials").argParser(positiveInteger).default(300))
+  .addOption(new Option("--jobs <n>", "how many at a time").argParser(positiveInteger).default(2))
   .option("--only <text>", "the repros whose name has the text", "");
 await program.parseAsync();
 const values = program.opts<{ readonly count: number; readonly jobs: number; readonly only: string }>();
@@ -20,7 +21,6 @@ if (cells.length === 0)
   program.error(
     `no repro's name has "${values.only}": ${[...new Set(mixture.map(({ repro }) => repro))].join(", ")}`,
   );
-if (values.jobs === 0) program.error("--jobs takes 1 or more");
 const plan = planOf(cells, values.count);
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort(new Error("interrupted")));

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 
 /**
  * A command line of `npm run test:...`: what is mistyped ends with 2, for 1 says that a test found something.
@@ -10,10 +10,4 @@ export function testCommand(name: string, description: string): Command {
     .description(description)
     .allowExcessArguments(false)
     .exitOverride(({ exitCode }) => process.exit(exitCode && 2));
-}
-
-/** For commander. @example wholeNumber("20") // 20 */
-export function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("expected a whole number.");
-  return Number(text);
 }

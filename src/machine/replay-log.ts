@@ -2,27 +2,38 @@
 const knownVersion = 0xe0200c;
 const headBytes = 12;
 
+/** The kinds of events that matter here, by their number. */
+const kinds = { instructions: 0, block: 8, network: 9, end: 0x27 } as const;
+
 /**
- * The kinds of events by their number, and how many bytes follow. An event with a buffer says its length in its last four.
+ * How many bytes follow an event: interrupts, exceptions, shutdowns and checkpoints have none. One with a buffer says the
+ * buffer's length in its last four.
  *
  * @see https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/replay/replay-internal.h (ReplayEvents)
  */
-const kinds = {
-  instructions: 0,
-  interrupt: 1,
-  exception: 2,
-  bottomHalves: [3, 4],
-  block: 8,
-  network: 9,
-  characterWritten: 0x16,
-  charactersRead: 0x17,
-  readError: 0x18,
-  audioOut: 0x19,
-  audioIn: 0x1a,
-  random: 0x1b,
-  clocks: [0x1c, 0x1d],
-  end: 0x27,
-} as const;
+const bytesAfter = new Map<number, number | { readonly withBuffer: number } | "unknown">([
+  [kinds.instructions, 4],
+  // What QEMU's main loop was to do later.
+  [3, 8],
+  [4, 8],
+  // Input, which our machines do not have.
+  [5, "unknown"],
+  [6, "unknown"],
+  [7, "unknown"],
+  [kinds.block, 8],
+  [kinds.network, { withBuffer: 9 }],
+  // Characters written, read, not to be read.
+  [0x16, 8],
+  [0x17, { withBuffer: 4 }],
+  [0x18, 4],
+  // Sound.
+  [0x19, "unknown"],
+  [0x1a, "unknown"],
+  // Randomness, and two clocks.
+  [0x1b, { withBuffer: 8 }],
+  [0x1c, 8],
+  [0x1d, 8],
+]);
 
 /** How many instructions each side of a moment has to have, in one piece: a packet is sent 37,500 after the guest asked. */
 const undisturbed = 60_000;
@@ -70,7 +81,7 @@ export function quietMoments(log: Buffer): number[] {
     } else if (kind === kinds.network && network !== "up") {
       network = isInternet(log, at) ? "up" : "waits";
     } else if (kind === kinds.end) break;
-    const more = bytesAfter(kind, log, at);
+    const more = lengthOf(kind, log, at);
     if (more === undefined) break;
     at += more;
   }
@@ -84,35 +95,9 @@ function isInternet(log: Buffer, at: number): boolean {
 }
 
 /** @returns undefined where it is not known, and nothing that follows can be read. */
-function bytesAfter(kind: number, log: Buffer, at: number): number | undefined {
-  const buffer = (length: number): number | undefined =>
-    at + length > log.length ? undefined : length + log.readUInt32BE(at + length - 4);
-  switch (kind) {
-    case kinds.instructions:
-    case kinds.readError:
-      return 4;
-    case kinds.bottomHalves[0]:
-    case kinds.bottomHalves[1]:
-    case kinds.block:
-    case kinds.characterWritten:
-    case kinds.clocks[0]:
-    case kinds.clocks[1]:
-      return 8;
-    case kinds.network:
-      return buffer(9);
-    case kinds.random:
-      return buffer(8);
-    case kinds.charactersRead:
-      return buffer(4);
-    case 5:
-    case 6:
-    case 7:
-    case kinds.audioOut:
-    case kinds.audioIn:
-      // Input and sound, which our machines do not have.
-      return undefined;
-    default:
-      // Interrupts, exceptions, shutdowns and checkpoints have none.
-      return 0;
-  }
+function lengthOf(kind: number, log: Buffer, at: number): number | undefined {
+  const bytes = bytesAfter.get(kind) ?? 0;
+  if (typeof bytes === "number") return bytes;
+  if (bytes === "unknown" || at + bytes.withBuffer > log.length) return undefined;
+  return bytes.withBuffer + log.readUInt32BE(at + bytes.withBuffer - 4);
 }

@@ -105,6 +105,7 @@ async function runTo(
       const instruction = await instructionOf(machine, { signal });
       if (line === undefined && instruction === next && ahead.length > 0) {
         ahead.shift();
+        // Where QEMU leaves none, for want of room say, a debugger goes back from the state before.
         await qmp.human(`savevm at-${instruction}`, { within: timeouts.machine.freeze, signal });
         continue;
       }
