@@ -1,7 +1,6 @@
 import type { Context } from "../base/context.ts";
-import { isFixedSelector, parseKernelSelector } from "../kernel/selector.ts";
-import { sourceOf } from "../kernel/sources/index.ts";
-import { storedKernels } from "../kernel/stored.ts";
+import { selectorsOnHand } from "../kernel/on-hand.ts";
+import { isBuiltHere, isFixedSelector } from "../kernel/selector.ts";
 import type { Cell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import type { Repro } from "../repro/define.ts";
@@ -56,7 +55,7 @@ export async function openTries<Observation>(
   context: Context,
 ): Promise<Tries<Observation>> {
   const { repro, definition, ranBy } = options;
-  const built = new Set((await storedKernels(context)).map(({ about }) => about.selector));
+  const built = await selectorsOnHand(context);
   const keys = new Map<string, string>();
   const nameOf = async (cell: Cell): Promise<string> => {
     const kernel = isFixedSelector(cell.kernel)
@@ -69,7 +68,7 @@ export async function openTries<Observation>(
   return {
     key: async (cell) => keys.get(JSON.stringify(cell)) ?? (await nameOf(cell)),
     isBuilt: (cell) => built.has(cell.kernel),
-    mustBuild: ({ kernel }) => !built.has(kernel) && sourceOf(parseKernelSelector(kernel)).isBuilt,
+    mustBuild: ({ kernel }) => !built.has(kernel) && isBuiltHere(kernel),
     provide: async (cell) => {
       await provideParts(repro, cell, context);
       built.add(cell.kernel);

@@ -165,5 +165,8 @@ export async function compilerCache(context: Context): Promise<CompilerCache | u
     context.signal.throwIfAborted();
     return undefined;
   }
-  return { program: "ccache", dir: join(context.settings.cacheDir, "ccache") };
+  const dir = join(context.settings.cacheDir, "ccache");
+  // Which headers were read is what the compiler says, and not a run of the preprocessor before each compilation: that
+  // was a fifth of a build, and found nothing that this does not, unless a header changed in its comments alone.
+  return { program: "ccache", env: { CCACHE_DIR: dir, CCACHE_DEPEND: "1" } };
 }

@@ -35,10 +35,10 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
 }
 
-/** A program that runs the compiler and remembers what came out, and where it does. */
+/** A program that runs the compiler and remembers what came out, and what it is told by its environment. */
 export interface CompilerCache {
   readonly program: string;
-  readonly dir: string;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface Built {
@@ -115,7 +115,7 @@ export async function buildKernel(build: BuildOptions): Promise<Built> {
       install,
       // The image, and the trial of a cell that needs no build, are what is waited for meanwhile.
       inBackground: true,
-      ...(build.cache ? { env: { CCACHE_DIR: build.cache.dir } } : {}),
+      ...(build.cache ? { env: build.cache.env } : {}),
       ...(build.lock ? { inherit: [build.lock.descriptor] } : {}),
       onOutput: (text) => {
         log.push(text);

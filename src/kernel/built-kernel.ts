@@ -138,6 +138,7 @@ export async function storeBuilt(
         config: "config",
         ...(built.incremental ? {} : { objects: built.objects }),
         fragments,
+        compiler,
         ...(plain === undefined ? {} : { debugInfoOf: keyFor(formatOptions(plain)) }),
         provenance: `${input.provenance} Built here with ${compiler}${plain === undefined ? "" : ", with debug information"}.`,
       } satisfies KernelAbout;

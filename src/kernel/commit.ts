@@ -16,6 +16,8 @@ export interface TreeRevision {
   readonly tree: string;
   readonly revision: string;
   readonly changes?: readonly KernelChange[] | undefined;
+  /** The release that it is, where it was asked for as one. */
+  readonly release?: string;
 }
 
 /** @example formatRevision({ tree: "/src/linux", revision: "v6.1" }) // "git:/src/linux@v6.1" */
@@ -24,10 +26,11 @@ export function formatRevision({ tree, revision, changes }: TreeRevision): strin
 }
 
 /** As the user named it, with its commit where that is another name. @example "git:linux@v5.10.170 (74924a365ec9)" */
-function titleOf({ tree, revision, changes }: TreeRevision, commit: string): string {
+function titleOf({ tree, revision, changes, release }: TreeRevision, commit: string): string {
   const id = commit.slice(0, 12);
   const name = `git:${basename(resolve(tree))}`;
   const added = formatChanges(changes);
+  if (release !== undefined) return `${release}${added} (${id})`;
   return commit.startsWith(revision) ? `${name}@${id}${added}` : `${name}@${revision}${added} (${id})`;
 }
 
@@ -39,15 +42,16 @@ function titleOf({ tree, revision, changes }: TreeRevision, commit: string): str
  * @throws {InfraError} when it cannot be checked out or built.
  */
 export async function provideCommit(
-  { tree, revision, changes = [] }: TreeRevision,
+  wanted: TreeRevision,
   context: Context,
   options: KernelOptions,
 ): Promise<StoreEntry> {
+  const { tree, revision, changes = [] } = wanted;
   const fragments = [...(options.fragments ?? []), ...fragmentsOf(changes)];
   const configuration = await guestConfiguration(context, { ...options, fragments });
   const commit = await resolveCommit(tree, revision, context.signal);
   const edits = await readEdits(changes, tree, context.signal);
-  const title = titleOf({ tree, revision, changes }, commit);
+  const title = titleOf(wanted, commit);
   return await storeBuilt(
     {
       kind: "git",

@@ -46,6 +46,8 @@ export const kernelAboutSchema = z.object({
   /** How many objects the build compiled: what the next build of the same configuration measures itself by. */
   objects: z.int().optional(),
   fragments: z.string().optional(),
+  /** What built it here; kernels of before November 2026 do not say. */
+  compiler: z.string().optional(),
   /** It has DWARF, and its code is that of this other entry of the cache. */
   debugInfoOf: z.string().optional(),
 });

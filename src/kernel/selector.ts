@@ -32,7 +32,7 @@ export function parseKernelSelector(text: string): KernelSelector {
  */
 export function changeKernel(text: string, changes: string): string {
   if (changes === "") return text;
-  if (!sourceOf(parseKernelSelector(text)).isBuilt) throw cannotChange(text);
+  if (!isBuiltHere(text)) throw cannotChange(text);
   return formatKernelSelector(parseKernelSelector(`${text}${changes}`));
 }
 
@@ -58,4 +58,9 @@ export function formatKernelSelector(selector: KernelSelector): string {
 export function isFixedSelector(text: string): boolean {
   const selector = parseKernelSelector(text);
   return sourceOf(selector).isFixed(selector);
+}
+
+/** Whether its kernel is compiled here where the cache has none: a package is only fetched. */
+export function isBuiltHere(text: string): boolean {
+  return sourceOf(parseKernelSelector(text)).isBuilt;
 }

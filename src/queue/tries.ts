@@ -11,8 +11,7 @@ import { acceleratorHere } from "../campaign/accelerator-here.ts";
 import type { LedgerTrial } from "../campaign/ledger.ts";
 import { type OpenTries, openTries, type Tries } from "../campaign/tries.ts";
 import { BuildError } from "../kernel/build.ts";
-import { parseKernelSelector } from "../kernel/selector.ts";
-import { sourceOf } from "../kernel/sources/index.ts";
+import { isBuiltHere } from "../kernel/selector.ts";
 import { type Cell, describeCell } from "../lab/cell.ts";
 import { shapeOf } from "../lab/shape.ts";
 import { reservationFor } from "../machine/room.ts";
@@ -105,8 +104,7 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
     };
     const provide = async (cell: Cell): Promise<void> => {
       refuseFile(cell);
-      const selector = parseKernelSelector(cell.kernel);
-      if (!sourceOf(selector).isBuilt) return;
+      if (!isBuiltHere(cell.kernel)) return;
       const known = builds.get(cell.kernel) ?? build(cell);
       builds.set(cell.kernel, known);
       await known;
@@ -119,7 +117,7 @@ export function triesByQueue(queue: Queue, found: FoundRepro): OpenTries {
       },
       // What workers have, and what they have built for us: another kernel costs its build.
       isBuilt: (cell) => built.has(cell.kernel),
-      mustBuild: ({ kernel }) => !built.has(kernel) && sourceOf(parseKernelSelector(kernel)).isBuilt,
+      mustBuild: ({ kernel }) => !built.has(kernel) && isBuiltHere(kernel),
       provide,
       run: async (cell, about = {}) => {
         // Nobody would take a trial of a kernel that nobody has.

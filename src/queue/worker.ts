@@ -9,8 +9,7 @@ import { Ledger } from "../campaign/ledger.ts";
 import { nameCell } from "../campaign/record-trial.ts";
 import { BuildError } from "../kernel/build.ts";
 import { provideKernel } from "../kernel/provide.ts";
-import { parseKernelSelector } from "../kernel/selector.ts";
-import { sourceOf } from "../kernel/sources/index.ts";
+import { isBuiltHere, parseKernelSelector } from "../kernel/selector.ts";
 import { describeCell } from "../lab/cell.ts";
 import { provideParts } from "../lab/provide.ts";
 import { describeHost } from "../record/host.ts";
@@ -82,7 +81,7 @@ export async function runWorker(options: WorkerOptions, context: Context): Promi
     const others = asked.length === 0 ? [] : await insist(() => queue.othersThan(name));
     for (const { queue: from, needs, age } of asked) {
       if ((avoided.get(from) ?? 0) > Date.now()) continue;
-      const { isBuilt } = sourceOf(parseKernelSelector(needs.kernel));
+      const isBuilt = isBuiltHere(needs.kernel);
       const { accelerator } = needs;
       if (
         abilities.accelerator === "unknown" &&
@@ -228,7 +227,7 @@ async function resultOf(
       return { result: { type: "built" } };
     }
     // Each kernel is built once: where another has it, it is taken or left.
-    if (!mayBuild && sourceOf(selector).isBuilt) {
+    if (!mayBuild && isBuiltHere(cell.kernel)) {
       const settings = { ...context.settings, takeOnly: true };
       await provideKernel(selector, { ...context, settings }, { fragments });
     }

@@ -1,8 +1,7 @@
 import type { Context } from "../base/context.ts";
 import { sideBySide } from "../base/side-by-side.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { parseKernelSelector } from "../kernel/selector.ts";
-import { sourceOf } from "../kernel/sources/index.ts";
+import { isBuiltHere } from "../kernel/selector.ts";
 import type { Cell } from "../lab/cell.ts";
 import type { PartsRequest } from "../lab/preparation.ts";
 import { type PartName, takeParts } from "../lab/take.ts";
@@ -105,7 +104,7 @@ async function takeAll(
  * @example needsToMake(["workload"], cells) // ["images", "repros"]
  */
 export function needsToMake(parts: readonly PartName[], cells: readonly Cell[]): Need["part"][] {
-  const isBuilt = cells.some(({ kernel }) => sourceOf(parseKernelSelector(kernel)).isBuilt);
+  const isBuilt = cells.some(({ kernel }) => isBuiltHere(kernel));
   const making: Readonly<Record<PartName, readonly Need["part"][]>> = {
     kernel: isBuilt ? ["kernel builds", "kernel packages"] : ["kernel packages"],
     image: ["images"],

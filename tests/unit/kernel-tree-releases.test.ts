@@ -7,7 +7,11 @@ import { UsageError } from "../../src/base/errors.ts";
 import { silent } from "../../src/base/progress.ts";
 import { readSettings } from "../../src/base/settings.ts";
 import type { Context } from "../../src/index.ts";
+import { toolchain } from "../../src/kernel/build.ts";
+import type { KernelAbout } from "../../src/kernel/kernel.ts";
 import { listKernels } from "../../src/kernel/list.ts";
+import { selectorsOnHand } from "../../src/kernel/on-hand.ts";
+import { kernelStore } from "../../src/kernel/stored.ts";
 import {
   findInTrees,
   releasesOfTree,
@@ -145,6 +149,27 @@ describe("a git tree as a place of releases", () => {
     expect(listed.map(({ version, source }) => `${version}: ${source}`)).toContain(
       `6.6.3: the git tree ${two}, v6.6.3`,
     );
+  });
+
+  test("makes a release one that needs no build once its commit was built, by this host's compiler", async () => {
+    const tree = await newTree("built");
+    const [here, foreign] = [await commit(tree, "6.6.1", "one"), await commit(tree, "6.6.2", "two")];
+    const last = await commit(tree, "6.6.3", "three");
+    for (const [index, id] of [here, foreign, last].entries()) git(tree, "tag", `v6.6.${index + 1}`, id);
+    const context = contextOf(tree);
+    const store = async (key: string, about: Pick<KernelAbout, "selector" | "compiler">): Promise<void> => {
+      await kernelStore(context).findOrMake(key, { within: "10s", signal }, async (folder) => {
+        await writeFile(join(folder, "vmlinux"), key);
+        return { kind: "git", version: "6.6.1", boot: "vmlinux", provenance: "a test", ...about };
+      });
+    };
+    const compiler = await toolchain(signal);
+    await store("one", { selector: `git:${tree}@${here}`, compiler });
+    await store("two", { selector: `git:${tree}@${foreign}`, compiler: "gcc of another host" });
+    await store("old", { selector: "6.1.5" });
+    const onHand = await selectorsOnHand(context);
+    const asked = ["6.6.1", `git:${tree}@${here}`, "6.1.5", "6.6.2", `git:${tree}@${foreign}`, "6.6.3"];
+    expect(asked.map((selector) => onHand.has(selector))).toEqual([true, true, true, false, false, false]);
   });
 
   test("whose tag lies is refused with what its Makefile says", async () => {

@@ -132,9 +132,6 @@ async function provideRelease(
 }
 
 /** What is built of a tree's release: its commit, whatever tag names it tomorrow. */
-function revisionOf(
-  { tree, commit }: TreeRelease,
-  changes: readonly KernelChange[] | undefined,
-): TreeRevision {
-  return { tree, revision: commit, ...(changes && changes.length > 0 && { changes }) };
+function revisionOf({ tree, commit, version }: TreeRelease, changes?: readonly KernelChange[]): TreeRevision {
+  return { tree, revision: commit, release: version, ...(changes && changes.length > 0 && { changes }) };
 }
