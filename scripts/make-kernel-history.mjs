@@ -30,7 +30,7 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
 }
 
 const { openSession } = await import("../src/cli/session.ts");
-const { fetchSource, releaseSources } = await import("../src/kernel/source.ts");
+const { fetchSource, releaseSources } = await import("../src/kernel/release-tarball.ts");
 const { unpackSource } = await import("../src/kernel/build.ts");
 
 const next = `${into}.next`;

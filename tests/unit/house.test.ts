@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import {
   circlesOf,
@@ -43,6 +44,17 @@ describe("the house", () => {
 
   test("has no circle of imports", () => {
     expect(circlesOf(sources)).toEqual([]);
+  });
+
+  test("gives scripts every module that they load, also those that no compiler looks at", async () => {
+    const scripts = new URL("../../scripts/", import.meta.url);
+    const missing: string[] = [];
+    for (const name of (await readdir(scripts)).filter((name) => name.endsWith(".mjs"))) {
+      const place = new URL(name, scripts);
+      for (const [, to = ""] of (await readFile(place, "utf8")).matchAll(/(?:from|import\() ?"(\.[^"]+)"/g))
+        if (!existsSync(new URL(to, place))) missing.push(`${name}: ${to}`);
+    }
+    expect(missing).toEqual([]);
   });
 
   test("reads the environment in one place, and hands it to programs in one other", () => {
