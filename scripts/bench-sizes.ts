@@ -1,4 +1,4 @@
-// node scripts/bench-sizes.ts: what grows with what. Nothing is simulated but the trials' outcomes.
+// node scripts/bench-sizes.ts: what grows with what. Simulated are the trials' outcomes, and for `jobs` the host.
 import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,10 +14,14 @@ import { ledgerPath, openLedgerFile } from "../src/campaign/ledger-file.ts";
 import { ratesFrom } from "../src/campaign/map/least-rate.ts";
 import { simulateMap } from "../src/campaign/map/simulate.ts";
 import { driveMatrix } from "../src/campaign/matrix/drive.ts";
+import { defaultJobs, runJobs, sparePlaces } from "../src/campaign/pool.ts";
 import { contextOf } from "../src/lab/open.ts";
 import { renderMatrix } from "../src/report/matrix.ts";
+import { SimulatedHost } from "./simulated-host.ts";
 
-const { values } = parseArgs({ options: { only: { type: "string", default: "ledger,matrix,map,commits" } } });
+const { values } = parseArgs({
+  options: { only: { type: "string", default: "jobs,ledger,matrix,map,commits" } },
+});
 const chosen = values.only.split(",");
 const context = contextOf({ progress: () => {} });
 const dir = await mkdtemp(join(tmpdir(), "dstate-sizes-"));
@@ -36,6 +40,58 @@ async function usually(work: () => unknown, times = 9): Promise<number> {
 }
 
 const ms = (time: number): string => `${time.toFixed(time < 10 ? 2 : 0)} ms`;
+
+/** Seconds of the flagship's trials, as docs/performance.md has them. A guest of two processors keeps 1.7 cores busy. */
+const phases = {
+  clean: { computes: 21.9, waits: 0.8 },
+  reproduced: { computes: 6, waits: 60.6 },
+} as const;
+
+async function jobs(): Promise<void> {
+  const shape = { cpus: 2, memory: 2 ** 30 };
+  const places = [1, 2, 4, 8, 16];
+  console.log(
+    `\n| cores | outcome | ${places.join(" | ")} | not told |\n|${"---|".repeat(places.length + 3)}`,
+  );
+  for (const cores of [1, 2, 4, 8]) {
+    const host = { cpus: cores, room: { type: "budget", bytes: 64 * 2 ** 30 } } as const;
+    const usual = defaultJobs(shape, host);
+    for (const [outcome, phase] of Object.entries(phases)) {
+      const rates: string[] = [];
+      for (const [jobs, spare] of [
+        ...places.map((jobs) => [jobs, 0] as const),
+        [usual, sparePlaces(usual, shape, host)] as const,
+      ])
+        rates.push((await trialsPerHour({ cores, jobs, spare, ...phase })).toFixed(0));
+      console.log(`| ${cores} | ${outcome} | ${rates.join(" | ")} |`);
+    }
+  }
+}
+
+async function trialsPerHour(about: {
+  readonly cores: number;
+  readonly jobs: number;
+  readonly spare: number;
+  readonly computes: number;
+  readonly waits: number;
+}): Promise<number> {
+  const host = new SimulatedHost(about.cores);
+  const trials = 400;
+  let left = trials;
+  const { signal } = new AbortController();
+  await host.run(
+    runJobs({ jobs: about.jobs, spare: about.spare, signal }, async () => {
+      if (left === 0) return undefined;
+      left -= 1;
+      return async (_signal, onlyWaits) => {
+        await host.compute(about.computes, 1.7);
+        if (about.waits > about.computes) onlyWaits();
+        await host.wait(about.waits);
+      };
+    }),
+  );
+  return trials / (host.time / 3_600);
+}
 
 async function ledgers(): Promise<void> {
   console.log(
@@ -189,6 +245,7 @@ function makeTree(tree: string, count: number, merged: boolean): void {
 }
 
 try {
+  if (chosen.includes("jobs")) await jobs();
   if (chosen.includes("ledger")) await ledgers();
   if (chosen.includes("matrix")) await matrices();
   if (chosen.includes("map")) await maps();
