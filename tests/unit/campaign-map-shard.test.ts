@@ -13,13 +13,12 @@ import { Ledger } from "../../src/campaign/ledger.ts";
 import { lineOf, type MapLine } from "../../src/campaign/map/places.ts";
 import { runMap } from "../../src/campaign/map/run.ts";
 import { linesOfShard, mapShardRecord } from "../../src/campaign/map/shard.ts";
-import { nameCell, recordTrial } from "../../src/campaign/record-trial.ts";
-import type { OpenTries } from "../../src/campaign/tries.ts";
-import { type Cell, describeCell } from "../../src/lab/cell.ts";
+import type { Cell } from "../../src/lab/cell.ts";
 import { Run } from "../../src/record/run.ts";
 import { mapRecord } from "../../src/report/run-facts.ts";
 import { findRepro } from "../../src/repro/find.ts";
 import { documentIn } from "./documents.ts";
+import { madeUpTries } from "./made-up-tries.ts";
 
 const bin = fileURLToPath(new URL("../../bin/dstate.mjs", import.meta.url));
 const cell: Cell = { kernel: "6.1.100", node: "20.9.0", env: {}, image: "debian", axes: {} };
@@ -86,28 +85,7 @@ describe("the shards of a map", () => {
     const definition = await definitionOf(found);
     const all = [line("6.1", 16)];
     const { signal } = new AbortController();
-    /** Trials that are not run: 6.1.104 to 6.1.110 have it. */
-    const open: OpenTries = async (options, ledger) => {
-      const about = (tried: Cell) =>
-        ({ definition, cell: tried, kernel: undefined, accelerator: "tcg" }) as const;
-      return {
-        key: async (tried) => nameCell(ledger, about(tried)),
-        isBuilt: () => true,
-        mustBuild: () => false,
-        provide: async () => {},
-        run: async (tried) => {
-          const patch = Number(tried.kernel.split(".")[2]);
-          const outcome = patch >= 104 && patch <= 110 ? "reproduced" : "clean";
-          const running = await options.run?.begin({ title: describeCell(tried), cell: tried });
-          const trial = { outcome, summary: "", evidence: running?.dir ?? "", took: patch } as const;
-          const startedAt = new Date().toISOString();
-          recordTrial(ledger, { ...trial, ...about(tried), startedAt, repro: found.repro.id, ranBy: "map" });
-          await running?.ended(trial);
-          const rest = { columns: {}, versions: {}, observation: undefined, collected: [] };
-          return { ...trial, ...rest, repro: found.repro.id, cell: tried, startedAt };
-        },
-      };
-    };
+    const open = madeUpTries(definition, (patch) => patch >= 104 && patch <= 110);
     const plan = { confidence: 0.99, leastRate: 0.3, budget: 200, builds: 100 };
     const map = async (logs: string, lines: readonly MapLine[], shard?: { number: number; of: number }) => {
       const context = { settings: { ...readSettings(), logsDir: join(dir, logs) }, progress: silent, signal };
@@ -164,3 +142,29 @@ describe("the shards of a map", () => {
     expect(whole.newTrials).toBeLessThan(4);
   }, 60_000);
 });
+
+test("a line of a map takes fewer trials when another of its lines has shown how often the bug shows", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "dstate-map-lines-"));
+  onTestFinished(async () => await rm(dir, { recursive: true, force: true }));
+  const found = await findRepro("io-uring-dstate");
+  const hasIt = (patch: number): boolean => patch >= 104 && patch <= 110;
+  const open = madeUpTries(await definitionOf(found), hasIt, { builds: true });
+  const plan = { confidence: 0.99, leastRate: 0.1, budget: 400, builds: 100, jobs: 1 };
+  const map = async (logs: string, names: readonly string[]) => {
+    const settings = { ...readSettings(), logsDir: join(dir, logs) };
+    const context = { settings, progress: silent, signal: new AbortController().signal };
+    using ledger = await Ledger.open(context);
+    const lines = names.map((name) => line(name, 16));
+    const done = await runMap({ found, lines, ...plan, open }, ledger, context);
+    const mapped = done.lines.at(-1);
+    return {
+      intervals: mapped?.map.intervals.map(({ state, from, to }) => [state, from, to]),
+      clean: mapped?.releases.reduce((sum, { seen }) => sum + seen.clean, 0) ?? 0,
+    };
+  };
+  const alone = await map("alone", ["6.6"]);
+  await map("both", ["6.1"]);
+  const both = await map("both", ["6.1", "6.6"]);
+  expect(both.intervals).toEqual(alone.intervals);
+  expect(both.clean).toBeLessThan(alone.clean);
+}, 60_000);

@@ -7,15 +7,13 @@ import type { Run } from "../../record/run.ts";
 import { cellsOf } from "../../repro/cells.ts";
 import type { FoundRepro } from "../../repro/find.ts";
 import type { Outcome } from "../../repro/outcome.ts";
-import { seenRate } from "../bisect/learned-rate.ts";
-import { learnedRate } from "../bisect/rates.ts";
 import { definitionOf } from "../cell-key.ts";
 import type { Ledger } from "../ledger.ts";
 import { type OpenTries, openTries, type Tries } from "../tries.ts";
 import { believe, type Seen, type SeriesModel } from "./belief.ts";
 import type { SeriesState } from "./choose.ts";
 import { type DatedLine, releaseDates, switchesNear } from "./dates.ts";
-import { ratesFrom } from "./least-rate.ts";
+import { rateOfLine } from "./line-rate.ts";
 import { type MapLine, type Place, releaseName } from "./places.ts";
 import { mapOf, nextTrials, type ReleaseState, type SeriesMap } from "./series.ts";
 
@@ -90,7 +88,7 @@ interface PlaceState {
 interface LineState {
   readonly line: MapLine;
   readonly places: readonly PlaceState[];
-  readonly model: SeriesModel;
+  model: SeriesModel;
   /** When each release came out, where a tree tells. */
   readonly dates: readonly (number | undefined)[];
   /** Releases that were tried, or are. */
@@ -156,6 +154,10 @@ export async function runMap(
   };
   return await step(context.progress, `map of ${found.repro.id}`, async (progress) => {
     for (;;) {
+      // What was seen in one line says how much a clean trial tells in the others.
+      const all = ledger.trialsOfDefinition(definition);
+      for (const line of lines)
+        line.model = { ...line.model, ...rateOfLine(all, keysOf(line), options.leastRate) };
       const states = withDates(
         lines,
         lines.map((line) => stateOf(line, { tries, seconds, builds: options.builds })),
@@ -214,16 +216,12 @@ async function openLines(
   }
   // One line alone has nothing to learn from them.
   const dates = lines.length > 1 ? await releaseDates(context) : new Map<string, number>();
-  const own = new Set(opened.flatMap(({ places }) => places.map(({ key }) => key)));
-  const learned = seenRate(ledger.trialsOfDefinition(definition), own);
-  const unlearned = ratesFrom(leastRate);
-  const prior = learned === undefined ? unlearned : learnedRate(unlearned, learned);
+  const all = ledger.trialsOfDefinition(definition);
   return opened.map(({ line, places }) => ({
     line,
     places,
     model: {
-      prior,
-      isRateKnown: (learned?.reproduced ?? 0) > 0,
+      ...rateOfLine(all, keysOf({ places }), leastRate),
       // What the report itself says is where to look first, and no more than that.
       hints: places.map(({ place: { cell } }) =>
         isOf(known.bad, cell) ? "bad" : isOf(known.control, cell) ? "good" : undefined,
@@ -233,6 +231,10 @@ async function openLines(
     begun: new Set(),
     builds: 0,
   }));
+}
+
+function keysOf({ places }: Pick<LineState, "places">): Set<string> {
+  return new Set(places.map(({ key }) => key));
 }
 
 function stateOf(
