@@ -12,7 +12,7 @@ import { dependencies } from "../../src/kernel/compiled-files.ts";
 const cell = { kernel: "", node: undefined, env: {}, image: "debian", axes: {} } as const;
 
 describe("a commit changes nothing of a kernel", () => {
-  const compiled = new Set(["kernel/fork.c", "include/linux/fs.h"]);
+  const compiled = new Set(["kernel/fork.c", "include/linux/fs.h", "arch/um/shared.c"]);
   const there = new Set([
     "kernel/fork.c",
     "include/linux/fs.h",
@@ -31,6 +31,10 @@ describe("a commit changes nothing of a kernel", () => {
     ["a driver that is not compiled", ["drivers/gpu/x.c"]],
     ["documentation", ["Documentation/x.rst", "MAINTAINERS"]],
     ["a test of the kernel's own", ["tools/testing/selftests/x/Makefile"]],
+    [
+      "another architecture",
+      ["arch/arm64/Makefile", "arch/arm/boot/dts/x.dts", "arch/loongarch/kernel/gone.c"],
+    ],
   ])("that touches only %s", (_, paths) => {
     expect(isNoOp(paths)).toBe(true);
   });
@@ -42,6 +46,9 @@ describe("a commit changes nothing of a kernel", () => {
     ["what is compiled", ["drivers/gpu/Kconfig"]],
     ["a file that nobody keeps a record of", ["net/table.tbl"]],
     ["nothing, as a merge does", []],
+    ["its own architecture's Makefile", ["arch/x86/Makefile"]],
+    ["another architecture's Kconfig", ["arch/arm64/Kconfig"]],
+    ["another architecture's file that is compiled all the same", ["arch/um/shared.c"]],
   ])("but not one that touches %s", (_, paths) => {
     expect(isNoOp(paths)).toBe(false);
   });
