@@ -46,8 +46,8 @@ export async function listKernels(context: Context, options: ListKernelsOptions 
   const pins = await readPins(context.settings.homeDir);
   const index = await kernelIndex(context, { age: options.age ?? "any" });
   const known = { index, pins, trees: await treeReleases(context) };
-  // A release that only Nix can build is listed once, as what it can be had as.
-  const releases = [...kernelSources.release.list(known), ...kernelSources.nix.list(known)];
+  // A release is listed once: as Nix's where only Nix can build it.
+  const releases = [...kernelSources.nix.list(known), ...kernelSources.release.list(known)];
   const byVersion = new Map(releases.map((kernel) => [kernel.version, kernel]));
   return {
     cached: (await storedKernels(context)).map(cachedKernel),

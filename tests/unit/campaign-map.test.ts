@@ -150,6 +150,20 @@ describe("lines of releases that come out at the same time", () => {
     expect(helped).toBeLessThan(buildsUntilSeen(undefined));
   });
 
+  test("leave no release untried for what another line shows: the map is done when the line itself says so", () => {
+    const seen = seenAs("o.....##........").map((one, release) =>
+      release === 8 ? { reproduced: 0, clean: 1 } : release === 15 ? { reproduced: 0, clean: 4 } : one,
+    );
+    // As if the other line had left no doubt that release 8 mended it.
+    const switchesAt = Float64Array.from(seen, (_, release) => (release === 6 || release === 8 ? 8 : 0));
+    const state = line(seen, { model: { ...model, switchesAt } });
+    const options = { confidence: 0.99, size: 1 };
+    expect(picture(state)).not.toContain("?");
+    expect(picture(line(seen))).toContain("?");
+    expect(nextTrials([state], options)).toMatchObject([{ why: "inside" }]);
+    expect(nextTrials([{ ...state, strict: model }], options)).toMatchObject([{ why: "edge" }]);
+  });
+
   test("say nothing where no date is known, or no other line has switched", () => {
     expect(
       switchesNear(

@@ -149,6 +149,8 @@ describe("a git tree as a place of releases", () => {
     expect(listed.map(({ version, source }) => `${version}: ${source}`)).toContain(
       `6.6.3: the git tree ${two}, v6.6.3`,
     );
+    // Nix has it as well; ranges and maps know what is named by its version alone.
+    expect(listed.find(({ version }) => version === "6.6.58")?.selector).toBe("6.6.58");
   });
 
   test("makes a release one that needs no build once its commit was built, by this host's compiler", async () => {

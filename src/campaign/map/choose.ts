@@ -6,6 +6,8 @@ export interface SeriesState {
   /** For each release, the oldest first. */
   readonly seen: readonly Seen[];
   readonly model: SeriesModel;
+  /** What says which releases are known, where `model` takes more for granted than a map may. Default: `model`. */
+  readonly strict?: SeriesModel | undefined;
   /** For each release, whether it can be tried: not when its kernel does not build. */
   readonly testable: readonly boolean[];
   /** For each release, seconds until its kernel is there; 0 for what is here. */

@@ -268,7 +268,8 @@ function withDates(lines: readonly LineState[], states: readonly SeriesState[]):
   return states.map((state, number) => {
     const others = dated.filter((_, other) => other !== number);
     const switchesAt = switchesNear(dated[number]?.dates ?? [], others);
-    return switchesAt ? { ...state, model: { ...state.model, switchesAt } } : state;
+    // They say where to look, and what is known says the line itself.
+    return switchesAt ? { ...state, model: { ...state.model, switchesAt }, strict: state.model } : state;
   });
 }
 

@@ -151,15 +151,19 @@ function bestOf(
       ...line,
       testable: line.testable.map((can, release) => can && isAllowed(series, release)),
     };
-    const belief = believe(line.seen, line.model);
-    const states = statesOf(belief, confidence);
+    const strict = believe(line.seen, line.strict ?? line.model);
+    const belief = line.strict ? believe(line.seen, line.model) : strict;
+    const states = statesOf(strict, confidence);
     const known = states.map((state) => state !== "unknown");
     if (known.every((isKnown, release) => isKnown || line.testable[release] === false)) {
       const inside = insideToTry(allowed, intervalsOf(states, line.seen, confidence));
       if (inside !== undefined) best ??= { series, release: inside, why: "inside" };
       continue;
     }
-    const choice = chooseRelease(allowed, belief, known) ?? chooseRelease(allowed, belief, []);
+    const choice =
+      chooseRelease(allowed, belief, known) ??
+      chooseRelease(allowed, strict, known) ??
+      chooseRelease(allowed, strict, []);
     if (!choice || choice.worth <= highest) continue;
     [best, highest] = [{ series, release: choice.release, why: "edge" }, choice.worth];
   }
