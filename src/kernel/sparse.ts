@@ -79,11 +79,24 @@ export function sparsePatterns({ options, build, missing = [], whole = false }: 
     ]),
     "!/arch/*/**",
     `/arch/${build.archFolder}/**`,
+    // In Linux 6.6 fs/hostfs/Makefile includes its rules, whatever the kernel is built for.
+    "/arch/um/scripts/**",
     // All of them are read, those of other architectures too.
     "Kconfig*",
   ];
   const lines = ["/*", ...(whole ? [] : leftOut), ...missing.map((path) => `!/${escapePattern(path)}`)];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/**
+ * Whether only kernels of other architectures are made from a file. User-mode Linux is none of them: others read its
+ * rules; and every architecture's Kconfig may be read.
+ *
+ * @example isOfOtherArchitecture("arch/arm64/Makefile", guestPlatform.kernelBuild) // true
+ */
+export function isOfOtherArchitecture(path: string, { archFolder }: SparseOptions["build"]): boolean {
+  const [, folder, name = ""] = /^arch\/([^/]+)\/(?:.*\/)?([^/]+)$/.exec(path) ?? [];
+  return folder !== undefined && folder !== archFolder && folder !== "um" && !name.startsWith("Kconfig");
 }
 
 function escapePattern(path: string): string {

@@ -2,6 +2,7 @@ import { command } from "../../base/command.ts";
 import type { Context } from "../../base/context.ts";
 import { timeouts } from "../../base/timeouts.ts";
 import { type CompiledFiles, foldersOf } from "../../kernel/compiled-files.ts";
+import { isOfOtherArchitecture } from "../../kernel/sparse.ts";
 import { guestPlatform } from "../../platform/platforms.ts";
 import type { Candidate } from "./candidates.ts";
 import { idOfCommit, type TouchedPaths, touchedPaths } from "./commit-paths.ts";
@@ -20,12 +21,6 @@ const recorded = /\.(?:c|h|S)$/;
 /** What decides which files are compiled. */
 const decides = /(?:^|\/)(?:Makefile|Kbuild|Kconfig)[^/]*$/;
 
-/** Every architecture's questions are read, of the rest only this one's: so src/kernel/sparse.ts leaves the rest out of a build. */
-function isForeign(path: string): boolean {
-  const [, folder, name = ""] = /^arch\/([^/]+)\/(?:.*\/)?([^/]+)$/.exec(path) ?? [];
-  return folder !== undefined && folder !== guestPlatform.kernelBuild.archFolder && !/^Kconfig/.test(name);
-}
-
 /**
  * Commits that change nothing of what this configuration compiles: the kernel of such a one is that of its parent. When
  * in doubt a commit is none of them: a file counts as not compiled only when no record of a build names it, and it is
@@ -40,7 +35,7 @@ export function noOpCommits({ touched, there }: CommitPaths, compiled: ReadonlyS
   );
   const isNothing = (path: string): boolean =>
     aside.test(path) ||
-    (isForeign(path) && !compiled.has(path)) ||
+    (isOfOtherArchitecture(path, guestPlatform.kernelBuild) && !compiled.has(path)) ||
     (recorded.test(path) &&
       there.has(path) &&
       !compiled.has(path) &&
