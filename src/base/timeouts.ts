@@ -24,6 +24,7 @@ export const timeouts = {
     quit: after("2s", "QEMU writes back what it holds and ends; one that does not is killed"),
     exit: after("5s", "a QEMU that was told to end, or said that it does, has nothing left to do"),
     underKvm: after("15s", "a small kernel is up after a second even without KVM"),
+    askedUnderKvm: after("1m", "somebody else boots a kernel under KVM for 15 s at the most"),
   },
   /** The guest, through a way in. */
   guest: {

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { CommandError, command } from "../base/command.ts";
 import type { Context } from "../base/context.ts";
@@ -27,24 +27,37 @@ export interface Comparison extends Quantity {
 }
 
 /** Runs a checkout's command line and returns what it printed. */
-type Dstate = (...argv: string[]) => Promise<string>;
+type Dstate = (argv: readonly string[], how?: HowToRun) => Promise<string>;
+
+interface HowToRun {
+  /** In place of the user's. */
+  readonly cacheDir?: string;
+  /** Told of what it prints, as it does. */
+  readonly onOutput?: (text: string) => void;
+}
 
 /** One measurement, which may be of several quantities at once. */
 interface Probe {
   readonly quantities: Readonly<Record<string, Quantity>>;
+  /** It takes many minutes: measured once, unless the user says how often. */
+  readonly isLong?: true;
   measure(dstate: Dstate, files: Files): Promise<Readonly<Record<string, number>>>;
 }
 
 interface Files {
+  /** For what is made anew each time. */
+  readonly dir: string;
   readonly smallLog: string;
   readonly largeLog: string;
 }
 
 const largeLog = 200e6;
 
-/** The cells of the flagship that show its failure and the failure's absence, as `dstate check` has them. */
+const badKernel = "6.1.115";
+
+/** Cells of the flagship that show its failure and the failure's absence. */
 const trialCells = [
-  { name: "reproduced", kernel: "6.1.115" },
+  { name: "reproduced", kernel: badKernel },
   { name: "clean", kernel: "6.1.129" },
 ] as const;
 
@@ -64,14 +77,14 @@ const probes = {
       small: { what: "dstate dmesg of a small file", unit: "s", better: "less" },
     },
     measure: async (dstate, { smallLog }) => ({
-      help: await secondsOf(async () => await dstate("--help")),
-      small: await secondsOf(async () => await dstate("dmesg", smallLog)),
+      help: await secondsOf(async () => await dstate(["--help"])),
+      small: await secondsOf(async () => await dstate(["dmesg", smallLog])),
     }),
   },
   log: {
     quantities: { rate: { what: "dstate dmesg of 200 MB", unit: "MB/s", better: "more" } },
     measure: async (dstate, files) => ({
-      rate: largeLog / 1e6 / (await secondsOf(async () => await dstate("dmesg", "--json", files.largeLog))),
+      rate: largeLog / 1e6 / (await secondsOf(async () => await dstate(["dmesg", "--json", files.largeLog]))),
     }),
   },
   machine: {
@@ -82,7 +95,7 @@ const probes = {
     },
     measure: async (dstate) => {
       const document = bootDocument.parse(
-        parseJson(await dstate("bench", "boot", "--runs", "5", "--clones", "2", "--json")),
+        parseJson(await dstate(["bench", "boot", "--runs", "5", "--clones", "2", "--json"])),
       );
       return {
         restore: document.restoreToFirstCommandSeconds.median,
@@ -102,7 +115,7 @@ const probes = {
       const rates: Record<string, number> = {};
       for (const { name, kernel } of trialCells) {
         const argv = ["bench", "trial", "io-uring-dstate", "--kernel", kernel, "--trials", "4", "--json"];
-        const { outcomes, trialsPerHour } = trialDocument.parse(parseJson(await dstate(...argv)));
+        const { outcomes, trialsPerHour } = trialDocument.parse(parseJson(await dstate(argv)));
         const odd = Object.keys(outcomes).find((outcome) => outcome !== name);
         if (odd !== undefined)
           throw new InfraError(
@@ -111,6 +124,41 @@ const probes = {
         rates[name] = trialsPerHour;
       }
       return rates;
+    },
+  },
+  build: {
+    quantities: { build: { what: "a kernel, fetched, unpacked and built", unit: "s", better: "less" } },
+    isLong: true,
+    measure: async (dstate, { dir }) => {
+      await using cache = await emptyCache(dir);
+      const { path: cacheDir } = cache;
+      return {
+        build: await secondsOf(async () => await dstate(["kernels", "build", badKernel], { cacheDir })),
+      };
+    },
+  },
+  first: {
+    quantities: {
+      verdict: { what: "from an empty cache to the first verdict", unit: "s", better: "less" },
+      whole: { what: "from an empty cache to both", unit: "s", better: "less" },
+    },
+    isLong: true,
+    measure: async (dstate, { dir }) => {
+      await using cache = await emptyCache(dir);
+      const start = performance.now();
+      let verdict = Number.NaN;
+      let said = "";
+      const onOutput = (text: string): void => {
+        if (!Number.isNaN(verdict)) return;
+        said += text;
+        if (/^done: trial: .*: (reproduced|clean) \(/m.test(said))
+          verdict = (performance.now() - start) / 1000;
+      };
+      const whole = await secondsOf(
+        async () => await dstate(["check", "io-uring-dstate"], { cacheDir: cache.path, onOutput }),
+      );
+      if (Number.isNaN(verdict)) throw new InfraError("`dstate check` did not say when a trial had ended");
+      return { verdict, whole };
     },
   },
 } as const satisfies Readonly<Record<string, Probe>>;
@@ -122,8 +170,11 @@ export type ProbeName = keyof typeof probes;
 /** What is measured, and against what. */
 export interface BenchAllOptions {
   readonly only: readonly ProbeName[];
-  /** How often each is measured; in pairs, where there is another checkout. */
-  readonly runs: number;
+  /**
+   * How often each is measured; in pairs, where there is another checkout. Default: three times, and once what takes
+   * many minutes.
+   */
+  readonly runs?: number | undefined;
   /** Another checkout of dstate, with what `npm ci` installs in it. */
   readonly against?: string | undefined;
 }
@@ -137,7 +188,7 @@ export interface BenchAllOptions {
  * @example await benchAll({ only: ["start"], runs: 5 }, context)
  */
 export async function benchAll(options: BenchAllOptions, context: Context): Promise<Comparison[]> {
-  const { against, only, runs } = options;
+  const { against, only } = options;
   const own = context.settings.homeDir;
   if (
     against !== undefined &&
@@ -150,7 +201,7 @@ export async function benchAll(options: BenchAllOptions, context: Context): Prom
   await using _removed = {
     [Symbol.asyncDispose]: async () => await rm(dir, { recursive: true, force: true }),
   };
-  const files: Files = { smallLog: join(dir, "small.log"), largeLog: join(dir, "large.log") };
+  const files: Files = { dir, smallLog: join(dir, "small.log"), largeLog: join(dir, "large.log") };
   await writeFile(files.smallLog, "[    1.000000] Linux version 6.1.115\n");
   if (only.includes("log"))
     await step(
@@ -161,6 +212,7 @@ export async function benchAll(options: BenchAllOptions, context: Context): Prom
   const rows: Comparison[] = [];
   for (const name of only) {
     const probe: Probe = probes[name];
+    const runs = options.runs ?? (probe.isLong ? 1 : 3);
     const measured = await step(context.progress, `measure: ${name}`, async (running) => {
       const mine: Readonly<Record<string, number>>[] = [];
       const others: Readonly<Record<string, number>>[] = [];
@@ -193,15 +245,35 @@ function compare(
 }
 
 function dstateOf(checkout: string, { signal }: Pick<Context, "signal">): Dstate {
-  return async (...argv) => {
+  return async (argv, { cacheDir, onOutput } = {}) => {
     const whole = [process.execPath, join(checkout, "bin/dstate.mjs"), ...argv];
     try {
-      return (await command(whole, { within: timeouts.host.bench, signal, ending: "orderly" })).stdout;
+      const run = command(whole, {
+        within: timeouts.host.bench,
+        signal,
+        ending: "orderly",
+        // Its runs go beside its cache, and not among the user's.
+        ...(cacheDir !== undefined && {
+          cwd: dirname(cacheDir),
+          env: { DSTATE_CACHE: cacheDir, DSTATE_CACHE_REGISTRY: undefined },
+        }),
+        ...(onOutput && { onOutput }),
+      });
+      return (await run).stdout;
     } catch (error) {
       // A log that has findings ends with 1.
       if (error instanceof CommandError && error.code === 1 && argv[0] === "dmesg") return error.stdout;
       throw error;
     }
+  };
+}
+
+/** A cache that has nothing, removed with all that was put into it. */
+async function emptyCache(dir: string): Promise<AsyncDisposable & { readonly path: string }> {
+  const made = await mkdtemp(join(dir, "first-"));
+  return {
+    path: join(made, "cache"),
+    [Symbol.asyncDispose]: async () => await rm(made, { recursive: true, force: true }),
   };
 }
 

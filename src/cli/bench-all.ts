@@ -10,16 +10,20 @@ import type { Session } from "./session.ts";
 export function addBenchAll(bench: Command, session: Session): void {
   const command = bench
     .command("all")
-    .description("starts of the command line, logs, machines and trials; in pairs against another checkout")
+    .description(
+      "starts, logs, machines, trials, a kernel, a first verdict; in pairs against another checkout",
+    )
     .option("--against <dir>", "another checkout of dstate, in which `npm ci` was run")
-    .option("--runs <n>", "how often each is measured", positiveInteger, 3)
+    .option("--runs <n>", "how often each is measured; default 3, and 1 of what takes long", positiveInteger)
     .option("--only <names>", `of ${probeNames.join(", ")}`, names)
     .option("--json", "one JSON document on standard output");
   withNotes(command, {
-    about: ["Machines and trials want a host with nothing else to do. The two checkouts take turns."],
+    about: [
+      "Machines and trials want a host with nothing else to do. The two checkouts take turns. `build` and `first` begin with an empty cache and take ten minutes each.",
+    ],
     examples: ["dstate bench all --only start,log --against ../dstate-0.1.0"],
   }).action(
-    async (options: { against?: string; runs: number; only?: readonly ProbeName[]; json?: boolean }) => {
+    async (options: { against?: string; runs?: number; only?: readonly ProbeName[]; json?: boolean }) => {
       const context = await session.context();
       const { runs, only = probeNames } = options;
       const against = options.against === undefined ? undefined : resolve(options.against);

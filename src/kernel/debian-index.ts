@@ -1,9 +1,10 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { InfraError, messageOf } from "../base/errors.ts";
 import { longStep } from "../base/past-durations.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import { keyOf, Store } from "../base/store.ts";
 import { timeouts } from "../base/timeouts.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -145,11 +146,21 @@ async function readSuites(
 ): Promise<void> {
   const keyring = context.settings.debianKeyring;
   const parts: KernelIndex[] = [];
-  await longStep(context, { title, kind: "debian-index", guess: "20s" }, async ({ update }) => {
-    for (const suite of debianSuites) {
-      update({ detail: suite.name, share: parts.length / debianSuites.length });
-      parts.push(await readSuite(suite, roots, { dir, signal, keyring }));
-    }
+  await longStep(context, { title, kind: "debian-index", guess: "10s" }, async ({ update }) => {
+    const suites = debianSuites.entries();
+    let done = 0;
+    const readSome = async (signal: AbortSignal): Promise<void> => {
+      for (const [place, suite] of suites) {
+        const scratch = join(dir, suite.name);
+        await mkdir(scratch);
+        parts[place] = await readSuite(suite, roots, { dir: scratch, signal, keyring });
+        await rm(scratch, { recursive: true });
+        done += 1;
+        update({ detail: suite.name, share: done / debianSuites.length });
+      }
+    };
+    // While one is fetched, another is unpacked by a program of its own.
+    await sideBySide(signal, [readSome, readSome, readSome]);
   });
   const packages = parts.flatMap(({ packages }) => packages);
   if (packages.length === 0) {

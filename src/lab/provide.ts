@@ -5,6 +5,7 @@ import { guestSystems } from "../image/systems.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { provideKernel } from "../kernel/provide.ts";
 import { parseKernelSelector } from "../kernel/selector.ts";
+import { probeAccelerator } from "../machine/accelerator.ts";
 import { requireMachines } from "../platform/host.ts";
 import { type NodeRuntime, provideNode } from "../runtime/node.ts";
 import type { Cell } from "./cell.ts";
@@ -53,12 +54,21 @@ export async function provideParts(repro: PartsRequest, cell: Cell, context: Con
   const works = partWorks(repro, cell);
   await repro.check?.(cell, context);
   requireMachines();
-  const node = await works.node(context);
-  // What a user may have mistyped came first. A compiler leaves room for what waits for a network and a disk.
-  const [kernel, image, workload] = await sideBySide(context.signal, [
-    async (signal) => await works.kernel({ ...context, signal }),
+  // A compiler leaves room for what waits for a network and a disk; what a user may have mistyped is told in seconds.
+  const [kernel, image, node, workload] = await sideBySide(context.signal, [
+    async (signal) => await kernelToRun(works, { ...context, signal }),
     async (signal) => await works.image({ ...context, signal }),
+    async (signal) => await works.node({ ...context, signal }),
     async (signal) => await works.workload({ ...context, signal }),
   ]);
   return { kernel, image, node, workload };
+}
+
+/** A cell's kernel; and what this host's KVM is worth, for that is found out while the image is made. */
+async function kernelToRun(works: PartWorks, context: Context): Promise<Kernel> {
+  const kernel = await works.kernel(context);
+  // What is in the way there is told when a machine starts.
+  await probeAccelerator(kernel, context).catch(() => {});
+  context.signal.throwIfAborted();
+  return kernel;
 }

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import type { Within } from "../base/deadline.ts";
+import { lockFile } from "../base/lock.ts";
+import { processPace } from "../base/pace.ts";
+import { parseJson } from "../base/parse-json.ts";
 import { bareEnvironment, hostEnvironment } from "../base/program.ts";
 import { keyOf } from "../base/store.ts";
 import { sanitize } from "../base/text.ts";
@@ -26,7 +29,7 @@ export interface AcceleratorAnswer {
  * Which accelerator really boots a kernel here. A `/dev/kvm` that opens proves nothing: hosts exist where
  * it makes virtual machines in which no kernel gets beyond its first lines. So the probe boots the kernel at
  * hand, without a root, and waits for it to look for one. The answer is kept for this QEMU, host kernel and
- * boot of the host.
+ * boot of the host; of several that ask at once one tries.
  *
  * @see https://www.qemu.org/docs/master/system/introduction.html#virtualisation-accelerators
  */
@@ -40,23 +43,25 @@ export async function probeAccelerator(
   const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
   const dir = join(context.settings.cacheDir, "accelerator");
   const file = join(dir, `${keyOf({ qemu, boot })}.json`);
-  const known = answerSchema.safeParse(
-    await readFile(file, "utf8")
-      .then(JSON.parse)
-      .catch(() => undefined),
-  );
-  if (known.success) return { accelerator: { type: known.data.type }, because: known.data.because };
-  const { outcome } = await bootUnderKvm(kernel.boot, {
-    within: timeouts.machine.underKvm,
-    signal: context.signal,
-  });
+  const known = await readAnswer(file);
+  if (known) return known;
+  await mkdir(dir, { recursive: true });
+  const { signal } = context;
+  await using _lock = await lockFile(`${file}.lock`, { within: timeouts.machine.askedUnderKvm, signal });
+  const meanwhile = await readAnswer(file);
+  if (meanwhile) return meanwhile;
+  const { outcome } = await bootUnderKvm(kernel.boot, { within: timeouts.machine.underKvm, signal });
   const answer =
     outcome === "booted"
       ? ({ type: "kvm", because: "a kernel booted under KVM" } as const)
       : ({ type: "tcg", because: `/dev/kvm opens, but ${refusals[outcome]}` } as const);
-  await mkdir(dir, { recursive: true });
   await writeFile(file, `${JSON.stringify(answer)}\n`);
   return { accelerator: { type: answer.type }, because: answer.because };
+}
+
+async function readAnswer(file: string): Promise<AcceleratorAnswer | undefined> {
+  const { data } = answerSchema.safeParse(parseJson(await readFile(file, "utf8").catch(() => "")));
+  return data && { accelerator: { type: data.type }, because: data.because };
 }
 
 /** Whether this user may open /dev/kvm at all. That proves nothing; see {@link probeAccelerator}. */
@@ -129,7 +134,9 @@ export async function bootUnderKvm(
   });
   child.once("error", () => done.resolve("ended"));
   child.once("exit", () => done.resolve("ended"));
-  const outcome = await wait("a kernel to boot under KVM", done.promise, options).catch(
+  // A compiler beside it takes nothing from it that it did not wait for.
+  const pace = child.pid === undefined ? undefined : processPace(child.pid, { factor: 1 });
+  const outcome = await wait("a kernel to boot under KVM", done.promise, { ...options, pace }).catch(
     () => "hung" as const,
   );
   child.kill("SIGKILL");

@@ -1,11 +1,19 @@
-import { describe, expect, test } from "vitest";
-import { UsageError } from "../../src/base/errors.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { InfraError, UsageError } from "../../src/base/errors.ts";
+import { silent } from "../../src/base/progress.ts";
+import { readSettings } from "../../src/base/settings.ts";
+import { NotThereError } from "../../src/base/store-errors.ts";
 import {
   choosePackagedKernel,
   packagedKernels,
   unknownPackagedKernel,
 } from "../../src/kernel/choose-package.ts";
 import { type KernelPackage, packagesOf, sourcesOf } from "../../src/kernel/debian-index.ts";
+import { provideKernel } from "../../src/kernel/provide.ts";
+import { parseKernelSelector } from "../../src/kernel/selector.ts";
 import { hashedFiles, parseStanza, stanzasOfPackages } from "../../src/supply/deb822.ts";
 import { rootsOfIndexTargets } from "../../src/supply/debian-roots.ts";
 import { hasGoodSignature } from "../../src/supply/signature.ts";
@@ -188,4 +196,19 @@ test("a machine's own apt tells where the archive is, whatever else it downloads
     security: "http://other.test/debian-security",
   });
   expect(rootsOfIndexTargets("Ubuntu http://mirror.test/ubuntu\n")).toBeUndefined();
+});
+
+test("who makes nothing asks the archive for no index where none was read yet and there is no registry", async () => {
+  const cacheDir = await mkdtemp(join(tmpdir(), "dstate-debian-test-"));
+  onTestFinished(async () => await rm(cacheDir, { recursive: true }));
+  const take = async (takeOnly: boolean): Promise<unknown> => {
+    const nowhere = "http://127.0.0.1:1/debian";
+    const settings = { ...readSettings({}), cacheDir, debianMirror: nowhere, takeOnly };
+    const context = { settings, progress: silent, signal: new AbortController().signal };
+    return await provideKernel(parseKernelSelector("deb:6.1"), context).catch((error: unknown) => error);
+  };
+  expect(await take(true)).toBeInstanceOf(NotThereError);
+  const asked = await take(false);
+  expect(asked).toBeInstanceOf(InfraError);
+  expect(asked).not.toBeInstanceOf(NotThereError);
 });

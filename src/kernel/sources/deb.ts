@@ -4,6 +4,7 @@ import type { Context } from "../../base/context.ts";
 import { UsageError } from "../../base/errors.ts";
 import { longStep } from "../../base/past-durations.ts";
 import { keyOf, type StoreEntry, sayMadeAnew } from "../../base/store.ts";
+import { NotThereError } from "../../base/store-errors.ts";
 import { timeouts } from "../../base/timeouts.ts";
 import { guestPlatform } from "../../platform/platforms.ts";
 import { fetchFile } from "../../supply/fetch-file.ts";
@@ -136,9 +137,13 @@ export function debianKernelKey(
 }
 
 async function findPackagedKernel(wanted: string, context: Context): Promise<PackagedKernel> {
+  const { takeOnly, cacheRegistry } = context.settings;
+  const old = await kernelIndex(context, { age: "any" });
+  // Nothing came out of an index yet that could be taken, and to read one takes longer than to know that.
+  if (!old && takeOnly && cacheRegistry === undefined)
+    throw new NotThereError(`deb:${wanted} is not in the cache: no index of Debian's was read yet`);
   // An exact version stays what it is: an index of any age will do, and no network is needed.
   if (!isLine(wanted)) {
-    const old = await kernelIndex(context, { age: "any" });
     const found = old && choosePackagedKernel(wanted, packagedKernels(old.packages));
     if (found) return found;
   }

@@ -85,7 +85,7 @@ export const benchBisect = z.object({
 
 export const benchAll = z.object({
   against: z.string().optional().describe("The other checkout."),
-  runs: z.int(),
+  runs: z.int().optional().describe("As asked for; the figures say how many there were."),
   rows: z.array(
     z.object({
       what: z.string(),
