@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { uptime } from "node:os";
 import { z } from "zod";
+import { ticksPerSecond } from "./processor-time.ts";
 
 /**
  * Which process made a thing. A pid alone is reused; together with the start time and the boot it names one
@@ -54,8 +55,6 @@ export function ownIdentity(): Owner {
 
 /** How long a process is taken for alive that cannot be seen from here. */
 const unseenLife = 24 * 3600;
-/** Ticks of the times in /proc: the same for every program on Linux. @see https://man7.org/linux/man-pages/man3/sysconf.3.html */
-const ticksPerSecond = 100;
 
 /**
  * Whether the process that made a thing still runs. One of another container, which shares a folder with us, cannot be

@@ -1,3 +1,5 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 
 /** A file of an entry of a store; its path is below the entry's folder. */
@@ -27,6 +29,27 @@ export const manifestSchema = z.object({
   files: z.array(fileRecordSchema),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
+
+/** What comes before an entry's time in its manifest is its key: this much is more than enough. Bytes. */
+const beginning = 4096;
+
+/**
+ * When an entry was made, as its manifest says in its first lines: all of one is read in 5 ms where it lists thousands
+ * of files.
+ *
+ * @returns undefined when there is no such manifest.
+ * @example if ((await createdAt(dir)) > entry.createdAt) // made anew since
+ */
+export async function createdAt(dir: string): Promise<string | undefined> {
+  const file = await open(join(dir, "manifest.json")).catch(() => undefined);
+  if (!file) return undefined;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(beginning), 0, beginning, 0);
+    return /^\s*"createdAt": "([\d:.TZ-]+)",$/m.exec(buffer.toString("utf8", 0, bytesRead))?.[1];
+  } finally {
+    await file.close();
+  }
+}
 
 /** A finished entry that came from elsewhere: its files are in the folder, and are what they should be. */
 export type PulledEntry = Manifest;

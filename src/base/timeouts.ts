@@ -17,6 +17,7 @@ export const timeouts = {
     sockets: after("20s", "QEMU is up 0.05 s after its start, and makes its sockets before that"),
     restore: after("20s", "a frozen machine runs after 0.3 s and answers its first command after 0.5 s"),
     revive: after("2m", "a kept machine's memory, unpacked: 290 MB in 3 s"),
+    quiet: after("8s", "a guest has put an ssh connection away after 1 s; then it goes on as it is"),
     freeze: after("60s", "a machine's devices are 0.4 MB; its memory is a file already"),
     monitor: after("5s", "QEMU answers its monitor at once; nothing of the guest is in its way"),
     lastWords: after("1s", "a QEMU that cannot start has ended by the time its socket breaks off"),

@@ -22,14 +22,14 @@ open(my $calls, "+<", "/run/dstate/wake") or die;
 open(my $answers, "+<", "/run/dstate/woken") or die;
 open(my $random, "+<", "/dev/urandom") or die;
 unlink "/run/dstate/waiting";
-my ($seconds, $nanoseconds, $entropy, $reseed) = split " ", scalar <$calls>;
-my $failed = syscall(${systemCalls.clock_settime}, 0, pack("qq", $seconds, $nanoseconds));
+my ($seconds, $nanoseconds, $entropy) = split " ", scalar <$calls>;
 syswrite($random, pack("H*", $entropy));
-$failed ||= ! ioctl($random, 0x5207, 0) if $reseed;
+my $failed = ! ioctl($random, 0x5207, 0);
+$failed ||= syscall(${systemCalls.clock_settime}, 0, pack("qq", $seconds, $nanoseconds));
 syswrite($answers, $failed ? "failed\\n" : "awake\\n");
-unlink "/run/dstate/wake", "/run/dstate/woken";
 # The first command goes first: an end wakes systemd.
 sleep 2;
+unlink "/run/dstate/wake", "/run/dstate/woken";
 `;
 
 const prepareScript = `
@@ -43,8 +43,8 @@ while [ -e /run/dstate/waiting ] && [ $((tries -= 1)) -gt 0 ]; do sleep 0.05; do
 
 /**
  * Tell a guest that goes on from a frozen state who it is now: this run's key, a machine id and a hostname of
- * its own, the time, and fresh randomness. The kernel reseeds its pool by itself where it knows QEMU's VM
- * generation device (Linux 5.18 and newer); where not, it is told to.
+ * its own, the time, and fresh randomness, with which its random pool is reseeded. Where nobody waits for that, the
+ * kernel reseeds by itself if QEMU's VM generation device tells it to (Linux 5.18 and newer).
  *
  * @see https://www.qemu.org/docs/master/specs/vmgenid.html
  */
@@ -56,22 +56,22 @@ export async function adoptIdentity(guest: Guest, options: WaitOptions): Promise
   // Only what the shell does by itself, if it can be: each program started costs a tenth of a warm start.
   await guest.quick(
     `set -e
-echo ${quote((seed.files.authorized_keys ?? "").trimEnd())} > /run/dstate/seed/authorized_keys
+# Written over in place, by as much as is there: an emptied file is given new blocks at once.
+echo ${quote((seed.files.authorized_keys ?? "").trimEnd())} 1<> /run/dstate/seed/authorized_keys
+echo ${id} 1<> ${guest.system.init.machineIdFile}
 echo ${seed.hostname}-${id.slice(0, 6)} > /proc/sys/kernel/hostname
-echo ${id} > ${guest.system.init.machineIdFile}
-reseed=1
-[ ! -e /sys/bus/acpi/drivers/vmgenid ] || reseed=0
 if [ -p /run/dstate/wake ]; then
-  # Both are open before the first is written to: the waker removes them as soon as it has answered.
+  # Both are open before the first is written to: the waker removes them after it has answered.
   {
-    echo ${Math.floor(now / 1000)} ${(now % 1000) * 1_000_000} ${entropy} $reseed > /run/dstate/wake
+    echo ${Math.floor(now / 1000)} ${(now % 1000) * 1_000_000} ${entropy} > /run/dstate/wake
     read -r answer
   } < /run/dstate/woken
   [ "$answer" = awake ]
 else
   date -s @${(now / 1000).toFixed(3)} > /dev/null
   echo ${entropy} > /dev/urandom
-  [ $reseed = 0 ] || perl -e 'open(my $f, ">", "/dev/urandom") or die; ioctl($f, 0x5207, 0) or die'
+  [ -e /sys/bus/acpi/drivers/vmgenid/QEMUVGID:00 ] ||
+    perl -e 'open(my $f, ">", "/dev/urandom") or die; ioctl($f, 0x5207, 0) or die'
 fi`,
     options,
   );

@@ -42,6 +42,7 @@ export const debian: GuestSystem = {
   provide: async (_request, context) => await provideDebianImage(context),
   bootWithin: timeouts.guest.boot,
   init: systemd,
+  hasPerl: true,
   loginShell: ["bash", "-l"],
 };
 

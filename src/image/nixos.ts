@@ -22,6 +22,7 @@ export const nixos: GuestSystem = {
     }),
   bootWithin: timeouts.guest.bootNixos,
   init: systemd,
+  hasPerl: false,
   loginShell: ["bash", "-l"],
 };
 

@@ -28,6 +28,11 @@ export interface GuestSystem {
   /** How long a boot may take on a busy host that emulates its processors. */
   readonly bootWithin: Within;
   readonly init: Init;
+  /**
+   * Whether it surely has Perl, by which a clone's random pool is reseeded before its first command. Where not, QEMU's
+   * device for that is there as well: what a kernel then does, and says, comes before the first command too.
+   */
+  readonly hasPerl: boolean;
   /** The shell that a person gets. */
   readonly loginShell: readonly string[];
 }
@@ -42,6 +47,8 @@ export interface Init {
   readonly powerOff: readonly string[];
   /** A shell command that ends when everything has started that a boot starts. */
   readonly settle: string;
+  /** A shell command that has helpers end now that would end by themselves in some seconds, when they have idled. */
+  readonly rest: string;
   /** A shell command that prints a line for each service that failed. */
   readonly failed: string;
   /** A shell command that prints the end of this boot's journal. */

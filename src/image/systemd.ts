@@ -8,6 +8,8 @@ export const systemd: Init = {
   kernelParameters: ["systemd.show_status=0", "systemd.log_level=warning"],
   powerOff: ["systemctl", "poweroff", "--no-block"],
   settle: "systemctl is-system-running --wait",
+  // Workers of udev wait three seconds for more work: see `udevadm(8)`, where --reload ends them first.
+  rest: "udevadm control --reload",
   failed: "systemctl --failed --no-legend",
   journal: (mostBytes) => `journalctl -b --no-pager -o short-monotonic 2>&1 | tail -c ${mostBytes}`,
   machineIdFile: "/etc/machine-id",

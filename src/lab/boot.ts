@@ -53,6 +53,7 @@ export function bootOptions(shape: Shape, context: Context): MachineOptions {
     ].join(" "),
     disks: disksOf(shape.parts, { path: shape.parts.image.path, format: "raw", access: "private" }),
     network: shape.network ?? "isolated",
+    tellsGeneration: !guestSystems[shape.parts.image.kind].hasPerl,
     hostname: "dstate",
     runtimeRoot: context.settings.runtimeDir,
     layersDir: context.settings.layersDir,

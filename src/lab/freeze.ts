@@ -10,6 +10,7 @@ import { prepareIdentity } from "../guest/identity.ts";
 import type { GuestSystem } from "../image/system.ts";
 import { guestSystems } from "../image/systems.ts";
 import { freezeMachine } from "../machine/freeze.ts";
+import { awaitQuiet } from "../machine/quiet.ts";
 import { startMachine } from "../machine/start.ts";
 import { awaitBoot } from "./await-boot.ts";
 import { bootOptions, disksOf } from "./boot.ts";
@@ -89,8 +90,10 @@ async function freezeOnce(
   // What every trial needs first is in the page cache then; ssh has had its first handshake.
   await guest.connect(wait);
   await guest.exec(warmUp(system), { ...wait, allowFailure: true });
-  await prepareIdentity(guest, wait);
   guest[Symbol.dispose]();
+  await prepareIdentity(guest, wait);
+  // A server that still puts that connection away would do so first thing in every clone.
+  await awaitQuiet(machine, { signal });
   progress.update({ detail: "writing it down" });
   await freezeMachine(machine, state, { within: timeouts.machine.freeze, signal });
   await takeBack([root, memory]);
@@ -98,5 +101,5 @@ async function freezeOnce(
 }
 
 function warmUp({ init }: GuestSystem): string {
-  return `${init.settle}; node -e 0; date -s "$(date)" > /dev/null; uname -r; dmesg | tail -1; sync`;
+  return `${init.settle}; ${init.rest}; node -e 0; date -s "$(date)" > /dev/null; uname -r; dmesg | tail -1; sync`;
 }

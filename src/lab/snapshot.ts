@@ -1,11 +1,11 @@
-import { copyFile, open, readFile, stat } from "node:fs/promises";
+import { copyFile, open, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/context.ts";
 import { type Allowance, lengthOf } from "../base/deadline.ts";
-import { parseJson } from "../base/parse-json.ts";
 import { type LongStepOptions, longStep } from "../base/past-durations.ts";
 import { keyOf, Store, type StoreEntry, sayMadeAnew } from "../base/store.ts";
+import { createdAt } from "../base/store-manifest.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { guestSystems } from "../image/systems.ts";
 import { qemuArguments } from "../machine/argv.ts";
@@ -17,7 +17,7 @@ import { freezeInto, partsOfSnapshot, tries } from "./freeze.ts";
 import type { Shape } from "./parts.ts";
 
 /** Raised when what is frozen, or how, changes. */
-const recipe = 2;
+const recipe = 3;
 
 const aboutSchema = z.object({ hostKey: z.base64() });
 
@@ -91,14 +91,11 @@ export async function provideSnapshot(shape: Shape, key: string, context: Contex
 async function isStale(entry: StoreEntry | undefined, { parts }: Shape): Promise<boolean> {
   if (!entry) return false;
   for (const disk of [parts.image.path, ...(parts.node ? [parts.node.image] : [])]) {
-    const text = await readFile(join(dirname(disk), "manifest.json"), "utf8").catch(() => "");
-    const made = madeSchema.safeParse(parseJson(text));
-    if (made.success && made.data.createdAt > entry.createdAt) return true;
+    const made = await createdAt(dirname(disk));
+    if (made !== undefined && made > entry.createdAt) return true;
   }
   return false;
 }
-
-const madeSchema = z.object({ createdAt: z.iso.datetime() });
 
 /**
  * Watch the memory of a frozen machine while one goes on from it: QEMU opens it for writing, and a guest that has

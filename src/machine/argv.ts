@@ -43,6 +43,8 @@ export interface MachineArguments {
   /** A second monitor, for a person. */
   readonly userMonitorSocket?: string | undefined;
   readonly errorsSocket: string;
+  /** Whether a device tells the guest's kernel that it goes on from a state that others go on from, too. */
+  readonly tellsGeneration?: boolean | undefined;
   /** Whether the guest may reach beyond the machine. */
   readonly network: "isolated" | "user";
   /** Write down everything that comes in from outside, or take it from what was written down. */
@@ -117,11 +119,17 @@ export function qemuArguments(machine: MachineArguments): string[] {
       "-netdev",
       `user,id=net,hostfwd=tcp:127.0.0.1:0-:22,restrict=${machine.network === "isolated" ? "on" : "off"}`,
     ],
-    ...["-device", `virtio-net-pci,netdev=net,romfile=${recording ? recordedNetwork(recording) : ""}`],
+    // A guest that goes on need not tell its network where it is now: QEMU's own has nobody who would have to know.
+    ...[
+      "-device",
+      `virtio-net-pci,netdev=net,${recording ? `romfile=${recordedNetwork(recording)}` : "guest_announce=off,romfile="}`,
+    ],
     ...(recording ? ["-object", "filter-replay,id=recorded-net,netdev=net"] : []),
     ...["-device", `virtio-rng-pci${recording ? recordedRandomness(recording) : ""}`],
     // What these tell differs from start to start.
-    ...(recording ? [] : qemu.devices.flatMap((device) => ["-device", device])),
+    ...(recording || machine.tellsGeneration !== true
+      ? []
+      : qemu.generationDevices.flatMap((device) => ["-device", device])),
     // The state comes later, over the monitor.
     ...(machine.incoming === true ? ["-incoming", "defer"] : []),
   ];

@@ -28,6 +28,7 @@ export interface MachineOptions {
   /** Without the seed disk, which the machine adds. The first one is the root. */
   readonly disks: readonly Disk[];
   readonly network: MachineArguments["network"];
+  readonly tellsGeneration?: MachineArguments["tellsGeneration"];
   readonly hostname: string;
   /** Memory as a file and a state to go on from: see `freezeMachine`. */
   readonly memoryFile?: MachineArguments["memoryFile"];

@@ -80,6 +80,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       // Another dstate asks the machine through it while this one waits for it.
       userMonitorSocket: join(directory.own, userMonitorName),
       network: options.network,
+      tellsGeneration: options.tellsGeneration,
       recording: options.recording,
     });
     const launched = await launch(argv, options, { directory, fed: state !== undefined });

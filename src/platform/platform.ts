@@ -54,7 +54,7 @@ export interface QemuNames {
   /** What the emulated processor does without. */
   readonly leftOutFeatures: readonly LeftOutFeature[];
   /** Devices that only this architecture has, as `-device` takes them. */
-  readonly devices: readonly string[];
+  readonly generationDevices: readonly string[];
   /** Defaults, as `-global` takes them, without which QEMU goes back to no earlier state of a replay. */
   readonly steppable: readonly string[];
 }

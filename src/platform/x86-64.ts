@@ -50,7 +50,7 @@ export const x86_64: Platform = {
     processor: { tcg: ["max", ...leftOutFeatures.map(({ name }) => `-${name}`)].join(","), kvm: "host" },
     leftOutFeatures,
     // Tells a guest that goes on from a frozen state that it is another one now: it reseeds its random pool.
-    devices: ["vmgenid,guid=auto"],
+    generationDevices: ["vmgenid,guid=auto"],
     // It speeds up Windows XP. When its state is loaded it waits for the processor, which in a replay waits for whoever
     // loads the state: QEMU 7.2 stands still for ever.
     steppable: ["apic.vapic=off"],

@@ -1,6 +1,7 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { finished } from "node:stream/promises";
+import { processorTime } from "../base/processor-time.ts";
 import { sanitize } from "../base/text.ts";
 import type { GuestEvent } from "../guest/events.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -14,8 +15,6 @@ const mostBytes = 4 * 1024 ** 2;
 const mostOutput = 256 * 1024;
 /** Lines of the console and pieces of output that come closer together than this are one event, in milliseconds. */
 const grain = 50;
-/** Ticks of a processor's time in a second, as Linux tells them to programs. */
-const ticksPerSecond = 100;
 
 type Untimed<Event> = Event extends { t: number } ? Omit<Event, "t"> : never;
 type NewEvent = Untimed<TimelineEvent>;
@@ -184,15 +183,11 @@ export class TimelineRecorder implements AsyncDisposable {
   }
 
   async #measure(): Promise<void> {
-    const [own, host] = await Promise.all(
-      [`/proc/${this.#machine.pid}/stat`, "/proc/stat"].map(
-        async (path) => await readFile(path, "utf8").catch(() => ""),
-      ),
-    );
-    if (!own || !host) return;
-    const fields = own.slice(own.lastIndexOf(")") + 2).split(" ");
-    // utime and stime, counted from the state, which is field 3.
-    const qemu = Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+    const [qemu, host] = await Promise.all([
+      processorTime(this.#machine.pid),
+      readFile("/proc/stat", "utf8").catch(() => ""),
+    ]);
+    if (qemu === undefined || !host) return;
     const now = { at: performance.now(), qemu, ...parseTicks(host) };
     const before = this.#lastCpu;
     this.#lastCpu = now;
@@ -201,7 +196,7 @@ export class TimelineRecorder implements AsyncDisposable {
     const all = now.total - before.total;
     this.#add({
       type: "cpu",
-      qemu: round(((now.qemu - before.qemu) * 1000) / ticksPerSecond / (now.at - before.at)),
+      qemu: round((now.qemu - before.qemu) / (now.at - before.at)),
       busy: round(1 - (now.idle - before.idle) / all),
       steal: round((now.steal - before.steal) / all),
     });

@@ -58,7 +58,10 @@ const machine: MachineArguments = {
 };
 
 const machines: Readonly<Record<string, MachineArguments>> = {
-  "emulated, boots": machine,
+  "emulated, boots, and has to be told when it goes on from a frozen one": {
+    ...machine,
+    tellsGeneration: true,
+  },
   "under KVM, with an initrd and the network": {
     ...machine,
     accelerator: { type: "kvm" },
@@ -115,7 +118,7 @@ describe("the cache has as ever, by the same name,", () => {
         signal: new AbortController().signal,
       });
       const { snapshotMachine: machine } = recorded;
-      expect(key).toBe(keyOf({ recipe: 2, qemu, kernel: "kernel", image: "image", machine }));
+      expect(key).toBe(keyOf({ recipe: 3, qemu, kernel: "kernel", image: "image", machine }));
     } finally {
       await rm(dir, { recursive: true });
     }

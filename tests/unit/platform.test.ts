@@ -35,7 +35,7 @@ const other: Platform = {
     plainMachine: "virt",
     processor: { tcg: "max,pauth-impdef=on", kvm: "host" },
     leftOutFeatures: [],
-    devices: [],
+    generationDevices: [],
     steppable: [],
   },
   console: "ttyAMA0",
