@@ -27,9 +27,9 @@ syswrite($random, pack("H*", $entropy));
 my $failed = ! ioctl($random, 0x5207, 0);
 $failed ||= syscall(${systemCalls.clock_settime}, 0, pack("qq", $seconds, $nanoseconds));
 syswrite($answers, $failed ? "failed\\n" : "awake\\n");
+unlink "/run/dstate/wake", "/run/dstate/woken";
 # The first command goes first: an end wakes systemd.
 sleep 2;
-unlink "/run/dstate/wake", "/run/dstate/woken";
 `;
 
 const prepareScript = `
@@ -61,7 +61,7 @@ echo ${quote((seed.files.authorized_keys ?? "").trimEnd())} 1<> /run/dstate/seed
 echo ${id} 1<> ${guest.system.init.machineIdFile}
 echo ${seed.hostname}-${id.slice(0, 6)} > /proc/sys/kernel/hostname
 if [ -p /run/dstate/wake ]; then
-  # Both are open before the first is written to: the waker removes them after it has answered.
+  # Both are open before the first is written to: the waker removes them as soon as it has answered.
   {
     echo ${Math.floor(now / 1000)} ${(now % 1000) * 1_000_000} ${entropy} > /run/dstate/wake
     read -r answer

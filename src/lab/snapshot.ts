@@ -17,7 +17,7 @@ import { freezeInto, partsOfSnapshot, tries } from "./freeze.ts";
 import type { Shape } from "./parts.ts";
 
 /** Raised when what is frozen, or how, changes. */
-const recipe = 3;
+const recipe = 8;
 
 const aboutSchema = z.object({ hostKey: z.base64() });
 

@@ -118,7 +118,7 @@ describe("the cache has as ever, by the same name,", () => {
         signal: new AbortController().signal,
       });
       const { snapshotMachine: machine } = recorded;
-      expect(key).toBe(keyOf({ recipe: 3, qemu, kernel: "kernel", image: "image", machine }));
+      expect(key).toBe(keyOf({ recipe: 8, qemu, kernel: "kernel", image: "image", machine }));
     } finally {
       await rm(dir, { recursive: true });
     }
