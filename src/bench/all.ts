@@ -151,7 +151,7 @@ const probes = {
       const onOutput = (text: string): void => {
         if (!Number.isNaN(verdict)) return;
         said += text;
-        if (/^done: trial: .*: (reproduced|clean) \(/m.test(said))
+        if (/^done: trial: /m.test(said))
           verdict = (performance.now() - start) / 1000;
       };
       const whole = await secondsOf(
