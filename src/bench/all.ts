@@ -151,8 +151,7 @@ const probes = {
       const onOutput = (text: string): void => {
         if (!Number.isNaN(verdict)) return;
         said += text;
-        if (/^done: trial: /m.test(said))
-          verdict = (performance.now() - start) / 1000;
+        if (/^done: trial: /m.test(said)) verdict = (performance.now() - start) / 1000;
       };
       const whole = await secondsOf(
         async () => await dstate(["check", "io-uring-dstate"], { cacheDir: cache.path, onOutput }),
