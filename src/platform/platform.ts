@@ -53,7 +53,7 @@ export interface QemuNames {
   readonly processor: Readonly<Record<AcceleratorType, string>>;
   /** What the emulated processor does without. */
   readonly leftOutFeatures: readonly LeftOutFeature[];
-  /** Devices that only this architecture has, as `-device` takes them. */
+  /** Devices that tell a guest that it goes on from a state that others go on from, too; as `-device` takes them. */
   readonly generationDevices: readonly string[];
   /** Defaults, as `-global` takes them, without which QEMU goes back to no earlier state of a replay. */
   readonly steppable: readonly string[];

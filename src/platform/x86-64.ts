@@ -49,7 +49,7 @@ export const x86_64: Platform = {
     // See https://www.qemu.org/docs/master/system/qemu-cpu-models.html
     processor: { tcg: ["max", ...leftOutFeatures.map(({ name }) => `-${name}`)].join(","), kvm: "host" },
     leftOutFeatures,
-    // Tells a guest that goes on from a frozen state that it is another one now: it reseeds its random pool.
+    // The guest's kernel reseeds its random pool then.
     generationDevices: ["vmgenid,guid=auto"],
     // It speeds up Windows XP. When its state is loaded it waits for the processor, which in a replay waits for whoever
     // loads the state: QEMU 7.2 stands still for ever.
