@@ -1,14 +1,19 @@
-import type { Comparison } from "../bench/all.ts";
+import { sanitize } from "../base/text.ts";
+import type { Benches, Comparison } from "../bench/all.ts";
 import type { Figures } from "../bench/statistics.ts";
 import { renderTable } from "./table.ts";
 
-/** What a person waits for, beside another checkout's where it was measured. */
+/** What a person waits for, beside another checkout's where it was measured, and what could not be measured. */
 export function renderBenchAll(
-  rows: readonly Comparison[],
+  { rows, failures }: Benches,
   options: { readonly width: number; readonly against?: string | undefined },
 ): string {
   const paired = rows.some(({ theirs }) => theirs !== undefined);
   const head = ["", "this dstate", ...(paired ? ["the other", "ratio"] : [])];
+  const failed = failures.map(
+    ({ name, checkout, message }) =>
+      `${name} was not measured in ${checkout}: ${sanitize(message, { maxLength: 500 })}`,
+  );
   const table = renderTable(
     head,
     rows.map(({ what, unit, ours, theirs, ratio }) => [
@@ -18,7 +23,11 @@ export function renderBenchAll(
     ]),
     options,
   );
-  return paired ? `${table}\nthe other: ${options.against}` : table;
+  return [
+    ...(rows.length > 0 ? [table] : []),
+    ...(paired ? [`the other: ${options.against}`] : []),
+    ...failed,
+  ].join("\n");
 }
 
 function text({ n, min, median, max }: Figures, unit: Comparison["unit"]): string {

@@ -96,6 +96,9 @@ export const benchAll = z.object({
       ratio: z.number().optional().describe("Median over median, ours first."),
     }),
   ),
+  failures: z
+    .array(z.object({ name: z.string(), checkout: z.string(), message: z.string() }))
+    .describe("Measurements that came to no end; they have no row."),
 });
 
 export const benchQueue = z.object({
