@@ -3,13 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
-import { step } from "../base/progress.ts";
+import { type Step, step } from "../base/progress.ts";
 import { commitCandidates } from "../campaign/bisect/candidates.ts";
 import type { GitRange } from "../campaign/bisect/range.ts";
 import { chooseCell } from "../lab/cell.ts";
 import { Checkout } from "./checkout.ts";
 import { writeMadeLog } from "./made-log.ts";
-import { largeLog, type Measured, type Probe, probes, type Quantity } from "./probes.ts";
+import {
+  largeLog,
+  type Material,
+  type Measured,
+  needsCommits,
+  type Probe,
+  type ProbeName,
+  probes,
+  type Quantity,
+} from "./probes.ts";
 import { type Figures, figuresOf } from "./statistics.ts";
 
 /** A quantity of this dstate, and of another checkout where there is one. */
@@ -33,10 +42,6 @@ export interface Failure {
   readonly checkout: string;
   readonly message: string;
 }
-
-/** The names of {@link probes}. */
-export const probeNames = Object.keys(probes) as readonly ProbeName[];
-export type ProbeName = keyof typeof probes;
 
 /** What is measured, and against what. */
 export interface BenchAllOptions {
@@ -62,20 +67,12 @@ export interface BenchAllOptions {
  */
 export async function benchAll(options: BenchAllOptions, context: Context): Promise<Benches> {
   const { against, only } = options;
-  const { progress, signal } = context;
   const lacking = only.find((name) => needsCommits(name) && options.commits === undefined);
   if (lacking !== undefined)
     throw new UsageError(`\`${lacking}\` builds commits, and none are named`, {
       next: "Name them: --commits git:TREE@A..B, such as git:$HOME/src/linux@v6.1.114..v6.1.115.",
     });
-  const checkouts = [context.settings.homeDir, ...(against === undefined ? [] : [against])];
-  if (
-    against !== undefined &&
-    !(await stat(join(against, "bin/dstate.mjs")).catch(() => undefined))?.isFile()
-  )
-    throw new UsageError(`${against} is no checkout of dstate: it has no bin/dstate.mjs`, {
-      next: "Name a folder made with `git worktree add`, in which `npm ci` was run.",
-    });
+  if (against !== undefined) await checkCheckout(against);
   const commits =
     options.commits && only.some(needsCommits) ? await selectorsOf(options.commits, context) : [];
   const dir = await mkdtemp(join(tmpdir(), "dstate-bench-"));
@@ -86,45 +83,75 @@ export async function benchAll(options: BenchAllOptions, context: Context): Prom
   await writeFile(material.smallLog, "[    1.000000] Linux version 6.1.115\n");
   if (only.includes("log"))
     await step(
-      progress,
+      context.progress,
       "write a log of 200 MB",
-      async () => await writeMadeLog(material.largeLog, largeLog, { signal }),
+      async () => await writeMadeLog(material.largeLog, largeLog, context),
     );
   const rows: Comparison[] = [];
   const failures: Failure[] = [];
   for (const name of only) {
-    const probe: Probe = probes[name];
-    const runs = options.runs ?? (probe.isLong ? 1 : 3);
-    await step(progress, `measure: ${name}`, async (running) => {
-      const turns = checkouts.map((checkout) => ({ checkout, measured: [] as Measured[] }));
-      for (let run = 0; run < runs; run += 1) {
-        for (const { checkout, measured } of turns) {
-          if (failures.some((failed) => failed.name === name && failed.checkout === checkout)) continue;
-          running.update({ detail: `${run + 1} of ${runs}, ${checkout}`, share: run / runs });
-          try {
-            measured.push(await probe.measure(new Checkout(checkout, context), material));
-          } catch (error) {
-            signal.throwIfAborted();
-            failures.push({ name, checkout, message: messageOf(error) });
-          }
-        }
-      }
-      const [ours = [], theirs = []] = turns.map(({ measured }) => measured);
-      const found =
-        ours.length < runs ? [] : compare(probe.quantities, ours, theirs.length < runs ? [] : theirs);
-      rows.push(...found);
-      running.conclude(
-        found.map(({ what, ours: { median }, unit }) => `${what} ${median.toFixed(2)} ${unit}`).join(", "),
-      );
+    await step(context.progress, `measure: ${name}`, async (running) => {
+      const measured = await measure(name, { ...options, material, running }, context);
+      rows.push(...measured.rows);
+      failures.push(...measured.failures);
+      running.conclude(sentence(measured));
     });
   }
   return { rows, failures };
 }
 
-/** Whether a measurement builds commits that the user has to name. */
-export function needsCommits(name: ProbeName): boolean {
+/** The runs of one measurement, in turns with the other checkout's. Who failed once is not asked again. */
+async function measure(
+  name: ProbeName,
+  {
+    against,
+    material,
+    running,
+    ...options
+  }: BenchAllOptions & { readonly material: Material; readonly running: Step },
+  context: Context,
+): Promise<Benches> {
   const probe: Probe = probes[name];
-  return probe.needsCommits === true;
+  const runs = options.runs ?? (probe.isLong ? 1 : 3);
+  const failures: Failure[] = [];
+  const turns = [
+    { who: "this dstate", dir: context.settings.homeDir, measured: [] as Measured[] },
+    ...(against === undefined ? [] : [{ who: "the other", dir: against, measured: [] as Measured[] }]),
+  ];
+  for (let run = 0; run < runs; run += 1) {
+    for (const [turn, { who, dir, measured }] of turns.entries()) {
+      if (failures.some(({ checkout }) => checkout === dir)) continue;
+      const share = (run * turns.length + turn) / (runs * turns.length);
+      running.update({ detail: `${run + 1} of ${runs}, ${who}`, share });
+      try {
+        measured.push(await probe.measure(new Checkout(dir, context), material));
+      } catch (error) {
+        context.signal.throwIfAborted();
+        failures.push({ name, checkout: dir, message: messageOf(error) });
+      }
+    }
+  }
+  const [ours, theirs] = turns.map(({ measured }) => (measured.length === runs ? measured : undefined));
+  return { rows: ours ? compare(probe.quantities, ours, theirs) : [], failures };
+}
+
+/** What came of one measurement, for who watches. */
+function sentence({ rows, failures }: Benches): string {
+  return [
+    ...rows.map(({ what, ours, unit, ratio }) => {
+      const beside = ratio === undefined ? "" : ` (${ratio.toFixed(2)} of the other)`;
+      return `${what} ${ours.median.toFixed(2)} ${unit}${beside}`;
+    }),
+    ...failures.map(({ checkout }) => `not measured in ${checkout}`),
+  ].join(", ");
+}
+
+async function checkCheckout(dir: string): Promise<void> {
+  const found = await stat(join(dir, "bin/dstate.mjs")).catch(() => undefined);
+  if (!found?.isFile())
+    throw new UsageError(`${dir} is no checkout of dstate: it has no bin/dstate.mjs`, {
+      next: "Name a folder made with `git worktree add`, in which `npm ci` was run.",
+    });
 }
 
 async function selectorsOf({ tree, ends }: GitRange, context: Context): Promise<string[]> {
@@ -145,12 +172,12 @@ async function selectorsOf({ tree, ends }: GitRange, context: Context): Promise<
 function compare(
   quantities: Readonly<Record<string, Quantity>>,
   ours: readonly Measured[],
-  theirs: readonly Measured[],
+  theirs: readonly Measured[] | undefined,
 ): Comparison[] {
   return Object.entries(quantities).map(([name, quantity]) => {
     const of = (runs: readonly Measured[]): Figures => figuresOf(runs.flatMap((run) => run[name] ?? []));
     const mine = of(ours);
-    if (theirs.length === 0) return { ...quantity, ours: mine };
+    if (!theirs) return { ...quantity, ours: mine };
     const others = of(theirs);
     return { ...quantity, ours: mine, theirs: others, ratio: mine.median / others.median };
   });

@@ -192,6 +192,12 @@ export const probes = {
 export const probeNames = Object.keys(probes) as readonly ProbeName[];
 export type ProbeName = keyof typeof probes;
 
+/** Whether a measurement builds commits that the user has to name. */
+export function needsCommits(name: ProbeName): boolean {
+  const probe: Probe = probes[name];
+  return probe.needsCommits === true;
+}
+
 /** A cache that has nothing, removed with all that was put into it. */
 async function emptyCache(dir: string): Promise<AsyncDisposable & { readonly path: string }> {
   const made = await mkdtemp(join(dir, "first-"));

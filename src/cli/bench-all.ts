@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { exitCode } from "../base/errors.ts";
-import { benchAll, needsCommits, type ProbeName, probeNames } from "../bench/all.ts";
+import { benchAll } from "../bench/all.ts";
+import { needsCommits, type ProbeName, probeNames } from "../bench/probes.ts";
 import { type GitRange, gitRange } from "../campaign/bisect/range.ts";
 import { renderBenchAll } from "../report/bench-all.ts";
 import { withNotes } from "./help.ts";

@@ -13,8 +13,12 @@ import { quote } from "./shell.ts";
  * @see https://man7.org/linux/man-pages/man4/random.4.html (RNDRESEEDCRNG, 0x5207)
  */
 export async function prepareIdentity(guest: Guest, options: WaitOptions): Promise<void> {
-  const waker = wakerFor(guest.machine.platform);
-  await guest.quick(["sh", "-c", prepareScript, "sh", waker], { ...options, allowFailure: true });
+  await guest.quick(identityPreparation(guest.machine.platform), { ...options, allowFailure: true });
+}
+
+/** What {@link prepareIdentity} runs in the guest: a frozen machine is known by it, for every clone goes on from it. */
+export function identityPreparation(platform: Platform): string[] {
+  return ["sh", "-c", prepareScript, "sh", wakerFor(platform)];
 }
 
 const wakerFor = ({ systemCalls }: Platform): string => `

@@ -6,12 +6,13 @@ import type { Step } from "../base/progress.ts";
 import { timeouts } from "../base/timeouts.ts";
 import { takeBack } from "../confine/rights.ts";
 import { Guest } from "../guest/guest.ts";
-import { prepareIdentity } from "../guest/identity.ts";
+import { identityPreparation, prepareIdentity } from "../guest/identity.ts";
 import type { GuestSystem } from "../image/system.ts";
 import { guestSystems } from "../image/systems.ts";
 import { freezeMachine } from "../machine/freeze.ts";
 import { awaitQuiet } from "../machine/quiet.ts";
 import { startMachine } from "../machine/start.ts";
+import type { Platform } from "../platform/platform.ts";
 import { awaitBoot } from "./await-boot.ts";
 import { bootOptions, disksOf } from "./boot.ts";
 import type { Shape } from "./parts.ts";
@@ -98,6 +99,11 @@ async function freezeOnce(
   await freezeMachine(machine, state, { within: timeouts.machine.freeze, signal });
   await takeBack([root, memory]);
   return machine.seed.hostKey;
+}
+
+/** What a guest has done by the time it is frozen: clones of one that did something else are other machines. */
+export function doneBeforeFreeze(system: GuestSystem, platform: Platform): string[] {
+  return [warmUp(system), ...identityPreparation(platform)];
 }
 
 function warmUp({ init }: GuestSystem): string {

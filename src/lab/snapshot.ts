@@ -13,10 +13,10 @@ import { identifyProcessor } from "../machine/host-processor.ts";
 import type { MachineOptions } from "../machine/options.ts";
 import { identifyQemu } from "../machine/qemu-binary.ts";
 import { bootOptions, disksOf } from "./boot.ts";
-import { freezeInto, partsOfSnapshot, tries } from "./freeze.ts";
+import { doneBeforeFreeze, freezeInto, partsOfSnapshot, tries } from "./freeze.ts";
 import type { Shape } from "./parts.ts";
 
-/** Raised when what is frozen, or how, changes. */
+/** Raised when something changes about how a machine is frozen that its key does not name. */
 const recipe = 8;
 
 const aboutSchema = z.object({ hostKey: z.base64() });
@@ -40,6 +40,7 @@ export async function snapshotKey(shape: Shape, context: Context): Promise<strin
     qemu: await identifyQemu(context.settings, boot.platform),
     kernel: parts.kernel.id,
     image: parts.image.id,
+    done: doneBeforeFreeze(guestSystems[parts.image.kind], boot.platform),
     node: parts.node?.id,
     workload: parts.workload === undefined ? undefined : (await stat(parts.workload)).size,
     // Under KVM the guest has this host's processor, and kept on what it found there. An emulated one is alike everywhere.
