@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
 import { type Step, step } from "../base/progress.ts";
+import { sanitize } from "../base/text.ts";
 import { commitCandidates } from "../campaign/bisect/candidates.ts";
 import type { GitRange } from "../campaign/bisect/range.ts";
 import { chooseCell } from "../lab/cell.ts";
@@ -127,7 +128,7 @@ async function measure(
         measured.push(await probe.measure(new Checkout(dir, context), material));
       } catch (error) {
         context.signal.throwIfAborted();
-        failures.push({ name, checkout: dir, message: messageOf(error) });
+        failures.push({ name, checkout: dir, message: sanitize(messageOf(error), { maxLength: 4000 }) });
       }
     }
   }
