@@ -4,8 +4,8 @@ import { z } from "zod";
 import { CommandError } from "../base/command.ts";
 import { InfraError } from "../base/errors.ts";
 import { parseJson } from "../base/parse-json.ts";
+import { bisectionSteps } from "./bisection-steps.ts";
 import type { Checkout } from "./checkout.ts";
-import { bisectionSteps } from "./steps.ts";
 
 /** What a person waits for, and in what it is measured. */
 export interface Quantity {

@@ -98,7 +98,7 @@ export const benchAll = z.object({
   ),
   failures: z
     .array(z.object({ name: z.string(), checkout: z.string(), message: z.string() }))
-    .describe("Measurements that came to no end; they have no row."),
+    .describe("Measurements that came to no end, and in which checkout: `rows` has nothing of them."),
 });
 
 export const benchQueue = z.object({
